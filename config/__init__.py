@@ -1,0 +1,1 @@
+"""The composition root: settings, URLs, the task queue and the supervisor. Nothing imports it."""

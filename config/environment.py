@@ -1,0 +1,429 @@
+"""What the environment variables say, read once and checked completely.
+
+Everything has a default, so that a fresh clone runs with nothing set. A variable that is set must be
+right: a wrong or empty value raises ``ConfigurationError`` with one sentence for the operator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
+
+import environ as django_environ
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+# sun_path holds 108 bytes on Linux and 104 on the BSDs; redis-server and the terminating zero need room.
+LONGEST_SOCKET_PATH = 100
+SHORTEST_SECRET_KEY = 32
+
+# Seconds a writer waits for the single write lock of SQLite before it gives up.
+SQLITE_LOCK_TIMEOUT = 20
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+    " PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864"
+)
+POSTGRESQL_CONNECT_TIMEOUT = 5
+
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
+SMTP_TIMEOUT = 20
+
+
+class ConfigurationError(Exception):
+    """One sentence for the operator: what is wrong with the set-up, and what to do."""
+
+
+@dataclass(frozen=True)
+class EmailSettings:
+    """How mail leaves: a folder of files, or an SMTP server."""
+
+    backend: str
+    folder: Path | None = None
+    host: str = "localhost"
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    use_tls: bool = False
+    use_ssl: bool = False
+    timeout: int = SMTP_TIMEOUT
+
+    def as_django(self) -> dict[str, Any]:
+        """Return the ``EMAIL_*`` settings of Django."""
+        return {
+            "EMAIL_BACKEND": self.backend,
+            "EMAIL_FILE_PATH": str(self.folder) if self.folder else None,
+            "EMAIL_HOST": self.host,
+            "EMAIL_PORT": self.port,
+            "EMAIL_HOST_USER": self.user,
+            "EMAIL_HOST_PASSWORD": self.password,
+            "EMAIL_USE_TLS": self.use_tls,
+            "EMAIL_USE_SSL": self.use_ssl,
+            "EMAIL_TIMEOUT": self.timeout,
+        }
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The whole set-up of one installation.
+
+    ``redis_url`` is in redis-py's spelling (``redis://``, ``rediss://`` or ``unix://``), ``broker_url``
+    names the same server in kombu's. ``is_default_setup`` is true only where mail goes to files and
+    the server is reachable from this machine alone; pages that show mail may exist only then.
+    """
+
+    data_dir: Path
+    database: dict[str, Any]
+    redis_url: str
+    broker_url: str
+    embedded_redis: bool
+    redis_socket: Path | None
+    email: EmailSettings
+    base_url: str
+    host: str
+    port: int
+    secret_key: str
+    debug: bool
+    is_default_setup: bool
+
+    @property
+    def mail_folder(self) -> Path | None:
+        """The folder that outgoing mail is written to, or None where it is really sent."""
+        return self.email.folder
+
+    @property
+    def base_host(self) -> str:
+        """The host name of ``base_url``, without a port."""
+        return urlsplit(self.base_url).hostname or ""
+
+
+def load_environment(environ: Mapping[str, str]) -> Environment:
+    """Read and check the whole set-up; make the data folder and the secret key where absent.
+
+    Raises ConfigurationError for the first value that is wrong.
+    """
+    data_dir = _data_dir(environ)
+    port = _port(environ)
+    host = _value(environ, "BIND_ADDRESS", "an address to listen on") or "127.0.0.1"
+    base_url = _base_url(environ, port)
+    email = _email(environ, data_dir)
+    redis_url, redis_socket = _redis(environ, data_dir)
+    return Environment(
+        data_dir=data_dir,
+        database=_database(environ, data_dir),
+        redis_url=redis_url,
+        broker_url=_broker_url(redis_url),
+        embedded_redis=redis_socket is not None,
+        redis_socket=redis_socket,
+        email=email,
+        base_url=base_url,
+        host=host,
+        port=port,
+        secret_key=_secret_key(environ, data_dir),
+        debug=_debug(environ),
+        is_default_setup=(
+            email.folder is not None
+            and is_loopback(host)
+            and is_loopback(urlsplit(base_url).hostname or "")
+        ),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address means this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _value(environ: Mapping[str, str], name: str, expected: str) -> str | None:
+    """Return a variable, None where it is not set; refuse one that is set to nothing."""
+    value = environ.get(name)
+    if value is None:
+        return None
+    if not value.strip():
+        raise ConfigurationError(
+            f"{name} is set but empty: give it {expected}, or unset it to use the default."
+        )
+    return value.strip()
+
+
+def _split(name: str, url: str, example: str) -> SplitResult:
+    """Parse a URL and check its port; the message shows no password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not a URL ({error}); write {example}.") from None
+    if port == 0:
+        raise ConfigurationError(f"{name} has port 0; write {example}.")
+    return parts
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path:
+    given = _value(environ, "DATA_DIR", "a folder")
+    folder = Path(given).expanduser() if given else PROJECT_DIR / "data"
+    if not folder.is_absolute():
+        folder = Path.cwd() / folder
+    _private_folder(folder, "DATA_DIR")
+    return folder.resolve()
+
+
+def _private_folder(folder: Path, name: str) -> None:
+    """Make a folder that only this user may read, or check that it is one."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigurationError(f"{name} is {folder}, which is a file: name a folder.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{name} is {folder}, which cannot be made ({error.strerror}): name another folder."
+        ) from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"{name} is {folder}, which this user cannot write to: change its owner or name another."
+        )
+    if folder.stat().st_mode & 0o077:
+        raise ConfigurationError(
+            f"{name} is {folder}, which other users can open: run `chmod 700 {folder}` first."
+        )
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    given = _value(environ, "PORT", "a number from 1 to 65535")
+    if given is None:
+        return 8000
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65535):
+        raise ConfigurationError(f"PORT is {given!r}: it must be a number from 1 to 65535.")
+    return int(given)
+
+
+def _base_url(environ: Mapping[str, str], port: int) -> str:
+    example = "it as people type it, for example https://problems.example.org"
+    given = _value(environ, "BASE_URL", "the address people type")
+    if given is None:
+        return f"http://127.0.0.1:{port}"
+    parts = _split("BASE_URL", given, example)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            f"BASE_URL is {given!r}, which has no http(s)://host: write {example}."
+        )
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        raise ConfigurationError(
+            f"BASE_URL is {given!r}: it must end after the host and port, write {example}."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _debug(environ: Mapping[str, str]) -> bool:
+    given = _value(environ, "GROUNDSWELL_DEBUG", "1 or 0")
+    if given not in {None, "0", "1"}:
+        raise ConfigurationError(f"GROUNDSWELL_DEBUG is {given!r}: it must be 1 or 0.")
+    return given == "1"
+
+
+def _database(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
+    url = _value(environ, "DATABASE_URL", "postgres://user:password@host/name")
+    if url is None:
+        return _sqlite({"NAME": str(data_dir / "groundswell.sqlite3")})
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return _sqlite_from_url(url)
+    if scheme in {"postgres", "postgresql"}:
+        return _postgresql(url)
+    raise ConfigurationError(
+        f"DATABASE_URL begins with {scheme!r}: only postgres://user:password@host/name"
+        " and sqlite:////folder/file are supported."
+    )
+
+
+def _sqlite_from_url(url: str) -> dict[str, Any]:
+    example = (
+        "sqlite:// and then the absolute path of the file, for example sqlite:////srv/problems.db"
+    )
+    parts = _split("DATABASE_URL", url, example)
+    path = Path(parts.path.removeprefix("/"))
+    if parts.netloc or not path.is_absolute() or ":memory:" in url:
+        raise ConfigurationError(
+            f"DATABASE_URL names no file with an absolute path: write {example}."
+        )
+    config = django_environ.Env.db_url_config(url)
+    if not Path(config["NAME"]).parent.is_dir():
+        raise ConfigurationError(
+            f"DATABASE_URL names {config['NAME']}, whose folder does not exist: make it first."
+        )
+    return _sqlite(config)
+
+
+def _sqlite(config: Mapping[str, Any]) -> dict[str, Any]:
+    """IMMEDIATE, because a transaction that reads before it writes cannot wait for the write lock."""
+    options = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": SQLITE_LOCK_TIMEOUT,
+        "init_command": SQLITE_PRAGMAS,
+    }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": config["NAME"],
+        "OPTIONS": options | config.get("OPTIONS", {}),
+    }
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    """Connections live for one request.
+
+    Under ASGI every request has a thread of its own, and a connection belongs to its thread: one
+    that outlived the request would be used by nobody and closed by chance.
+    """
+    _split("DATABASE_URL", url, "postgres://user:password@host:5432/name")
+    config: dict[str, Any] = django_environ.Env.db_url_config(url)
+    if not config.get("NAME"):
+        raise ConfigurationError(
+            "DATABASE_URL names no database: write postgres://user:password@host/name."
+        )
+    options = {"connect_timeout": POSTGRESQL_CONNECT_TIMEOUT} | config.pop("OPTIONS", {})
+    return {"CONN_MAX_AGE": 0} | config | {"OPTIONS": options}
+
+
+def _redis(environ: Mapping[str, str], data_dir: Path) -> tuple[str, Path | None]:
+    """Return the server's address, and the socket of the embedded one where none is named."""
+    example = "redis://:password@host:6379/0 or unix:///run/redis/redis.sock"
+    url = _value(environ, "REDIS_URL", example)
+    if url is None:
+        socket = _redis_socket(data_dir)
+        return f"unix://{quote(str(socket))}?db=0", socket
+    parts = _split("REDIS_URL", url, example)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ConfigurationError(f"REDIS_URL begins with {parts.scheme!r}: write {example}.")
+    if parts.scheme == "unix" and not parts.path.strip("/"):
+        raise ConfigurationError(f"REDIS_URL names no socket: write {example}.")
+    if parts.scheme != "unix" and not parts.hostname:
+        raise ConfigurationError(f"REDIS_URL names no host: write {example}.")
+    number = parse_qs(parts.query).get("db", [""])[0] or (
+        parts.path.strip("/") if parts.scheme != "unix" else ""
+    )
+    if number and not number.isdigit():
+        raise ConfigurationError(
+            f"REDIS_URL has {number!r} for a database number: write {example}."
+        )
+    return url, None
+
+
+def _redis_socket(data_dir: Path) -> Path:
+    socket = data_dir / "redis" / "redis.sock"
+    if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
+        digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+        # Fixed and not $TMPDIR: web, worker and every manage.py must come to the same place.
+        socket = Path("/tmp") / f"groundswell-{os.getuid()}-{digest}" / "redis.sock"
+    _private_folder(socket.parent, "The folder of the embedded Redis")
+    if socket.parent.stat().st_uid != os.getuid() or socket.parent.is_symlink():
+        raise ConfigurationError(
+            f"{socket.parent} belongs to another user: start Groundswell as the owner of its data."
+        )
+    return socket
+
+
+def _broker_url(redis_url: str) -> str:
+    """Spell the address as kombu does, whose name for a socket and its database is its own."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    number = query.pop("db", "0")
+    login = f"{parts.netloc}" if "@" in parts.netloc else ""
+    return f"redis+socket://{login}{parts.path}?{urlencode({'virtual_host': number} | query)}"
+
+
+def _email(environ: Mapping[str, str], data_dir: Path) -> EmailSettings:
+    example = "smtp://user:password@host:25, smtp+tls://..., smtps://... or file:///folder"
+    url = _value(environ, "EMAIL_URL", example)
+    if url is None:
+        return _mail_files(data_dir / "mail")
+    parts = _split("EMAIL_URL", url, example)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.strip("/"):
+            raise ConfigurationError("EMAIL_URL names no folder: write file:///folder.")
+        return _mail_files(Path(parts.path))
+    if parts.scheme not in SMTP_PORTS:
+        raise ConfigurationError(f"EMAIL_URL begins with {parts.scheme!r}: write {example}.")
+    if not parts.hostname:
+        raise ConfigurationError(f"EMAIL_URL names no host: write {example}.")
+    return _smtp(parts)
+
+
+def _mail_files(folder: Path) -> EmailSettings:
+    _private_folder(folder, "The mail folder")
+    return EmailSettings("notifications.backends.eml.EmailBackend", folder=folder)
+
+
+def _smtp(parts: SplitResult) -> EmailSettings:
+    """``smtp+tls`` is STARTTLS; ``smtps`` speaks TLS from the first byte, as everywhere else."""
+    config = django_environ.Env.email_url_config(parts.geturl(), backend="smtp")
+    return EmailSettings(
+        "notifications.backends.smtp.EmailBackend",
+        host=config["EMAIL_HOST"],
+        port=config["EMAIL_PORT"] or SMTP_PORTS[parts.scheme],
+        user=config["EMAIL_HOST_USER"] or "",
+        password=config["EMAIL_HOST_PASSWORD"] or "",
+        use_tls=parts.scheme == "smtp+tls",
+        use_ssl=parts.scheme in {"smtps", "smtp+ssl"},
+    )
+
+
+def _secret_key(environ: Mapping[str, str], data_dir: Path) -> str:
+    given = _value(environ, "SECRET_KEY", f"at least {SHORTEST_SECRET_KEY} random characters")
+    if given is not None:
+        return _long_enough(given, "SECRET_KEY")
+    path = data_dir / "secret_key"
+    if not path.exists():
+        _make_secret_key(path)
+    return _long_enough(_read_secret_key(path), str(path))
+
+
+def _long_enough(key: str, name: str) -> str:
+    if len(key) < SHORTEST_SECRET_KEY:
+        raise ConfigurationError(
+            f"{name} holds {len(key)} characters: a key needs {SHORTEST_SECRET_KEY} or more."
+        )
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    """Write the key aside and link it into place: no other process may see half a key."""
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix="secret_key.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    except FileExistsError:
+        pass  # another process was quicker, and its key is as good
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        os.unlink(aside)
+
+
+def _read_secret_key(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error}): restore it from a backup, or remove it to make a new"
+            " key, which signs everybody out."
+        ) from None
+    if mode & 0o077:
+        raise ConfigurationError(f"{path} can be read by other users: run `chmod 600 {path}`.")
+    return key
