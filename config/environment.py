@@ -1,7 +1,7 @@
 """What the environment variables say, read once and checked completely.
 
-Everything has a default, so that a fresh clone runs with nothing set. A variable that is set must be
-right: a wrong or empty value raises ``ConfigurationError`` with one sentence for the operator.
+Everything has a default, so that a fresh clone runs with nothing set. A variable that is set must
+be right: a wrong or empty value raises ``ConfigurationError`` with one sentence for the operator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import environ as django_environ
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
-# sun_path holds 108 bytes on Linux and 104 on the BSDs; redis-server and the terminating zero need room.
+# sun_path holds 108 bytes on Linux and 104 on the BSDs, the terminating zero included.
 LONGEST_SOCKET_PATH = 100
 SHORTEST_SECRET_KEY = 32
 
@@ -74,9 +74,10 @@ class EmailSettings:
 class Environment:
     """The whole set-up of one installation.
 
-    ``redis_url`` is in redis-py's spelling (``redis://``, ``rediss://`` or ``unix://``), ``broker_url``
-    names the same server in kombu's. ``is_default_setup`` is true only where mail goes to files and
-    the server is reachable from this machine alone; pages that show mail may exist only then.
+    ``redis_url`` is in redis-py's spelling (``redis://``, ``rediss://`` or ``unix://``) and
+    ``broker_url`` names the same server in kombu's. ``is_default_setup`` is true only where mail
+    goes to files and the server is reachable from this machine alone; pages that show mail may
+    exist only then.
     """
 
     data_dir: Path
@@ -191,7 +192,7 @@ def _private_folder(folder: Path, name: str) -> None:
         ) from None
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise ConfigurationError(
-            f"{name} is {folder}, which this user cannot write to: change its owner or name another."
+            f"{name} is {folder}, which this user cannot write to: change its owner or use another."
         )
     if folder.stat().st_mode & 0o077:
         raise ConfigurationError(
@@ -266,7 +267,7 @@ def _sqlite_from_url(url: str) -> dict[str, Any]:
 
 
 def _sqlite(config: Mapping[str, Any]) -> dict[str, Any]:
-    """IMMEDIATE, because a transaction that reads before it writes cannot wait for the write lock."""
+    """IMMEDIATE, because a transaction that reads first cannot wait for the write lock later."""
     options = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_LOCK_TIMEOUT,
@@ -324,7 +325,8 @@ def _redis_socket(data_dir: Path) -> Path:
     if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
         # Fixed and not $TMPDIR: web, worker and every manage.py must come to the same place.
-        socket = Path("/tmp") / f"groundswell-{os.getuid()}-{digest}" / "redis.sock"
+        # Whoever else made the folder first is found out below.
+        socket = Path("/tmp") / f"groundswell-{os.getuid()}-{digest}" / "redis.sock"  # noqa: S108
     _private_folder(socket.parent, "The folder of the embedded Redis")
     if socket.parent.stat().st_uid != os.getuid() or socket.parent.is_symlink():
         raise ConfigurationError(
@@ -412,7 +414,7 @@ def _make_secret_key(path: Path) -> None:
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from None
     finally:
-        os.unlink(aside)
+        Path(aside).unlink()
 
 
 def _read_secret_key(path: Path) -> str:

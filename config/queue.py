@@ -20,6 +20,8 @@ TRANSPORT_OPTIONS: dict[str, Any] = {
     "unacked_restore_interval": SWEEP_INTERVAL,
     "unacked_restore_throttle": 1,
     "unacked_restore_limit": 1000,
+    # A worker killed in the middle of a sweep holds the sweep's lock for this long, not for 300 s.
+    "unacked_mutex_expire": 10,
     "socket_connect_timeout": 1,
     "socket_timeout": 5,
     "max_retries": 0,

@@ -1,0 +1,1 @@
+"""The processes of one installation: how each is started, checked and stopped."""

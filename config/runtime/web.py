@@ -1,0 +1,58 @@
+"""The web process: uvicorn with our application.
+
+``python -m config.runtime.web`` listens on BIND_ADDRESS and PORT; with ``--fd N`` it serves a
+socket that is already open, which the supervisor or systemd holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+
+import uvicorn
+
+from config.environment import ConfigurationError, Environment, load_environment
+from config.runtime.checks import listen
+
+# Seconds that requests under way get to finish; the supervisor kills after a little more.
+GRACE = 8
+
+
+def main() -> int:
+    """Serve until SIGTERM; exit code 2 and one sentence where the set-up is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, help="a listening socket that is already open")
+    given: int | None = parser.parse_args().fd
+    try:
+        environment = load_environment(os.environ)
+        listener = (
+            listen(environment.host, environment.port)
+            if given is None
+            else socket.socket(fileno=given)
+        )
+        uvicorn.Server(_config(environment)).run(sockets=[listener])
+    except ConfigurationError as error:
+        print(f"Groundswell cannot start: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _config(environment: Environment) -> uvicorn.Config:
+    """Headers of a proxy are believed only where there can be one."""
+    return uvicorn.Config(
+        "config.asgi:application",
+        lifespan="off",
+        ws="none",
+        log_level="info" if environment.debug else "warning",
+        access_log=environment.debug,
+        use_colors=False,
+        server_header=False,
+        proxy_headers=not environment.is_default_setup,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""Run a whole installation under one command: ``python -m config.supervisor``.
+
+Starts the embedded Redis where none is named, prepares the database, and keeps web, worker and beat
+running until Ctrl-C. Nothing it started outlives it, not even after ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from config.environment import PROJECT_DIR, ConfigurationError, Environment, load_environment
+from config.runtime import redis_server
+from config.runtime.checks import check_redis, listen, lock_data_dir
+from config.runtime.children import Child, Program
+from config.runtime.console import Console
+from config.runtime.loop import Loop
+from config.runtime.prepare import REPORT
+
+REDIS_START_LIMIT = 30.0
+PREPARE_LIMIT = 600.0
+WORKER_THREADS = 4
+IDLE_TURN = 5.0
+
+
+class Stopped(Exception):
+    """Somebody asked to stop before everything was running."""
+
+
+class Supervisor:
+    """Starts, watches and stops the processes of one installation."""
+
+    def __init__(self, environment: Environment, *, reload: bool = False) -> None:
+        self.environment = environment
+        self.reload = reload
+        self.console = Console()
+        self.loop = Loop()
+        self.children: list[Child] = []
+        self.link: str | None = None
+
+    def run(self) -> int:
+        """Serve until told to stop; return the exit code."""
+        with ExitStack() as held:
+            held.enter_context(lock_data_dir(self.environment.data_dir))
+            listener = held.enter_context(listen(self.environment.host, self.environment.port))
+            self.loop.install_signals()
+            try:
+                self._start_all(listener)
+                self._watch()
+            except Stopped:
+                pass
+            finally:
+                self._stop_all()
+        return 0
+
+    # Starting
+
+    def _start_all(self, listener: socket.socket) -> None:
+        if self.environment.redis_socket is not None:
+            self._start_redis(self.environment.redis_socket)
+        else:
+            check_redis(self.environment.redis_url)
+        self._prepare()
+        web, *others = (Child(program) for program in self._programs(listener.fileno()))
+        self._start(web)
+        self._announce_when_it_answers(listener)
+        for child in others:
+            self._start(child)
+
+    def _start(self, child: Child) -> None:
+        if child not in self.children:
+            self.children.append(child)
+        process = child.start()
+        self.loop.watch_output(process, lambda line: self._on_line(child, line))
+
+    def _start_redis(self, listening_on: Path) -> None:
+        folder = self.environment.data_dir / "redis"
+        redis = Child(redis_server.redis_program(folder, listening_on))
+        self._start(redis)
+        self._wait(
+            lambda: redis_server.answers(listening_on) or not redis.is_running, REDIS_START_LIMIT
+        )
+        if not redis.is_running or not redis_server.answers(listening_on):
+            raise ConfigurationError(
+                f"the embedded Redis does not start: see {redis_server.log_file(folder)};"
+                f" if its file is damaged, remove {folder} (the database holds what matters)."
+            )
+
+    def _prepare(self) -> None:
+        """Migrate in a process of its own, whose memory and imports are gone afterwards."""
+        lines: list[str] = []
+        setup = Child(
+            Program("setup", [sys.executable, "-m", "config.runtime.prepare"], stop_limit=10)
+        )
+        process = setup.start()
+        self.children.append(setup)
+        self.loop.watch_output(process, lines.append)
+        self._wait(lambda: not setup.is_running, PREPARE_LIMIT)
+        self.loop.drain()
+        self.children.remove(setup)
+        self._read_report(lines, process.returncode)
+
+    def _read_report(self, lines: list[str], code: int | None) -> None:
+        reports = [line.removeprefix(REPORT) for line in lines if line.startswith(REPORT)]
+        others = [line for line in lines if line.strip() and not line.startswith(REPORT)]
+        if code == 2 and others:
+            raise ConfigurationError(others[-1].removeprefix("Groundswell cannot start: "))
+        for line in others:
+            self.console.line("setup", line)
+        if code != 0 or not reports:
+            raise ConfigurationError("the database could not be prepared: see the lines above.")
+        report = json.loads(reports[-1])
+        self.link = report["link"]
+        if report["migrated"]:
+            self.console.line("setup", f"{report['migrated']} migrations applied")
+
+    def _programs(self, listener: int) -> list[Program]:
+        level = "INFO" if self.environment.debug else "WARNING"
+        celery = [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
+        worker = [
+            "--pool",
+            "threads",
+            "--concurrency",
+            str(WORKER_THREADS),
+            "--hostname",
+            "worker@%h",
+        ]
+        # Of no use to a single worker, and each costs time at its start.
+        lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        programs = [
+            Program(
+                "web",
+                [sys.executable, "-m", "config.runtime.web", "--fd", str(listener)],
+                stop_limit=10,
+                inherited=[listener],
+            ),
+            Program("worker", [*celery, "worker", "-l", level, *worker, *lonely], stop_limit=10),
+            Program("beat", [*celery, "beat", "-l", level, "--pidfile="], stop_limit=5),
+        ]
+        if self.reload:
+            watch = [sys.executable, "-m", "config.runtime.watch"]
+            programs.append(Program("reload", watch, stop_limit=1))
+        return programs
+
+    def _announce_when_it_answers(self, listener: socket.socket) -> None:
+        """Ask the web process for a page; the socket is open, so the question waits in it."""
+        connection = socket.create_connection(_reachable(listener))
+        host = self.environment.base_url.partition("://")[2]
+        connection.sendall(
+            f"GET /api/v1/server/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+        )
+        connection.setblocking(False)
+
+        def on_readable() -> None:
+            self.loop.forget(connection.fileno())
+            with connection:
+                answered = connection.recv(16).startswith(b"HTTP/")
+            if answered:
+                self._announce()
+            else:
+                self._announce_when_it_answers(listener)
+
+        self.loop.watch_socket(connection, on_readable)
+
+    def _announce(self) -> None:
+        environment = self.environment
+        self.console.say(f"\nGroundswell is ready at {environment.base_url}/")
+        if environment.mail_folder is not None:
+            readable = (
+                f", read it at {environment.base_url}/dev/mail/"
+                if environment.is_default_setup
+                else ""
+            )
+            self.console.say(f"Mail is written to {environment.mail_folder}{readable}")
+        if self.link:
+            self.console.say(
+                f"Nobody administers it yet; this link, good once, is for you:\n{self.link}"
+            )
+        self.console.say("Ctrl-C stops it.\n")
+
+    # Watching
+
+    def _watch(self) -> None:
+        while not self.loop.stop_requests:
+            self.loop.turn(self._until_next_start())
+            for child in self.children:
+                if child.start_again_at is None and not child.is_running:
+                    self._on_death(child)
+                elif child.start_again_at is not None and time.monotonic() >= child.start_again_at:
+                    self._start(child)
+
+    def _until_next_start(self) -> float:
+        waits = [c.start_again_at - time.monotonic() for c in self.children if c.start_again_at]
+        return min([IDLE_TURN, *waits])
+
+    def _on_death(self, child: Child) -> None:
+        how = _how_it_ended(child.exit_code)
+        self.console.line(child.name, f"{how}; starting it again in {child.died():g} s")
+
+    def _on_line(self, child: Child, line: str) -> None:
+        if child.name == "reload":
+            self._restart_for(line)
+        elif line.strip():
+            self.console.line(child.name, line)
+
+    def _restart_for(self, path: str) -> None:
+        """Start again what has read the source; browsers wait in the open socket meanwhile."""
+        self.console.line("reload", f"{os.path.relpath(path, PROJECT_DIR)} has changed")
+        for child in self.children:
+            if child.name in {"web", "worker", "beat"} and child.is_running:
+                child.send(signal.SIGKILL)
+                child.failures = 0
+                child.start_again_at = time.monotonic()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        self.loop.wait_until(lambda: condition() or self.loop.stop_requests > 0, seconds)
+        if self.loop.stop_requests:
+            raise Stopped
+
+    # Stopping
+
+    def _stop_all(self) -> None:
+        """Doors first and the queue last, so that what was accepted can still be handed over."""
+        already = self.loop.stop_requests
+        for name in ("reload", "setup", "web", "beat", "worker", "redis"):
+            for child in [child for child in self.children if child.name == name]:
+                self._stop(child, already)
+
+    def _stop(self, child: Child, already: int) -> None:
+        child.send(signal.SIGTERM)
+        self.loop.wait_until(
+            lambda: not child.is_running or self.loop.stop_requests > max(1, already),
+            child.program.stop_limit,
+        )
+        if child.is_running:
+            self.console.line(child.name, "does not stop and is killed")
+            child.send(signal.SIGKILL)
+            self.loop.wait_until(lambda: not child.is_running, 2)
+        self.loop.drain()
+
+
+def _reachable(listener: socket.socket) -> tuple[str, int]:
+    """Return an address that leads to the socket from this machine."""
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def main() -> int:
+    """Run until Ctrl-C. Exit code 2 and one sentence where the set-up is wrong."""
+    try:
+        environment = load_environment(os.environ)
+        return Supervisor(environment, reload="--reload" in sys.argv[1:]).run()
+    except ConfigurationError as error:
+        print(f"Groundswell cannot start: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
