@@ -27,6 +27,8 @@ def sparkline(counts: Sequence[int]) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/bar_chart.html")
-def vote_chart(months: Sequence[tuple[date, int]], title: str, chart_id: str) -> dict[str, Any]:
+def vote_chart(
+    months: Sequence[tuple[date, int]], title: str, chart_id: str, width: int = 720
+) -> dict[str, Any]:
     """Votes of each month, oldest first, as a bar chart with an axis and a table beside it."""
-    return {"chart": bar_chart(months), "title": title, "chart_id": chart_id}
+    return {"chart": bar_chart(months, width), "title": title, "chart_id": chart_id}

@@ -11,7 +11,7 @@ SPARK_WIDTH, SPARK_HEIGHT = 100, 30
 # A single vote in a quiet year must not look like a crowd.
 SPARK_FULL_SCALE_AT_LEAST = 4
 
-CHART_HEIGHT, CHART_TOP, CHART_BOTTOM, CHART_LEFT = 190, 14, 24, 36
+CHART_HEIGHT, CHART_TOP, CHART_BOTTOM, CHART_LEFT = 190, 14, 26, 46
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Chart:
     bars: list[Bar]
     grid: list[Line]
     total: int
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a phone must shrink it so far that its words need another size."""
+        return self.width > 400
 
 
 def spark_bars(counts: Sequence[int]) -> list[Bar]:
@@ -116,6 +121,6 @@ def _month_label(month: date, place: int, slot: float) -> str:
     """January carries its year; others are named where there is room between them."""
     if month.month == 1:
         return str(month.year)
-    room_for_all = slot >= 28
+    room_for_all = slot >= 34
     room_for_quarters = slot >= 13 and month.month in (4, 7, 10)
     return f"{month:%b}" if room_for_all or room_for_quarters else ""

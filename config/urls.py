@@ -1,0 +1,14 @@
+"""Every address of the product: the apps' own lists, put together."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("votes.web.urls")),
+    path("", include("tracker.web.urls")),
+    path("", include("notifications.web.urls")),
+    path("", include("accounts.web.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("config.api_urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,5 @@
+"""Pages of notifications."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

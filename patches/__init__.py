@@ -1,0 +1,1 @@
+"""Patches and their way into the branches."""

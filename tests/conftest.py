@@ -1,0 +1,77 @@
+"""The cast that tests know by name, and how they sign in."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from django.test import Client
+
+from accounts.models import Person, Role
+from tests.people import make_person
+from tests.problems import make_maintainer, make_problem, make_product
+from tracker.models import Problem, Product
+
+
+@pytest.fixture
+def product(db: None) -> Product:
+    return make_product("base")
+
+
+@pytest.fixture
+def reporter(db: None) -> Person:
+    return make_person("rita")
+
+
+@pytest.fixture
+def second_reporter(db: None) -> Person:
+    return make_person("sam")
+
+
+@pytest.fixture
+def maintainer(product: Product) -> Person:
+    """Maintains base/kernel."""
+    return make_maintainer(product.components.get(slug="kernel"), "mara")
+
+
+@pytest.fixture
+def triager(db: None) -> Person:
+    return make_person("tom", Role.TRIAGER)
+
+
+@pytest.fixture
+def committer(db: None) -> Person:
+    return make_person("cleo", Role.COMMITTER)
+
+
+@pytest.fixture
+def administrator(db: None) -> Person:
+    return make_person("ada", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def outsider(db: None) -> Person:
+    """Confirmed, but has nothing to do with anything here."""
+    return make_person("otto")
+
+
+@pytest.fixture
+def problem(product: Product, reporter: Person) -> Problem:
+    """A problem of base/kernel that `reporter` reported."""
+    return make_problem(product, reporter, component="kernel")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """In CI everything that a test needs is there, so a skip is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be: {report.longrepr}"
+    return report
+
+
+def sign_in(client: Client, person: Person) -> Client:
+    """The client, signed in as `person`."""
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client

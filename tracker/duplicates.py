@@ -1,0 +1,46 @@
+"""Which problems are one: the pointers between duplicates and the head of each group.
+
+`duplicate_of` is as somebody marked it and is what undoing restores; `head` is the end of the
+chain, kept beside it so that a group is one index look-up. No vote is ever moved.
+"""
+
+from __future__ import annotations
+
+from tracker.models import Problem
+from tracker.signals import votes_moved
+
+
+def head_of(problem: Problem) -> Problem:
+    """The problem that stands for the whole group."""
+    return problem.head or problem
+
+
+def would_be_a_cycle(problem: Problem, target: Problem) -> bool:
+    """Whether `target` leads back to `problem`."""
+    return head_of(target).pk == problem.pk or target.pk == problem.pk
+
+
+def descendants(problem: Problem) -> list[int]:
+    """Numbers of all that were marked, directly or through others, as duplicates of `problem`."""
+    found: list[int] = []
+    level = [problem.pk]
+    while level:
+        level = list(
+            Problem.objects.filter(duplicate_of__in=level)
+            .exclude(pk__in=found)
+            .values_list("pk", flat=True)
+        )
+        found += level
+    return found
+
+
+def regroup(problem: Problem, was_duplicate_of: Problem | None) -> None:
+    """After `duplicate_of` has changed: set the heads anew, and have both groups counted."""
+    old_head = head_of(was_duplicate_of) if was_duplicate_of else problem
+    new_head = head_of(problem.duplicate_of) if problem.duplicate_of else None
+    Problem.objects.filter(pk=problem.pk).update(head=new_head)
+    problem.head = new_head
+    below = descendants(problem)
+    Problem.objects.filter(pk__in=below).update(head=new_head or problem)
+    affected = {p.pk: p for p in (problem, old_head, new_head) if p is not None}
+    votes_moved.send(Problem, problems=list(affected.values()))

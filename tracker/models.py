@@ -1,0 +1,390 @@
+"""Products, their parts and releases, and the problems that people have with them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+# Where `heat` stands when nobody's vote counts: below any vote ever cast, yet a number that every
+# database orders and JSON carries, unlike minus infinity.
+NO_HEAT = -1e9
+
+SYNOPSIS_CHARS = 255
+TEXT_CHARS = 200_000
+
+slug_validator = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9._+-]*[a-z0-9+])?$",
+    "Use lower-case letters, digits, dots, dashes, plus signs or underscores.",
+)
+
+
+class Product(models.Model):
+    """Something that people run and report problems with."""
+
+    slug = models.CharField(max_length=50, unique=True, validators=[slug_validator])
+    title = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    # An inactive product keeps its pages and takes no new reports.
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("product", args=[self.slug])
+
+
+class Component(models.Model):
+    """A part of a product that somebody maintains."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="components")
+    slug = models.CharField(max_length=50, validators=[slug_validator])
+    title = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    is_active = models.BooleanField(default=True)
+    maintainers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Maintainership", related_name="maintained_components"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["product", "slug"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "slug"], name="component_slug_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Maintainership(models.Model):
+    """Who looks after which component."""
+
+    component = models.ForeignKey(Component, models.CASCADE)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["component", "person"], name="maintainer_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} maintains {self.component_id}"
+
+
+class Release(models.Model):
+    """A published version of a product, in the order that its project gives."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="releases")
+    name = models.CharField(max_length=50)
+    released_on = models.DateField(null=True, blank=True)
+    is_supported = models.BooleanField(default=True)
+    # Higher is newer; names do not sort by themselves.
+    position = models.IntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["product", "-position", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "name"], name="release_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Kind(models.TextChoices):
+    DEFECT = "defect", "defect"
+    ENHANCEMENT = "enhancement", "enhancement"
+    DOCUMENTATION = "documentation", "documentation"
+    MAINTENANCE = "maintenance", "maintenance"
+
+
+class Severity(models.TextChoices):
+    """How much one person with the problem suffers; how many suffer is for the votes to say."""
+
+    CRITICAL = "critical", "critical"
+    MAJOR = "major", "major"
+    NORMAL = "normal", "normal"
+    MINOR = "minor", "minor"
+
+
+class State(models.TextChoices):
+    NEW = "new", "new"
+    OPEN = "open", "open"
+    IN_PROGRESS = "in progress", "in progress"
+    FEEDBACK = "feedback", "feedback"
+    PATCHED = "patched", "patched"
+    SUSPENDED = "suspended", "suspended"
+    CLOSED = "closed", "closed"
+
+
+class Resolution(models.TextChoices):
+    FIXED = "fixed", "fixed"
+    DUPLICATE = "duplicate", "duplicate"
+    NOT_A_DEFECT = "not a defect", "not a defect"
+    CANNOT_REPRODUCE = "cannot reproduce", "cannot reproduce"
+    WILL_NOT_FIX = "will not fix", "will not fix"
+    FEEDBACK_TIMEOUT = "feedback timeout", "feedback timeout"
+    OVERTAKEN = "overtaken by events", "overtaken by events"
+
+
+# From each state to those that it may change into. Nothing goes back to new: somebody has seen it.
+_WORKED_ON = {State.OPEN, State.IN_PROGRESS, State.FEEDBACK, State.PATCHED, State.SUSPENDED}
+STATE_CHANGES: dict[State, frozenset[State]] = {
+    State.NEW: frozenset(_WORKED_ON | {State.CLOSED}),
+    State.OPEN: frozenset((_WORKED_ON | {State.CLOSED}) - {State.OPEN}),
+    State.IN_PROGRESS: frozenset((_WORKED_ON | {State.CLOSED}) - {State.IN_PROGRESS}),
+    State.FEEDBACK: frozenset((_WORKED_ON | {State.CLOSED}) - {State.FEEDBACK}),
+    State.PATCHED: frozenset({State.OPEN, State.IN_PROGRESS, State.CLOSED}),
+    State.SUSPENDED: frozenset({State.OPEN, State.IN_PROGRESS, State.FEEDBACK, State.CLOSED}),
+    State.CLOSED: frozenset({State.OPEN}),
+}
+
+
+class Door(models.TextChoices):
+    """The way by which something came in."""
+
+    WEB = "web", "web"
+    API = "api", "API"
+    CLIENT = "client", "send-problem"
+    MAIL = "mail", "mail"
+    GIT = "git", "git"
+    IMPORT = "import", "import"
+    SYSTEM = "system", "system"
+
+
+# Django writes `is_open = True` as the bare column, for which SQLite uses no index; IN it does.
+OPEN = Q(is_open__in=(True,))
+
+
+class Problem(models.Model):
+    """What is wrong, for whom, and how far its resolving has come.
+
+    `people`, `waiting` and `heat` are kept by `votes.services` for the whole duplicate group on
+    its head, and for the problem's own votes on a duplicate:
+    people   distinct persons whose vote counts;
+    waiting  distinct persons whose vote is kept but does not count yet;
+    heat     ln of the sum of exp((t_i - t_0) / tau) over the counted votes, `NO_HEAT` without any.
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="problems")
+    component = models.ForeignKey(Component, models.PROTECT, related_name="problems")
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.DEFECT)
+    severity = models.CharField(max_length=20, choices=Severity.choices, default=Severity.NORMAL)
+    synopsis = models.CharField(max_length=SYNOPSIS_CHARS)
+    description = models.TextField()
+    how_to_repeat = models.TextField(blank=True)
+
+    # Where it was seen: `release` is "found in".
+    release = models.ForeignKey(
+        Release, models.SET_NULL, null=True, blank=True, related_name="found_problems"
+    )
+    architecture = models.CharField(max_length=50, blank=True)
+    hardware = models.CharField(max_length=200, blank=True)
+    fixed_in = models.ForeignKey(
+        Release, models.SET_NULL, null=True, blank=True, related_name="fixed_problems"
+    )
+
+    state = models.CharField(max_length=20, choices=State.choices, default=State.NEW)
+    is_open = models.BooleanField(default=True)
+    resolution = models.CharField(max_length=30, choices=Resolution.choices, blank=True)
+    # As it was marked, so that marking can be undone; `head` is where the chain ends.
+    duplicate_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="duplicates"
+    )
+    head = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="group")
+    is_confidential = models.BooleanField(default=False)
+
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="reported_problems"
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_problems",
+    )
+    # The key that the tracker it was imported from gave it; its number is kept where it is free.
+    origin = models.CharField(max_length=100, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    # Counts the changes of fields; what two people edit at once is told apart by it.
+    version = models.PositiveIntegerField(default=1)
+
+    people = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)
+    heat = models.FloatField(default=NO_HEAT)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(is_open=True, resolution="", closed_at=None) & ~Q(state=State.CLOSED)
+                | (
+                    Q(is_open=False, state=State.CLOSED, closed_at__isnull=False)
+                    & ~Q(resolution="")
+                ),
+                name="problem_closed_with_resolution",
+            ),
+            models.CheckConstraint(
+                condition=Q(duplicate_of=None, head=None)
+                | Q(duplicate_of__isnull=False, head__isnull=False, resolution="duplicate"),
+                name="problem_duplicate_has_head",
+            ),
+            models.CheckConstraint(
+                condition=(Q(duplicate_of=None) | ~Q(duplicate_of=F("number")))
+                & (Q(head=None) | ~Q(head=F("number"))),
+                name="problem_not_its_own_duplicate",
+            ),
+            models.UniqueConstraint(
+                fields=["product", "origin"],
+                condition=~Q(origin=""),
+                name="problem_imported_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["is_open", "-heat", "-number"], name="problem_by_heat"),
+            models.Index(fields=["is_open", "-people", "-number"], name="problem_by_people"),
+            models.Index(fields=["is_open", "-number"], name="problem_by_age"),
+            models.Index(fields=["is_open", "-changed_at", "-number"], name="problem_by_activity"),
+            models.Index(
+                fields=["product", "is_open", "-heat", "-number"], name="problem_product_by_heat"
+            ),
+            models.Index(
+                fields=["component", "is_open", "-heat", "-number"], name="problem_comp_by_heat"
+            ),
+            models.Index(fields=["assignee", "is_open", "-heat"], name="problem_by_assignee"),
+            models.Index(fields=["reporter", "-number"], name="problem_by_reporter"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.synopsis}"
+
+    def get_absolute_url(self) -> str:
+        return f"/{self.number}"
+
+    @property
+    def votes(self) -> int:
+        """The votes that are shown: the counted and the waiting."""
+        return self.people + self.waiting
+
+    @property
+    def is_duplicate(self) -> bool:
+        return self.duplicate_of_id is not None
+
+
+class AppendOnly(models.Model):
+    """A row that is written once. Corrections are further rows."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError(f"{type(self).__name__} rows are only ever added")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError(f"{type(self).__name__} rows are only ever added")
+
+
+class Comment(models.Model):
+    """What somebody added to a problem, in Markdown."""
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="comments")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="comments"
+    )
+    text = models.TextField()
+    door = models.CharField(max_length=10, choices=Door.choices, default=Door.WEB)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["problem", "id"])]
+
+    def __str__(self) -> str:
+        return f"comment {self.pk} on #{self.problem_id}"
+
+
+def attachment_path(attachment: Attachment, filename: str) -> str:
+    """Stored under its digest, so that no name that a person chose becomes a path."""
+    return f"attachments/{attachment.sha256[:2]}/{attachment.sha256}"
+
+
+class Attachment(models.Model):
+    """A file that belongs to a problem, served as a download only."""
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="attachments")
+    comment = models.ForeignKey(
+        Comment, models.SET_NULL, null=True, blank=True, related_name="attachments"
+    )
+    uploader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100, default="application/octet-stream")
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    file = models.FileField(upload_to=attachment_path, max_length=200)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("attachment", args=[self.problem_id, self.pk, self.name])
+
+
+class Event(AppendOnly):
+    """One entry of a problem's history: who did what, when, and through which door.
+
+    `changes` is a list of `{"field": str, "old": Any, "new": Any}` in words that a page can print:
+    slugs, handles, release names and numbers, never row ids.
+    """
+
+    class Kind(models.TextChoices):
+        REPORTED = "reported"
+        COMMENTED = "commented"
+        CHANGED = "changed"
+        ATTACHED = "attached"
+        IMPORTED = "imported"
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="events")
+    # Nobody for what the tracker itself did.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    door = models.CharField(max_length=10, choices=Door.choices)
+    changes = models.JSONField(default=list)
+    comment = models.ForeignKey(Comment, models.SET_NULL, null=True, related_name="+")
+    attachment = models.ForeignKey(Attachment, models.SET_NULL, null=True, related_name="+")
+    note = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [
+            models.Index(fields=["problem", "id"]),
+            models.Index(fields=["-at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.problem_id}"

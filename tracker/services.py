@@ -1,0 +1,193 @@
+"""Changes to problems. Each is one transaction: the row, its event, and what the signal carries.
+
+Every function takes the acting person and the door; every change of a problem row happens under
+its lock. Rights are asked here, so that no door can forget to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Person
+from accounts.policies import require
+from tracker.changes import Conflict, ProblemChange, apply_change
+from tracker.drafts import Faults, ProblemDraft, check, check_text
+from tracker.duplicates import regroup
+from tracker.models import Attachment, Comment, Door, Event, Problem, State
+from tracker.policies import may
+from tracker.signals import problem_happened
+from tracker.text import clean_line
+
+
+class StaleChange(Conflict):
+    """Somebody else changed the problem since the version that this change started from."""
+
+
+@transaction.atomic
+def report(draft: ProblemDraft, reporter: Person, door: Door) -> Problem:
+    """Store a new problem with its first event; the reporter's own +1 follows from the signal.
+
+    Raises `DraftErrors` with every fault, and `Denied`.
+    """
+    require(may("problem.report", reporter))
+    checked = check(draft)
+    values = {f.name: getattr(checked, f.name) for f in fields(checked)}
+    problem = Problem.objects.create(reporter=reporter, **values)
+    record(problem, Event.Kind.REPORTED, reporter, door)
+    # The signal's receivers count the reporter's vote on the row.
+    problem.refresh_from_db(fields=["people", "waiting", "heat"])
+    return problem
+
+
+@transaction.atomic
+def comment(
+    problem: Problem, author: Person, text: str, door: Door, attachments: Iterable[Attachment] = ()
+) -> Comment:
+    """Add a comment. The reporter's answer to a question puts the problem back to open."""
+    require(may("problem.comment", author, problem))
+    faults = Faults()
+    cleaned = check_text("text", text, faults)
+    if not cleaned.strip():
+        faults.add("text", "Write something first.")
+    faults.raise_if_any()
+    locked = lock(problem)
+    added = Comment.objects.create(problem=locked, author=author, text=cleaned, door=door)
+    for attachment in attachments:
+        attachment.comment = added
+        attachment.save(update_fields=["comment"])
+    changes: list[dict[str, Any]] = []
+    if locked.state == State.FEEDBACK and locked.reporter_id == author.pk:
+        changes = [{"field": "state", "old": State.FEEDBACK.value, "new": State.OPEN.value}]
+        locked.state = State.OPEN
+        locked.version += 1
+    touch(locked)
+    record(locked, Event.Kind.COMMENTED, author, door, changes=changes, comment=added)
+    return added
+
+
+@transaction.atomic
+def attach(problem: Problem, uploader: Person, upload: File[bytes], door: Door) -> Attachment:
+    """Keep a file with the problem. Raises `DraftErrors` when it is too large or one too many."""
+    require(may("problem.attach", uploader, problem))
+    name = safe_file_name(upload.name or "")
+    _check_upload(problem, upload, name)
+    locked = lock(problem)
+    if locked.attachments.count() >= settings.ATTACHMENTS_PER_PROBLEM:
+        faults = Faults()
+        faults.add("file", f"A problem takes {settings.ATTACHMENTS_PER_PROBLEM} files at the most.")
+        faults.raise_if_any()
+    attachment = Attachment(
+        problem=locked,
+        uploader=uploader,
+        name=name,
+        size=upload.size,
+        sha256=_sha256(upload),
+        content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+    )
+    store_file(attachment, upload)
+    attachment.save()
+    touch(locked)
+    record(locked, Event.Kind.ATTACHED, uploader, door, attachment=attachment)
+    return attachment
+
+
+def store_file(attachment: Attachment, upload: File[bytes]) -> None:
+    """Put the bytes where their digest says; the same bytes are kept once."""
+    field = attachment.file
+    path = field.field.generate_filename(attachment, attachment.name)
+    if field.storage.exists(path):
+        field.name = path
+    else:
+        field.save(path, upload, save=False)
+
+
+def _check_upload(problem: Problem, upload: File[bytes], name: str) -> None:
+    faults = Faults()
+    if (upload.size or 0) > settings.ATTACHMENT_BYTES:
+        faults.add(
+            "file",
+            f"“{name}” has {upload.size:,} bytes; at most {settings.ATTACHMENT_BYTES:,} are taken.",
+        )
+    faults.raise_if_any()
+
+
+def safe_file_name(name: str) -> str:
+    """The last part of a path, one line, without what file systems or headers read otherwise."""
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r'["<>|:*?]', "_", clean_line(last)).strip(". ")[-200:] or "unnamed"
+
+
+def _sha256(upload: File[bytes]) -> str:
+    upload.seek(0)
+    digest = hashlib.sha256()
+    for chunk in upload.chunks():
+        digest.update(chunk)
+    upload.seek(0)
+    return digest.hexdigest()
+
+
+@transaction.atomic
+def change(
+    problem: Problem,
+    actor: Person,
+    asked: ProblemChange,
+    door: Door,
+    *,
+    expected_version: int | None = None,
+) -> Event | None:
+    """Change fields and state at once: all that is asked, or nothing.
+
+    Returns the event, or None when everything was so already. Raises `DraftErrors` for wrong
+    words, `Denied`, `Conflict` for a state that cannot follow, and `StaleChange` when
+    `expected_version` is not the row's.
+    """
+    locked = lock(problem)
+    if expected_version is not None and expected_version != locked.version:
+        raise StaleChange(
+            "Somebody changed this problem while you were editing. Look at what is new and "
+            "send your change again."
+        )
+    was_duplicate = locked.duplicate_of
+    changes = apply_change(locked, asked, actor)
+    if not changes:
+        return None
+    locked.version += 1
+    touch(locked)
+    if locked.duplicate_of != was_duplicate:
+        regroup(locked, was_duplicate)
+    return record(locked, Event.Kind.CHANGED, actor, door, changes=changes)
+
+
+def lock(problem: Problem) -> Problem:
+    """The row as it is now, held until the transaction ends."""
+    return (
+        Problem.objects.select_for_update(of=("self",))
+        .select_related("product", "component", "release", "fixed_in", "assignee", "duplicate_of")
+        .get(pk=problem.pk)
+    )
+
+
+def touch(problem: Problem) -> None:
+    """Save the row as the latest active one."""
+    problem.changed_at = timezone.now()
+    problem.save()
+
+
+def record(
+    problem: Problem, kind: Event.Kind, actor: Person | None, door: Door, **extra: Any
+) -> Event:
+    """Write the event and tell the apps above, inside the running transaction."""
+    quiet = extra.pop("quiet", False)
+    event = Event.objects.create(problem=problem, kind=kind, actor=actor, door=door, **extra)
+    problem_happened.send(Event, event=event, quiet=quiet)
+    return event

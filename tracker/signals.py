@@ -1,0 +1,13 @@
+"""What the tracker tells the apps above it, always inside the transaction it tells of.
+
+problem_happened: an event row was written.
+    Arguments: `event` (Event, with its problem, actor and comment loaded), `quiet` (bool: the event
+    came from an import or a repair, of which nobody is to be notified).
+votes_moved: the duplicate groups of these problems are no longer what they were.
+    Arguments: `problems` (list of Problem, whose numbers must be counted anew).
+"""
+
+from django.dispatch import Signal
+
+problem_happened = Signal()
+votes_moved = Signal()

@@ -1,0 +1,5 @@
+"""Pages of tracker."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

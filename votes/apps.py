@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class VotesConfig(AppConfig):
+    name = "votes"
+    verbose_name = "Votes"
+
+    def ready(self) -> None:
+        from votes import receivers
+
+        receivers.connect()

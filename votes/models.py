@@ -1,0 +1,51 @@
+"""+1: who has which problem, where, and since when it counts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from tracker.models import Door, Problem, Release
+
+
+class Vote(models.Model):
+    """One person's +1 on one problem. It stays on the problem on which it was cast.
+
+    `cast_at` is the time at which it counts, also when it is counted later than it was cast.
+    """
+
+    class Status(models.TextChoices):
+        COUNTED = "counted", "counted"
+        WAITING = "waiting", "waiting"
+        DISCOUNTED = "discounted", "discounted"
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="cast_votes")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="cast_votes")
+    cast_at = models.DateTimeField(default=timezone.now)
+    status = models.CharField(max_length=10, choices=Status.choices)
+    # Whether the account was young when it voted: such votes share a quota per problem.
+    is_young = models.BooleanField(default=False)
+    release = models.ForeignKey(Release, models.SET_NULL, null=True, blank=True, related_name="+")
+    architecture = models.CharField(max_length=50, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    door = models.CharField(max_length=10, choices=Door.choices, default=Door.WEB)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["problem", "person"], name="vote_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-cast_at"]),
+            models.Index(fields=["problem", "cast_at"]),
+            models.Index(
+                fields=["problem"],
+                condition=models.Q(status="waiting"),
+                name="vote_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"+1 of {self.person_id} on #{self.problem_id}"
