@@ -1,0 +1,378 @@
+"""The command line: reads the words and hands them to ``send_problem.verbs``.
+
+Only click is imported here; what a verb needs is imported when it runs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from send_problem.call import Call
+from send_problem.failures import MEANINGS, Exit, Failure
+from send_problem.screen import Screen
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Group(click.Group):
+    """Lists the verbs in the order of their use, and the exit codes below them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from send_problem.words import either, nearest
+
+            near = nearest(args[0], self.commands) if args else []
+            hint = f" Did you mean {either(near)}?" if near else " See 'send-problem --help'."
+            raise click.UsageError(f"There is no verb '{args[0]}'.{hint}", ctx) from error
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), MEANINGS[code]) for code in MEANINGS])
+        super().format_epilog(ctx, formatter)
+
+
+class Number(click.ParamType[int]):
+    """The number of a problem, with or without ``#``."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).lstrip("#")
+        if text.isascii() and text.isdigit() and 0 < int(text) < 10**12:
+            return int(text)
+        message = f"'{value}' is not the number of a problem, such as 12."
+        raise click.BadParameter(message, ctx, param)
+
+
+def _take_server(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        ctx.ensure_object(Call).server_option = value
+
+
+def _take_json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Call).screen.is_json = True
+
+
+def _common(hidden: bool) -> Callable[[Any], Any]:
+    """--server and --json: shown before the verb, understood after it too."""
+
+    def decorate(command: Any) -> Any:
+        envvar = None if hidden else "SEND_PROBLEM_SERVER"
+        server = click.option(
+            "--server",
+            metavar="URL",
+            envvar=envvar,
+            hidden=hidden,
+            expose_value=False,
+            callback=_take_server,
+            help="The server's address; remembered after register and login.",
+        )
+        as_json = click.option(
+            "--json",
+            is_flag=True,
+            hidden=hidden,
+            expose_value=False,
+            callback=_take_json,
+            help="Answer with one JSON object on standard output.",
+        )
+        return server(as_json(command))
+
+    return decorate
+
+
+_EPILOG = "Example: send-problem template report.txt"
+
+
+@click.group(cls=Group, context_settings=CONTEXT, epilog=_EPILOG, invoke_without_command=True)
+@_common(hidden=False)
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Report problems to a Groundswell server, +1 those of others, and see what became of them."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(int(Exit.USAGE))
+
+
+def _verb(name: str, example: str) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        epilog = "\b\nExample:\n  " + example.replace("\n", "\n  ")
+        with_call = _common(hidden=True)(click.pass_obj(function))
+        return program.command(name, epilog=epilog, context_settings=CONTEXT)(with_call)
+
+    return decorate
+
+
+_CODE = click.option("--code", metavar="CODE", help="The mailed code, when you have it already.")
+_SYSTEM = click.option(
+    "--system", metavar="NAME", help="What your list of tokens calls this system [user@hostname]."
+)
+
+
+@_verb("register", "send-problem --server https://problems.example.org register you@example.org")
+@click.argument("email")
+@click.option("--handle", metavar="NAME", help="The name that others see.")
+@_CODE
+@_SYSTEM
+def register(
+    call: Call, email: str, handle: str | None, code: str | None, system: str | None
+) -> None:
+    """Become known to a server.
+
+    It mails a code to EMAIL, which is typed in here; no browser is needed.
+    """
+    from send_problem.verbs import signing
+
+    signing.sign_in(call, email, signing.Way("register", handle, code, system))
+
+
+@_verb(
+    "login",
+    "send-problem login you@example.org\n"
+    "send-problem login you@example.org --code 123456   (finishes a login begun before)",
+)
+@click.argument("email")
+@_CODE
+@_SYSTEM
+def login(call: Call, email: str, code: str | None, system: str | None) -> None:
+    """Sign this system in.
+
+    It mails a code to EMAIL. Needed once for each system and user.
+    """
+    from send_problem.verbs import signing
+
+    signing.sign_in(call, email, signing.Way("login", None, code, system))
+
+
+@_verb("template", "send-problem template report.txt")
+@click.argument("file", required=False, type=click.Path())
+@click.option("--product", default="", metavar="NAME", help="Fill in this product.")
+@click.option("--component", default="", metavar="NAME", help="Fill in this component.")
+@click.option("--force", is_flag=True, help="Overwrite FILE when it exists.")
+def template(call: Call, file: str | None, product: str, component: str, force: bool) -> None:
+    """Write an empty report.
+
+    What this system knows of itself is filled in, and notes explain the rest.
+    Without FILE it goes to standard output.
+    """
+    from send_problem.verbs import writing
+
+    writing.write_template(call, file, product=product, component=component, force=force)
+
+
+@_verb(
+    "send",
+    "send-problem send report.txt dmesg.txt screenshot.png\n"
+    "send-problem --json send --yes report.txt\n"
+    "send-problem send - < report.txt",
+)
+@click.argument("file", type=click.Path())
+@click.argument("attachments", nargs=-1, type=click.Path())
+@click.option("--yes", "-y", is_flag=True, help="Send without a question.")
+def send(call: Call, file: str, attachments: tuple[str, ...], yes: bool) -> None:
+    """Send a report and files to attach.
+
+    FILE is a template that was filled in ('-': standard input). Everything is checked first. Likely duplicates are shown, so that you can +1 one instead.
+    Without a network the report is kept in the outbox.
+    """
+    from send_problem.verbs import sending
+
+    sending.send(call, file, list(attachments), yes=yes)
+
+
+@_verb("flush", "send-problem flush")
+@click.option("--refused", is_flag=True, help="Try those again that the server refused.")
+def flush(call: Call, refused: bool) -> None:
+    """Send what waits in the outbox.
+
+    Each report arrives once, however often the connection breaks.
+    """
+    from send_problem.verbs import queueing
+
+    queueing.flush_outbox(call, with_refused=refused)
+
+
+@_verb("outbox", "send-problem outbox\nsend-problem outbox drop 3")
+@click.argument("action", required=False, type=click.Choice(["list", "drop"]))
+@click.argument("item", required=False, metavar="[ID]")
+def outbox(call: Call, action: str | None, item: str | None) -> None:
+    """List what waits, or drop one of it."""
+    from send_problem.verbs import queueing
+
+    if (action == "drop") != (item is not None):
+        raise click.UsageError("Write 'outbox', or 'outbox drop ID' with an id from the list.")
+    if item is None:
+        queueing.list_outbox(call)
+    else:
+        queueing.drop(call, item)
+
+
+_NUMBER = click.argument("number", type=Number(), metavar="N")
+
+
+@_verb(
+    "vote",
+    "send-problem vote 12 --release 15.0 --architecture arm64 --note 'since the update'\n"
+    "send-problem vote --withdraw 12",
+)
+@_NUMBER
+@click.option("--release", metavar="NAME", help="The release on which you have the problem.")
+@click.option("--architecture", metavar="NAME", help="The architecture, such as amd64.")
+@click.option("--note", metavar="TEXT", help="A few words that help.")
+@click.option("--withdraw", is_flag=True, help="Take your +1 back.")
+def vote(
+    call: Call,
+    number: int,
+    release: str | None,
+    architecture: str | None,
+    note: str | None,
+    withdraw: bool,
+) -> None:
+    """+1: say that you have problem N too."""
+    from send_problem.verbs import problems
+
+    if withdraw and (release or architecture or note):
+        raise click.UsageError("--withdraw goes alone: a +1 taken back has no environment.")
+    if withdraw:
+        problems.withdraw(call, number)
+    else:
+        wanted = {"release": release, "architecture": architecture, "note": note}
+        problems.vote(call, number, {k: v for k, v in wanted.items() if v})
+
+
+@_verb("unvote", "send-problem unvote 12")
+@_NUMBER
+def unvote(call: Call, number: int) -> None:
+    """Take your +1 of problem N back."""
+    from send_problem.verbs import problems
+
+    problems.withdraw(call, number)
+
+
+@_verb("status", "send-problem status 12")
+@_NUMBER
+def status(call: Call, number: int) -> None:
+    """Show what became of problem N."""
+    from send_problem.verbs import problems
+
+    problems.status(call, number)
+
+
+@_verb("search", "send-problem search kernel panic\nsend-problem search --all --product base wifi")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--product", metavar="NAME", help="Only in this product.")
+@click.option("--all", "is_all", is_flag=True, help="Closed ones too.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100))
+def search(
+    call: Call, words: tuple[str, ...], product: str | None, is_all: bool, limit: int
+) -> None:
+    """Find problems by words, the biggest first."""
+    from send_problem.verbs import problems
+
+    problems.search(call, " ".join(words), product=product, is_all=is_all, limit=limit)
+
+
+@_verb("whoami", "send-problem whoami")
+def whoami(call: Call) -> None:
+    """Show who this system is for the server."""
+    from send_problem.verbs import signing
+
+    signing.whoami(call)
+
+
+@_verb("logout", "send-problem logout")
+def logout(call: Call) -> None:
+    """Revoke the token of this system and forget it."""
+    from send_problem.verbs import signing
+
+    signing.logout(call)
+
+
+@_verb("version", "send-problem version")
+def version(call: Call) -> None:
+    """Show the version of this program."""
+    import platform
+
+    from send_problem import __version__
+
+    python = platform.python_version()
+    call.screen.say(f"send-problem {__version__} (Python {python})")
+    call.screen.answer({"version": __version__, "python": python})
+
+
+def main() -> NoReturn:
+    """Run one call and end the process with its exit code; no traceback is ever shown."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    call = Call()
+    code = _guarded(call)
+    call.close()
+    _leave(code)
+
+
+def _guarded(call: Call) -> int:
+    try:
+        return _run(call)
+    except Failure as failure:
+        call.screen.failure(failure)
+        return int(failure.code)
+    except click.ClickException as error:
+        return _usage(call.screen, error)
+    except (KeyboardInterrupt, click.Abort):
+        call.screen.failure(Failure("Interrupted.", Exit.INTERRUPTED))
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has gone; writing at exit would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.STOPPED)
+    except Exception as error:
+        return _fault(call.screen, error)
+
+
+def _run(call: Call) -> int:
+    result = program.main(obj=call, prog_name="send-problem", standalone_mode=False)
+    call.flush_quietly()
+    sys.stdout.flush()
+    # click answers with the code of ctx.exit(), which help uses.
+    return result if isinstance(result, int) else int(call.code)
+
+
+def _usage(screen: Screen, error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "send-problem"
+    lines = [] if "--help" in error.format_message() else [f"See '{path} --help'."]
+    screen.failure(Failure(error.format_message(), Exit.USAGE, lines=lines))
+    return int(Exit.USAGE)
+
+
+def _fault(screen: Screen, error: Exception) -> int:
+    if os.environ.get("SEND_PROBLEM_DEBUG"):
+        raise error
+    name = type(error).__name__
+    message = f"send-problem has a fault of its own ({name}: {error}); nothing was lost."
+    lines = ["With SEND_PROBLEM_DEBUG=1 it shows where."]
+    screen.failure(Failure(message, Exit.FAULT, lines=lines))
+    return int(Exit.FAULT)
+
+
+def _leave(code: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

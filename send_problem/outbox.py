@@ -1,0 +1,296 @@
+"""Reports that wait to be sent, one folder each, which survive a crash at any moment.
+
+``outbox/<id>/`` holds ``item.json`` (what to send, to whom, with which keys, how far it came),
+``report.txt`` (the report as it was written) and ``files/1``, ``files/2``... A folder is built
+under another name, made durable and then renamed, so that what is in the outbox is whole. Whoever
+sends an item holds the lock of its folder; the keys make a repeated request harmless.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from send_problem.disk import (
+    cannot_write,
+    private_folder,
+    read_json,
+    state_folder,
+    sync_folder,
+    why,
+    write_json,
+)
+from send_problem.failures import Exit, Failure
+
+BUILDING = ".new-"
+ENDED = ".done-"
+STALE_SECONDS = 24 * 3600
+
+
+@dataclass
+class Attachment:
+    """A file of an item: ``stored`` is its copy, ``answer`` what the server said of it."""
+
+    name: str
+    stored: str
+    size: int
+    sha256: str
+    key: str
+    answer: dict[str, Any] | None = None
+    refused: str = ""
+
+
+@dataclass
+class Item:
+    """One report on its way. Times are seconds since the epoch."""
+
+    id: str
+    server: str
+    account: str
+    queued_at: float
+    body: dict[str, Any]
+    key: str
+    fingerprint: str
+    source: str
+    attachments: list[Attachment] = field(default_factory=list)
+    number: int | None = None
+    url: str = ""
+    reason: str = ""
+    is_refused: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the item is kept."""
+        return outbox_folder() / self.id
+
+    def save(self) -> None:
+        """Write how far it came, durably."""
+        write_json(self.folder / "item.json", asdict(self))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A report that was checked: its bytes as written, the request body, the files to attach."""
+
+    server: str
+    account: str
+    source: str
+    original: bytes
+    body: dict[str, Any]
+    files: list[Path]
+
+
+def outbox_folder() -> Path:
+    """The folder of the outbox."""
+    return state_folder() / "outbox"
+
+
+def items() -> list[Item]:
+    """All items, oldest first."""
+    try:
+        names = _names()
+    except OSError:
+        return []
+    found = [load(name) for name in sorted((n for n in names if n.isdigit()), key=int)]
+    return [item for item in found if item is not None]
+
+
+def _names() -> list[str]:
+    return [path.name for path in outbox_folder().iterdir()]
+
+
+def load(name: str) -> Item | None:
+    """The item with that id; ``None`` when there is none."""
+    value = read_json(outbox_folder() / name / "item.json") if name.isdigit() else {}
+    try:
+        attachments = [Attachment(**entry) for entry in value.pop("attachments")]
+        return Item(**value, attachments=attachments)
+    except (KeyError, TypeError):
+        return None
+
+
+@contextlib.contextmanager
+def put(draft: Draft) -> Iterator[Item]:
+    """Store a draft durably and hold its lock; the same unfinished draft is taken up again.
+
+    A script that repeats ``send`` until it succeeds therefore sends one report, not several.
+    """
+    private_folder(outbox_folder())
+    print_ = _fingerprint(draft)
+    same = next((item for item in items() if item.fingerprint == print_), None)
+    if same is not None:
+        with hold(same.id, patience=None) as item:
+            if item is not None:
+                yield item
+                return
+    item, lock = _store(draft, print_)
+    try:
+        yield item
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def hold(name: str, patience: float | None = 0.0) -> Iterator[Item | None]:
+    """Hold an item's lock and read it anew; ``None`` when another process has it, or it is gone.
+
+    ``patience`` is how many seconds to wait for the lock, ``None`` without end.
+    """
+    lock = _open_lock(name, patience)
+    if lock is None:
+        yield None
+        return
+    try:
+        # The one who held the lock before may have sent and removed the item.
+        yield load(name)
+    finally:
+        os.close(lock)
+
+
+def _open_lock(name: str, patience: float | None) -> int | None:
+    end = None if patience is None else time.monotonic() + patience
+    try:
+        lock = os.open(outbox_folder() / name / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return None
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if end is not None and time.monotonic() >= end:
+                os.close(lock)
+                return None
+            time.sleep(0.05)
+
+
+def remove(item: Item) -> None:
+    """Take an item out; the caller holds its lock."""
+    ended = outbox_folder() / f"{ENDED}{uuid.uuid4().hex}"
+    item.folder.rename(ended)
+    sync_folder(outbox_folder())
+    shutil.rmtree(ended, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Clear away what crashed calls left: ended items, and half-built ones of another day."""
+    for path in outbox_folder().glob(".*-*"):
+        is_stale = path.name.startswith(BUILDING) and _age(path) > STALE_SECONDS
+        if path.name.startswith(ENDED) or is_stale:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _store(draft: Draft, fingerprint: str) -> tuple[Item, int]:
+    folder = private_folder(outbox_folder() / f"{BUILDING}{uuid.uuid4().hex}")
+    try:
+        private_folder(folder / "files")
+        (folder / "report.txt").write_bytes(draft.original)
+        attachments = [_copy(folder, n, path) for n, path in enumerate(draft.files, 1)]
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        # Held before it appears in the outbox, so that no flush takes it from this call.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        item = _item(draft, attachments, fingerprint)
+        return _publish(folder, item), lock
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise cannot_write(outbox_folder(), error) from error
+    except Failure:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _item(draft: Draft, attachments: list[Attachment], fingerprint: str) -> Item:
+    return Item(
+        id="",
+        server=draft.server,
+        account=draft.account,
+        queued_at=time.time(),
+        body=draft.body,
+        key=str(uuid.uuid4()),
+        fingerprint=fingerprint,
+        source=draft.source,
+        attachments=attachments,
+    )
+
+
+def _copy(folder: Path, number: int, path: Path) -> Attachment:
+    stored = f"files/{number}"
+    digest = hashlib.sha256()
+    count = 0
+    try:
+        with path.open("rb") as source, (folder / stored).open("wb") as target:
+            while piece := source.read(1 << 20):
+                digest.update(piece)
+                count += target.write(piece)
+    except OSError as error:
+        if error.filename == str(path):
+            raise Failure(f"{path}: {why(error)}.", Exit.NO_INPUT) from error
+        raise
+    name = path.name.encode("utf-8", "replace").decode()
+    return Attachment(name, stored, count, digest.hexdigest(), str(uuid.uuid4()))
+
+
+def _publish(folder: Path, item: Item) -> Item:
+    with _numbering() as taken:
+        item.id = str(taken + 1)
+        write_json(folder / "item.json", asdict(item))
+        for path in (folder / "report.txt", *(folder / "files").iterdir()):
+            _sync_file(path)
+        sync_folder(folder / "files")
+        sync_folder(folder)
+        folder.rename(item.folder)
+        sync_folder(outbox_folder())
+        (outbox_folder() / ".last").write_text(item.id)
+    return item
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _numbering() -> Iterator[int]:
+    """Hold the lock for new ids; yields the highest one ever given."""
+    lock = os.open(outbox_folder() / ".numbering", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        last = outbox_folder() / ".last"
+        words = [last.read_text()] if last.exists() else []
+        yield max((int(word) for word in words + _names() if word.isdigit()), default=0)
+    finally:
+        os.close(lock)
+
+
+def _fingerprint(draft: Draft) -> str:
+    digest = hashlib.sha256()
+    head = [draft.server, draft.account, draft.body]
+    digest.update(json.dumps(head, sort_keys=True).encode())
+    for path in draft.files:
+        digest.update(f"\0{path.name}\0".encode("utf-8", "replace"))
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise Failure(f"{path}: {why(error)}.", Exit.NO_INPUT) from error
+    return digest.hexdigest()

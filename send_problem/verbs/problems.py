@@ -1,0 +1,121 @@
+"""vote, unvote, status, search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from send_problem.call import Call
+from send_problem.failures import Exit, Refused
+from send_problem.words import clean, plural
+
+
+def vote(call: Call, number: int, environment: dict[str, str]) -> None:
+    """+1 a problem; voting again changes the environment, and counts once."""
+    server = call.server()
+    link = call.link(server, call.account(server))
+    counts = link.send("PUT", f"problems/{number}/vote/", environment).data
+    people = int(counts.get("people", 0))
+    if counts.get("status") == "waiting":
+        call.screen.say(
+            f"Your +1 of #{number} is kept and shown; it counts as soon as your account is a day"
+            " old or somebody confirms it.",
+            fg="green",
+        )
+    else:
+        call.screen.say(f"Your +1 of #{number} counts.", fg="green")
+    call.screen.say(f"{_behind(people, counts)}  {server}/{number}")
+    call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
+
+
+def withdraw(call: Call, number: int) -> None:
+    """Take the +1 back; nothing changes when there was none."""
+    server = call.server()
+    link = call.link(server, call.account(server))
+    counts = link.send("DELETE", f"problems/{number}/vote/").data
+    call.screen.say(f"You have no +1 on #{number} any more.", fg="green")
+    if counts:
+        call.screen.say(_behind(int(counts.get("people", 0)), counts))
+    call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
+
+
+def _behind(people: int, counts: dict[str, Any]) -> str:
+    waiting = counts.get("waiting") or 0
+    extra = f" and {waiting} waiting" if waiting else ""
+    return f"{plural(people, 'person', 'people')}{extra} behind it."
+
+
+def status(call: Call, number: int) -> None:
+    """Show a problem as it is now."""
+    server = call.server()
+    problem = call.visitor(server).get(f"problems/{number}/").data
+    _show(call, server, number, problem)
+    call.screen.answer(problem)
+
+
+def _show(call: Call, server: str, number: int, problem: dict[str, Any]) -> None:
+    text = {key: "" if value is None else clean(str(value)) for key, value in problem.items()}
+    screen = call.screen
+    screen.say(f"#{number}  {text.get('synopsis', '')}", bold=True)
+    state = text.get("state", "").replace("_", " ")
+    if text.get("resolution"):
+        state += f" ({text['resolution'].replace('_', ' ')})"
+    if text.get("duplicate_of"):
+        state += f", duplicate of #{text['duplicate_of'].lstrip('#')}"
+    mine = "  (one of them is you)" if problem.get("my_vote") else ""
+    screen.pairs(
+        [
+            ("State", state),
+            ("People", _behind(int(problem.get("people") or 0), problem) + mine),
+            ("Where", f"{text.get('product', '')} / {text.get('component', '')}"),
+            ("Kind", text.get("kind", "")),
+            ("Severity", text.get("severity", "")),
+            ("Found in", _environment(text)),
+            ("Fixed in", text.get("fixed_in", "")),
+            ("Assigned", text.get("assignee", "") or "nobody yet"),
+            ("Reported", _when(text.get("created_at", ""), text.get("reporter", ""))),
+            ("Changed", _when(text.get("changed_at", ""))),
+            ("Page", text.get("url", "") or f"{server}/{number}"),
+        ]
+    )
+
+
+def _environment(text: dict[str, str]) -> str:
+    return ", ".join(filter(None, (text.get("release", ""), text.get("architecture", ""))))
+
+
+def _when(moment: str, person: str = "") -> str:
+    day = moment[:16].replace("T", " ")
+    return f"{day} by {person}" if person else day
+
+
+def search(call: Call, words: str, *, product: str | None, is_all: bool, limit: int) -> None:
+    """List problems in which the words occur, the biggest first."""
+    server = call.server()
+    state = "any" if is_all else None
+    try:
+        page = call.visitor(server).get(
+            "problems/", q=words, product=product, state=state, limit=limit, sort="heat"
+        )
+    except Refused as refusal:
+        # A product that does not exist is a wrong value here, not a missing page.
+        refusal.code = Exit.DATA
+        raise
+    found = [problem for problem in page.data.get("results", []) if isinstance(problem, dict)]
+    call.screen.table(["", "people", "state", "synopsis"], [_row(problem) for problem in found])
+    if not found:
+        hint = "" if is_all else " --all looks at closed ones too."
+        call.screen.note(f"Nothing found for '{clean(words)}'.{hint}")
+    more = bool(page.data.get("next"))
+    if more:
+        call.screen.note(f"There are more than {limit}: add a word, or --limit 100.", dim=True)
+    call.screen.answer({"results": found, "more": more})
+
+
+def _row(problem: dict[str, Any]) -> list[str]:
+    people = problem.get("people")
+    return [
+        f"#{problem.get('number', '?')}",
+        clean(str(people if people is not None else "")),
+        clean(str(problem.get("state", ""))).replace("_", " "),
+        clean(str(problem.get("synopsis", ""))),
+    ]
