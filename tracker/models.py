@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from accounts.models import Person
 
 # Where `heat` stands when nobody's vote counts: below any vote ever cast, yet a number that every
 # database orders and JSON carries, unlike minus infinity.
@@ -52,7 +55,7 @@ class Component(models.Model):
     title = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
-    maintainers = models.ManyToManyField(
+    maintainers: models.ManyToManyField[Person, Maintainership] = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Maintainership", related_name="maintained_components"
     )
 
