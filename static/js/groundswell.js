@@ -140,13 +140,6 @@
     // A session that ended, a throttle, no network: the plain form knows what to say.
     const form = event.target.closest && event.target.closest("form.tally");
     if (!form) return;
-    const button = one("[data-vote]", form);
-    form.removeAttribute("hx-post");
-    const kept = document.createElement("input");
-    kept.type = "hidden";
-    kept.name = button.name;
-    kept.value = button.value;
-    form.append(kept);
     form.submit();
   }
 
