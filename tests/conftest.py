@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.models import Problem, Product
+
+
+@pytest.fixture(autouse=True)
+def files_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    """Attachments and mails of a test go to a folder of that test."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.MAIL_FOLDER = tmp_path / "mail"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
 
 
 @pytest.fixture
