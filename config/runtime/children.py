@@ -99,12 +99,12 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
         env={**os.environ, "PYTHONUNBUFFERED": "1", **program.environment},
         pass_fds=program.inherited,
         start_new_session=True,
-        preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - there is one thread
+        preexec_fn=partial(die_with, os.getpid(), signal.SIGKILL),  # noqa: PLW1509 - there is one thread
     )
 
 
-def _die_with(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent dies; it may have died before we asked."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Ask the kernel for a signal when the parent dies; it may have died before we asked."""
+    _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

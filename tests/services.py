@@ -1,0 +1,462 @@
+"""Real servers for tests: each a context manager that starts one and stops it by its process.
+
+Everything lives in a temporary folder and on a free port or a socket, and dies with the test run,
+however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from config.environment import PROJECT_DIR
+from config.runtime import children
+from config.runtime.redis_server import find_redis
+
+START_LIMIT = 30.0
+# Names that choose a set-up: a product under test gets only those that the test gives.
+SETUP_NAMES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "BASE_URL",
+    "DATA_DIR",
+    "SECRET_KEY",
+    "PORT",
+    "BIND_ADDRESS",
+    "GROUNDSWELL_DEBUG",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    condition: Callable[[], object], seconds: float = START_LIMIT, what: str = ""
+) -> None:
+    """Ask again and again until the answer is true. Raises TimeoutError when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what or 'the condition'} did not come true in {seconds:g} s")
+        time.sleep(0.05)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder with a short path that only this user can open."""
+    folder = Path(tempfile.mkdtemp(prefix="gw-", dir="/tmp")).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def process(
+    arguments: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+    stop_with: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program for as long as the block lasts, its output in ``log``."""
+    identity: dict[str, Any] = (
+        {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    )
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT_DIR if user is None else "/",
+            env=environment,
+            start_new_session=True,
+            # The only threads are a mail server's, which hold no lock that this could want.
+            preexec_fn=partial(children.die_with, os.getpid(), stop_with),  # noqa: PLW1509
+            **identity,
+        )
+    try:
+        yield running
+    finally:
+        stop(running, stop_with)
+
+
+def stop(running: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM) -> None:
+    """End a process, politely at first."""
+    if running.poll() is None:
+        running.send_signal(stop_with)
+    try:
+        running.wait(30)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+
+
+# PostgreSQL
+
+
+def postgresql_folder() -> Path | None:
+    """Return the folder with the newest initdb and postgres, None where there is none."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda folder: int(re.sub(r"\D", "", folder.parent.name) or 0),
+    )
+    for folder in reversed(folders):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Yield the DATABASE_URL of a new, empty PostgreSQL that forgets everything afterwards."""
+    binaries = postgresql_folder()
+    if binaries is None:
+        raise RuntimeError("there is no PostgreSQL: run `apt install postgresql`")
+    # PostgreSQL refuses to run as root; its package has made a user for it.
+    user = "postgres" if os.getuid() == 0 else None
+    with temporary_folder() as folder:
+        if user:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        data = folder / "data"
+        _initdb(binaries, data, user)
+        arguments = [str(binaries / "postgres"), "-D", str(data), *_fast_settings(folder)]
+        with process(
+            arguments, log=folder / "log", user=user, stop_with=signal.SIGINT, environment={}
+        ) as running:
+            url = f"postgres://groundswell@/{folder}/groundswell"
+            _wait_for(running, partial(_make_database, folder), folder / "log", "PostgreSQL")
+            yield url
+
+
+def _initdb(binaries: Path, data: Path, user: str | None) -> None:
+    subprocess.run(
+        [
+            str(binaries / "initdb"),
+            *("-D", str(data), "-U", "groundswell", "--auth=trust", "--encoding=UTF8"),
+            *("--locale=C.UTF-8", "--no-sync"),
+        ],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        **({"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}),
+    )
+
+
+def _fast_settings(folder: Path) -> list[str]:
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(folder),
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": "100",
+    }
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+
+def _make_database(folder: Path) -> bool:
+    import psycopg
+
+    try:
+        with psycopg.connect(
+            f"host={folder} user=groundswell dbname=postgres", autocommit=True
+        ) as connection:
+            connection.execute("CREATE DATABASE groundswell")
+    except psycopg.errors.DuplicateDatabase:
+        return True
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _wait_for(
+    running: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, what: str
+) -> None:
+    try:
+        wait_until(lambda: running.poll() is not None or ready(), what=what)
+    except TimeoutError:
+        raise RuntimeError(f"{what} does not answer:\n{log.read_text()}") from None
+    if running.poll() is not None:
+        raise RuntimeError(f"{what} does not start:\n{log.read_text()}")
+
+
+# Redis
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """Yield the REDIS_URL of a new, empty Redis on a port of this machine."""
+    with temporary_folder() as folder:
+        port = free_port()
+        arguments = [
+            find_redis(),
+            *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+        ]
+        with process(arguments, log=folder / "log") as running:
+            _wait_for(running, partial(_answers, port), folder / "log", "Redis")
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+# SMTP
+
+
+@dataclass
+class SmtpServer:
+    """A mail server that keeps what it accepts.
+
+    ``delay`` is the seconds it takes over each message. ``refuse`` may return an SMTP answer, for
+    example ``"451 come back later"``, for a message that it shall not take.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    messages: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    delay: float = 0.0
+    refuse: Callable[[EmailMessage], str | None] = lambda message: None
+
+    @property
+    def url(self) -> str:
+        """The EMAIL_URL that leads here."""
+        return f"smtp://{self.host}:{self.port}"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """Answer one message, in aiosmtpd's words."""
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        message = parse_message(envelope.content)
+        answer = self.refuse(message)
+        if answer is None:
+            self.messages.append(message)
+            self.recipients.extend(envelope.rcpt_tos)
+        return answer or "250 taken"
+
+
+@contextmanager
+def smtp() -> Iterator[SmtpServer]:
+    """Yield a mail server on a port of this machine."""
+    from aiosmtpd.controller import Controller
+
+    server = SmtpServer(port=free_port())
+    controller = Controller(server, hostname=server.host, port=server.port)
+    controller.start()
+    try:
+        yield server
+    finally:
+        controller.stop()
+
+
+def parse_message(content: bytes) -> EmailMessage:
+    """Return a message as a reader of mail sees it."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+# The whole product
+
+
+@dataclass
+class Groundswell:
+    """An installation that runs: a supervisor and its processes."""
+
+    data_dir: Path
+    port: int
+    environment: dict[str, str]
+    arguments: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str = "/") -> tuple[int, str]:
+        """Return the status and the text of a page, whatever the status."""
+        try:
+            with urllib.request.urlopen(self.base_url + path, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(errors="replace")
+
+    def mails(self) -> list[EmailMessage]:
+        """Return what was sent so far, oldest first."""
+        files = sorted((self.data_dir / "mail").glob("*.eml"))
+        return [parse_message(file.read_bytes()) for file in files]
+
+    def output(self) -> str:
+        """Return what the operator has seen so far."""
+        return self.log.read_text(errors="replace")
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes by name: web, worker, beat, redis."""
+        found = {}
+        for pid, parent, command in all_processes():
+            name = program_name(command)
+            if parent == self.process.pid and name:
+                found[name] = pid
+        return found
+
+    def pid(self, name: str) -> int:
+        """Return the process of that name, waiting for it where it is about to start again."""
+        wait_until(lambda: name in self.pids(), what=f"a process called {name}")
+        return self.pids()[name]
+
+    def kill(self, name: str) -> int:
+        """``kill -9`` a process by name; return its number."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py with the same set-up; return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT_DIR,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def wait_ready(self) -> None:
+        """Wait until it has told that it serves."""
+        try:
+            wait_until(
+                lambda: self.process.poll() is not None or "is ready at" in self.output(), 60
+            )
+        except TimeoutError:
+            raise RuntimeError(f"it does not get ready:\n{self.output()}") from None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"it has ended:\n{self.output()}")
+
+    def stop(self) -> int:
+        """Ask it to stop, as Ctrl-C does; return its exit code."""
+        stop(self.process, signal.SIGINT)
+        return self.process.returncode
+
+    def restart(self) -> None:
+        """Stop it and start it anew with the same data."""
+        self.stop()
+        self.log.unlink()
+        self.process = _start(self.arguments, self.environment, self.log)
+        self.wait_ready()
+
+
+@contextmanager
+def groundswell(*arguments: str, **environment: str) -> Iterator[Groundswell]:
+    """Yield the whole product with data of its own; ``environment`` is added to its variables."""
+    with temporary_folder() as folder:
+        installation = start_groundswell(folder, *arguments, **environment)
+        try:
+            installation.wait_ready()
+            yield installation
+        finally:
+            installation.stop()
+
+
+def start_groundswell(folder: Path, *arguments: str, **environment: str) -> Groundswell:
+    """Start the product with its data in ``folder``, and do not wait for it."""
+    port = int(environment.get("PORT") or free_port())
+    variables = clean_environment() | {
+        "DATA_DIR": str(folder / "data"),
+        "PORT": str(port),
+        **environment,
+    }
+    command = [sys.executable, "-m", "config.supervisor", *arguments]
+    log = folder / "output"
+    running = _start(command, variables, log)
+    return Groundswell(Path(variables["DATA_DIR"]), port, variables, command, log, running)
+
+
+def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT_DIR,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=partial(children.die_with, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our own environment without what chooses a set-up."""
+    return {name: value for name, value in os.environ.items() if name not in SETUP_NAMES}
+
+
+def all_processes() -> list[tuple[int, int, str]]:
+    """Return number, parent and command line of every process that still runs."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, UnicodeDecodeError):
+            continue
+        state, parent = status.rpartition(")")[2].split()[:2]
+        if state != "Z":
+            found.append((int(folder.name), int(parent), command))
+    return found
+
+
+def program_name(command: str) -> str | None:
+    """Return which part of the product a command line is."""
+    patterns = {
+        "web": r"-m config\.runtime\.web",
+        "worker": r"-m celery .* worker ",
+        "beat": r"-m celery .* beat ",
+        "redis": r"redis-server",
+        "setup": r"-m config\.runtime\.prepare",
+    }
+    return next((name for name, text in patterns.items() if re.search(text, command)), None)
