@@ -20,9 +20,9 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from tracker.changes import Conflict, ProblemChange, apply_change
+from tracker.changes import UNSET, Conflict, ProblemChange, apply_change
 from tracker.drafts import Faults, ProblemDraft, check, check_text
-from tracker.duplicates import regroup
+from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
 from tracker.policies import may
 from tracker.signals import problem_happened
@@ -151,6 +151,8 @@ def change(
     words, `Denied`, `Conflict` for a state that cannot follow, and `StaleChange` when
     `expected_version` is not the row's.
     """
+    if asked.duplicate_of is not UNSET or problem.duplicate_of_id is not None:
+        lock_groups()
     locked = lock(problem)
     if expected_version is not None and expected_version != locked.version:
         raise StaleChange(

@@ -13,6 +13,7 @@ from accounts.models import Person
 from accounts.policies import require
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, find_release
+from tracker.duplicates import lock_groups
 from tracker.models import Door, Problem
 from tracker.policies import may
 from tracker.services import lock
@@ -137,6 +138,8 @@ def _young_counted(problem: Problem) -> int:
 def withdraw_vote(problem: Problem, person: Person) -> bool:
     """Take the +1 back; False when there was none. Numbers are then those of a recount."""
     require(may("problem.vote", person, problem))
+    if problem.head_id is not None:
+        lock_groups()
     locked = lock(problem)
     deleted, _ = Vote.objects.filter(problem=locked, person=person).delete()
     if deleted:
@@ -186,6 +189,8 @@ def count(problem: Problem) -> tuple[int, int, float]:
 def count_waiting(problem: Problem, now: datetime | None = None) -> int:
     """Count those waiting votes whose time has come; returns how many."""
     now = now or timezone.now()
+    if problem.head_id is not None:
+        lock_groups()
     locked = lock(problem)
     waiting = Vote.objects.filter(problem=locked, status=Vote.Status.WAITING)
     room = young_quota(locked.people) - _young_counted(locked)
@@ -211,8 +216,9 @@ def count_all_waiting(now: datetime | None = None) -> int:
 @transaction.atomic
 def judge_again(person: Person) -> None:
     """After trust in `person` has changed: set the status of all their votes and recount."""
+    lock_groups()
     young = is_young(person, timezone.now())
-    # In the order of their numbers, so that two such changes never lock crosswise.
+    # In the order of their numbers, as everybody who locks several problems does.
     votes = Vote.objects.filter(person=person).order_by("problem")
     votes = votes.select_related("problem__head", "problem__product")
     for vote in votes:
