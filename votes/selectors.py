@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 
+from accounts.models import Person
 from accounts.policies import Viewer, as_person
-from tracker.models import Problem, Product
+from tracker.models import OPEN, Component, Problem, Product, State
+from tracker.policies import visible_problems
 from votes.heat import EPOCH, exponent, log_sum, tau, worth
 from votes.models import Vote
 
@@ -36,9 +38,14 @@ def group_votes(problem: Problem) -> QuerySet[Vote]:
 
 def last_months(count: int, now: datetime | None = None) -> list[date]:
     """The first days of the last `count` months, oldest first, this one included."""
-    today = (now or timezone.now()).date()
+    today = (now or timezone.now()).astimezone(UTC).date()
     serial = today.year * 12 + today.month - 1
     return [date(s // 12, s % 12 + 1, 1) for s in range(serial - count + 1, serial + 1)]
+
+
+def _start(calendar: Sequence[date]) -> datetime:
+    """When a calendar's first month begins; months are those of UTC, the same for every viewer."""
+    return datetime(calendar[0].year, calendar[0].month, 1, tzinfo=UTC)
 
 
 def trends(problems: Sequence[Problem], months: int = 12) -> dict[int, list[int]]:
@@ -51,15 +58,19 @@ def trends(problems: Sequence[Problem], months: int = 12) -> dict[int, list[int]
         Vote.objects.filter(
             Q(problem__in=numbers) | Q(problem__head__in=numbers),
             status=Vote.Status.COUNTED,
-            cast_at__date__gte=calendar[0],
+            cast_at__gte=_start(calendar),
         )
-        .annotate(group=Coalesce("problem__head", "problem"), month=TruncMonth("cast_at"))
+        .annotate(
+            group=Coalesce("problem__head", "problem"), month=TruncMonth("cast_at", tzinfo=UTC)
+        )
         .values("group", "month")
         .annotate(votes=Count("person", distinct=True))
         .order_by()
     )
     for row in rows:
-        series[row["group"]][index[row["month"].date()]] += row["votes"]
+        # A clock that runs ahead may have dated a vote into a month that is not in the picture.
+        if (place := index.get(row["month"].date())) is not None:
+            series[row["group"]][place] += row["votes"]
     return {number: series[number] for number in numbers}
 
 
@@ -73,9 +84,9 @@ def votes_over_time(
         problems = problems.filter(product=product)
     rows = (
         Vote.objects.filter(
-            problem__in=problems, status=Vote.Status.COUNTED, cast_at__date__gte=calendar[0]
+            problem__in=problems, status=Vote.Status.COUNTED, cast_at__gte=_start(calendar)
         )
-        .annotate(month=TruncMonth("cast_at"))
+        .annotate(month=TruncMonth("cast_at", tzinfo=UTC))
         .values_list("month")
         .annotate(votes=Count("id"))
         .order_by()
@@ -98,6 +109,97 @@ def matrix(problem: Problem) -> tuple[list[str], list[tuple[str, list[int]]]]:
     releases = sorted(positions, key=lambda name: (-positions[name], name))
     rows = [(r, [len(cells.get((r, a), ())) for a in architectures]) for r in releases]
     return architectures, rows
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list: the problem, the status of the viewer's own vote ("" without one), and
+    the counted votes of the last twelve months, oldest first."""
+
+    problem: Problem
+    my_vote: str
+    trend: list[int]
+
+
+def rows_for(viewer: Viewer, problems: Sequence[Problem]) -> list[Row]:
+    """`problems` with what a list shows beside them, in their order. Two queries at the most."""
+    if not problems:
+        return []
+    own = votes_of(viewer, problems)
+    trend = trends(problems)
+    return [Row(p, own[p.pk].status if p.pk in own else "", trend[p.pk]) for p in problems]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Problems that wait for one person for one reason; `more` when not all of them are here."""
+
+    title: str
+    problems: list[Problem]
+    more: bool
+    query: str
+
+
+def waiting_for(person: Person, limit: int = 5) -> list[Waiting]:
+    """What waits for `person`, the most pressing first; empty kinds are left out. Three queries."""
+    maintained = Component.objects.filter(maintainership__person=person).values("pk")
+    new = Problem.objects.filter(OPEN, state=State.NEW, component__in=maintained)
+    asked = Problem.objects.filter(OPEN, state=State.FEEDBACK, reporter=person)
+    assigned = Problem.objects.filter(OPEN, assignee=person)
+    kinds = [
+        ("Feedback asked of you", asked.order_by("-changed_at"), "reporter=me&state=feedback"),
+        ("Assigned to you", assigned.order_by("-heat", "-number"), "assignee=me"),
+        ("New in what you maintain", new.order_by("-number"), ""),
+    ]
+    found = []
+    for title, problems, query in kinds:
+        some = list(problems.only("number", "synopsis", "people")[: limit + 1])
+        if some:
+            found.append(Waiting(title, some[:limit], len(some) > limit, query))
+    return found
+
+
+@dataclass(frozen=True)
+class ProductSummary:
+    """A product in the list of products, with its open problems that the viewer may know of."""
+
+    product: Product
+    open_problems: int
+
+
+def product_summaries(viewer: Viewer) -> list[ProductSummary]:
+    """All products, those in use first. Two queries."""
+    counts = _open_by("product", viewer)
+    products = Product.objects.order_by("-is_active", "title")
+    return [ProductSummary(product, counts.get(product.pk, 0)) for product in products]
+
+
+@dataclass(frozen=True)
+class ComponentSummary:
+    """A component with who looks after it and its open problems that the viewer may know of."""
+
+    component: Component
+    maintainers: list[Person]
+    open_problems: int
+
+
+def component_summaries(product: Product, viewer: Viewer) -> list[ComponentSummary]:
+    """The components of a product by name. Three queries."""
+    counts = _open_by("component", viewer, product)
+    components = product.components.order_by("-is_active", "slug").prefetch_related(
+        Prefetch("maintainers", Person.objects.filter(is_active=True).order_by("handle"))
+    )
+    return [
+        ComponentSummary(component, list(component.maintainers.all()), counts.get(component.pk, 0))
+        for component in components
+    ]
+
+
+def _open_by(field: str, viewer: Viewer, product: Product | None = None) -> dict[int, int]:
+    problems = visible_problems(viewer).filter(OPEN)
+    if product is not None:
+        problems = problems.filter(product=product)
+    return dict(problems.order_by().values_list(field).annotate(Count("number")))
 
 
 @dataclass

@@ -1,0 +1,122 @@
+"""The ranked lists: the front page, searches, and the page of a product."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.policies import as_person
+from tracker.drafts import DraftErrors
+from tracker.models import Product
+from tracker.policies import may, visible, visible_problems
+from votes import listing, selectors
+from votes.web.filters import Filters, drop, full_query, without_blanks
+
+HOME_ROWS = 15
+PRODUCT_ROWS = 10
+MONTHS = 24
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What hurts most people now, and what waits for the one who looks."""
+    viewer = request.user
+    person = as_person(viewer)
+    query = listing.ListQuery(limit=HOME_ROWS)
+    page = listing.page(listing.find(query, viewer), query)
+    context = {
+        "rows": selectors.rows_for(viewer, page.problems),
+        "has_more": bool(page.next_cursor),
+        "waiting": selectors.waiting_for(person) if person else [],
+        "months": selectors.votes_over_time(None, visible(viewer), MONTHS),
+        "may_make_product": not page.problems and may("product.manage", viewer),
+        "has_products": bool(page.problems) or Product.objects.exists(),
+    }
+    return render(request, "lists/home.html", context)
+
+
+@require_safe
+def problems(request: HttpRequest) -> HttpResponse:
+    """The problems that the query string asks for; 400 with reasons when it makes no sense."""
+    clean = without_blanks(request.GET)
+    if clean != request.GET:
+        return HttpResponseRedirect(f"{request.path}{full_query(clean)}")
+    if number := _number_asked_for(request):
+        return redirect(f"/{number}")
+    try:
+        query = listing.parse_query(request.GET)
+    except DraftErrors as errors:
+        context = {"filters": Filters(request.GET, listing.ListQuery()), "faults": errors.errors}
+        return render(request, "lists/problems.html", context, status=400)
+    return render(request, "lists/problems.html", _listed(request, query))
+
+
+def _number_asked_for(request: HttpRequest) -> int | None:
+    """The problem whose number is all that was typed into the search box."""
+    typed = request.GET.get("q", "").strip().removeprefix("#")
+    if len(request.GET) != 1 or not (typed.isascii() and typed.isdigit() and len(typed) < 19):
+        return None
+    return visible_problems(request.user).filter(pk=int(typed)).values_list("pk", flat=True).first()
+
+
+def _listed(request: HttpRequest, query: listing.ListQuery) -> dict[str, object]:
+    found = listing.find(query, request.user)
+    page = listing.page(found, query)
+    count = listing.count_up_to(found)
+    return {
+        "rows": selectors.rows_for(request.user, page.problems),
+        "filters": Filters(request.GET, query),
+        "count": min(count, listing.COUNT_LIMIT),
+        "is_more_than_counted": count > listing.COUNT_LIMIT,
+        "next_url": _at(request.GET, page.next_cursor),
+        "previous_url": _at(request.GET, page.previous_cursor),
+        "first_url": full_query(drop(request.GET, "cursor")) if query.cursor else "",
+        "feed_query": full_query(drop(request.GET, "cursor", "limit")),
+        "any_state_url": _with_any_state(request.GET),
+        "query": query,
+    }
+
+
+def _at(params: QueryDict, cursor: str) -> str:
+    """The same list at another page; "" without a cursor."""
+    if not cursor:
+        return ""
+    moved = drop(params, "cursor")
+    moved["cursor"] = cursor
+    return full_query(moved)
+
+
+def _with_any_state(params: QueryDict) -> str:
+    moved = drop(params, "cursor")
+    moved["state"] = "any"
+    return full_query(moved)
+
+
+@require_safe
+def products(request: HttpRequest) -> HttpResponse:
+    """All products."""
+    context = {
+        "summaries": selectors.product_summaries(request.user),
+        "may_make_product": may("product.manage", request.user),
+    }
+    return render(request, "lists/products.html", context)
+
+
+@require_safe
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """A product: its biggest problems, its parts with their maintainers, its releases."""
+    shown = get_object_or_404(Product, slug=slug)
+    viewer = request.user
+    query = listing.ListQuery(product=shown.slug, limit=PRODUCT_ROWS)
+    page = listing.page(listing.find(query, viewer), query)
+    context = {
+        "product": shown,
+        "rows": selectors.rows_for(viewer, page.problems),
+        "has_more": bool(page.next_cursor),
+        "components": selectors.component_summaries(shown, viewer),
+        "releases": list(shown.releases.all()),
+        "months": selectors.votes_over_time(shown, visible(viewer), MONTHS),
+        "may_manage": may("product.manage", viewer) or may("component.manage", viewer),
+    }
+    return render(request, "lists/product.html", context)
