@@ -185,8 +185,9 @@ def template(call: Call, file: str | None, product: str, component: str, force: 
 def send(call: Call, file: str, attachments: tuple[str, ...], yes: bool) -> None:
     """Send a report and files to attach.
 
-    FILE is a template that was filled in ('-': standard input). Everything is checked first. Likely duplicates are shown, so that you can +1 one instead.
-    Without a network the report is kept in the outbox.
+    FILE is a template that was filled in ('-': standard input). Everything is checked first.
+    Likely duplicates are shown, so that you can +1 one instead. Without a network the report
+    is kept in the outbox.
     """
     from send_problem.verbs import sending
 
@@ -320,6 +321,8 @@ def main() -> NoReturn:
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     call = Call()
+    # Known before click reads the words, so that a fault in them is answered in JSON too.
+    call.screen.is_json = "--json" in sys.argv[1:]
     code = _guarded(call)
     call.close()
     _leave(code)
