@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import ssl
 import threading
 import uuid
 from collections.abc import Iterator
@@ -281,13 +282,17 @@ def _vote(world: World, number: int, method: str, body: dict[str, Any]) -> Answe
 
 
 @contextlib.contextmanager
-def contract_server() -> Iterator[World]:
+def contract_server(encryption: ssl.SSLContext | None = None) -> Iterator[World]:
     """Serve on a free port of this machine."""
     world = World()
     handler = type("Handler", (_Handler,), {"world": world})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    world.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+    if encryption:
+        server.socket = encryption.wrap_socket(server.socket, server_side=True)
+    scheme = "https" if encryption else "http"
+    world.base_url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
