@@ -7,14 +7,22 @@ import warnings
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# Advice that does not fit: messages are JSON, whoever runs the worker; and tasks run in threads,
-# which cannot be cancelled when the broker goes away.
+# Messages are JSON, which harms nobody, whoever runs the worker.
 warnings.filterwarnings("ignore", category=SecurityWarning)
-warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = Celery("groundswell")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def leave_out_advice(**kwargs: object) -> None:
+    """Silence the advice to cancel tasks when the broker goes away: threads cannot be cancelled.
+
+    It has to be so late, because Celery turns these warnings on while a worker starts.
+    """
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)

@@ -122,6 +122,13 @@ class Supervisor:
             self.console.line("setup", f"{report['migrated']} migrations applied")
 
     def _programs(self, listener: int) -> list[Program]:
+        """Return web first.
+
+        The worker has threads and no processes of its own, so that nothing outlives it. When the
+        broker dies under a task, the worker finishes the task, fails while it closes the lost
+        connection (kombu 5.7) and ends; it is started again like any other that died. An idle
+        worker reconnects by itself.
+        """
         level = "INFO" if self.environment.debug else "WARNING"
         celery = [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
         worker = [

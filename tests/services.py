@@ -306,6 +306,7 @@ class Groundswell:
     environment: dict[str, str]
     arguments: Sequence[str]
     log: Path
+    project: Path
     process: subprocess.Popen[bytes]
 
     @property
@@ -354,7 +355,7 @@ class Groundswell:
         """Run a command of manage.py with the same set-up; return what it prints."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=PROJECT_DIR,
+            cwd=self.project,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -384,15 +385,20 @@ class Groundswell:
         """Stop it and start it anew with the same data."""
         self.stop()
         self.log.unlink()
-        self.process = _start(self.arguments, self.environment, self.log)
+        self.process = _start(self.arguments, self.environment, self.log, self.project)
         self.wait_ready()
 
 
 @contextmanager
-def groundswell(*arguments: str, **environment: str) -> Iterator[Groundswell]:
-    """Yield the whole product with data of its own; ``environment`` is added to its variables."""
+def groundswell(
+    *arguments: str, project: Path = PROJECT_DIR, **environment: str
+) -> Iterator[Groundswell]:
+    """Yield the whole product with data of its own; ``environment`` is added to its variables.
+
+    ``project`` is the checkout to run, for tests that must change one.
+    """
     with temporary_folder() as folder:
-        installation = start_groundswell(folder, *arguments, **environment)
+        installation = start_groundswell(folder, *arguments, project=project, **environment)
         try:
             installation.wait_ready()
             yield installation
@@ -400,7 +406,9 @@ def groundswell(*arguments: str, **environment: str) -> Iterator[Groundswell]:
             installation.stop()
 
 
-def start_groundswell(folder: Path, *arguments: str, **environment: str) -> Groundswell:
+def start_groundswell(
+    folder: Path, *arguments: str, project: Path = PROJECT_DIR, **environment: str
+) -> Groundswell:
     """Start the product with its data in ``folder``, and do not wait for it."""
     port = int(environment.get("PORT") or free_port())
     variables = clean_environment() | {
@@ -410,12 +418,13 @@ def start_groundswell(folder: Path, *arguments: str, **environment: str) -> Grou
     }
     command = [sys.executable, "-m", "config.supervisor", *arguments]
     log = folder / "output"
-    running = _start(command, variables, log)
-    return Groundswell(Path(variables["DATA_DIR"]), port, variables, command, log, running)
+    running = _start(command, variables, log, project)
+    data_dir = Path(variables["DATA_DIR"])
+    return Groundswell(data_dir, port, variables, command, log, project, running)
 
 
 def _start(
-    arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    arguments: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
 ) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -423,7 +432,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=PROJECT_DIR,
+            cwd=project,
             env=dict(environment),
             start_new_session=True,
             preexec_fn=partial(children.die_with, os.getpid(), signal.SIGTERM),  # noqa: PLW1509

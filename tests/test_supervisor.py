@@ -1,0 +1,371 @@
+"""The processes of an installation: started by one command, kept running, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from config.environment import PROJECT_DIR, load_environment
+from config.queue import celery_settings
+from tests import services
+from tests.services import Groundswell, groundswell, temporary_folder, wait_until
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("supervisor")]
+
+WITH_SLOW_TASKS = {"DJANGO_SETTINGS_MODULE": "tests.supervised_settings"}
+# Needs sessions, templates and the database, and no data.
+A_PAGE = "/accounts/login/"
+PROGRAMS = {"web", "worker", "beat", "redis"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Groundswell]:
+    """One installation for all tests that leave it running."""
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        yield installation
+
+
+def publisher(broker_url: str) -> Celery:
+    """Return an application that sends as ours does, without being ours."""
+    app = Celery("publisher", set_as_current=False)
+    app.config_from_object(celery_settings(broker_url, Path("/nowhere")), namespace="CELERY")
+    return app
+
+
+def note(installation: Groundswell, text: str, seconds: float) -> None:
+    """Have a task write ``begin`` and ``end`` into the diary, so many seconds apart."""
+    broker_url = load_environment(installation.environment).broker_url
+    with publisher(broker_url) as app:
+        arguments = [str(installation.data_dir / "diary"), text, seconds]
+        app.send_task("tests.slow_tasks.note", arguments)
+
+
+def diary(installation: Groundswell) -> list[tuple[str, str, int]]:
+    """Return what the tasks wrote: word, text, process."""
+    path = installation.data_dir / "diary"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(word, text, int(pid)) for word, text, pid in (line.split() for line in lines)]
+
+
+def wait_for_note(installation: Groundswell, word: str, text: str, seconds: float = 30) -> int:
+    """Wait until a task has written so; return its process."""
+
+    def written() -> list[int]:
+        return [pid for *entry, pid in diary(installation) if entry == [word, text]]
+
+    wait_until(written, seconds, f"{word} {text} in the diary")
+    return written()[-1]
+
+
+def left_over(session: Groundswell) -> list[str]:
+    """Return the command lines that still work with the data of an installation."""
+    mine = str(session.data_dir)
+    found = []
+    for pid, _, command in services.all_processes():
+        try:
+            variables = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if f"DATA_DIR={mine}\0" in variables or mine in command:
+            found.append(command)
+    return found
+
+
+# Starting
+
+
+def test_a_start_says_where_it_is_and_where_mail_goes(running: Groundswell) -> None:
+    output = running.output()
+
+    assert f"Groundswell is ready at {running.base_url}/" in output
+    assert f"Mail is written to {running.data_dir}/mail" in output
+    assert f"read it at {running.base_url}/dev/mail/" in output
+    assert running.get(A_PAGE)[0] == 200
+
+
+def test_web_worker_beat_and_redis_run(running: Groundswell) -> None:
+    wait_until(lambda: set(running.pids()) == PROGRAMS)
+
+
+def test_the_embedded_redis_listens_on_nothing_but_a_private_socket(running: Groundswell) -> None:
+    path = running.data_dir / "redis" / "redis.sock"
+
+    assert path.stat().st_mode & 0o077 == 0
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"CONFIG GET port\r\n")
+        assert b"$1\r\n0\r\n" in connection.recv(1000)
+
+
+def test_a_second_start_answers_its_first_request_within_five_seconds() -> None:
+    with groundswell() as installation:
+        installation.stop()
+        started = time.monotonic()
+        installation.restart()
+        status, _ = installation.get(A_PAGE)
+        taken = time.monotonic() - started
+
+        assert status == 200
+        assert "migrations applied" not in installation.output()
+        assert taken < 5
+
+
+def test_the_first_administrator_gets_a_link_and_nobody_after(running: Groundswell) -> None:
+    output = running.output()
+
+    assert "Nobody administers it yet" in output
+    assert any(line.startswith(running.base_url) for line in output.splitlines())
+
+
+def test_it_runs_with_a_postgresql_and_a_redis_of_others() -> None:
+    with (
+        services.postgresql() as database_url,
+        services.redis() as redis_url,
+        groundswell(
+            DATABASE_URL=database_url, REDIS_URL=redis_url, **WITH_SLOW_TASKS
+        ) as installation,
+    ):
+        assert set(installation.pids()) == PROGRAMS - {"redis"}
+        assert installation.get(A_PAGE)[0] == 200
+        note(installation, "elsewhere", 0)
+        wait_for_note(installation, "end", "elsewhere")
+        assert not (installation.data_dir / "groundswell.sqlite3").exists()
+
+
+# Refusing to start
+
+
+def refusal(folder: Path, **variables: str) -> str:
+    """Start where it must not start; return the sentence."""
+    done = subprocess.run(
+        [sys.executable, "-m", "config.supervisor"],
+        env=services.clean_environment()
+        | {"DATA_DIR": str(folder / "data"), "PORT": str(services.free_port())}
+        | variables,
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_a_port_in_use_stops_the_start_with_one_sentence() -> None:
+    with temporary_folder() as folder, socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+
+        assert f"port {port} on 127.0.0.1 is in use" in refusal(folder, PORT=port)
+
+
+def test_a_second_supervisor_on_the_same_data_names_the_first(running: Groundswell) -> None:
+    sentence = refusal(running.data_dir.parent)
+
+    assert f"another Groundswell (process {running.process.pid}) already runs" in sentence
+
+
+def test_a_database_that_refuses_stops_the_start_with_one_sentence() -> None:
+    url = f"postgres://ann:hunter2@127.0.0.1:{services.free_port()}/problems"
+    with temporary_folder() as folder:
+        sentence = refusal(folder, DATABASE_URL=url)
+
+        assert "the database that DATABASE_URL names does not serve us" in sentence
+        assert "hunter2" not in sentence
+        wait_until(lambda: not list((folder / "data").glob("**/redis.sock")))
+
+
+def test_a_redis_that_refuses_stops_the_start_with_one_sentence() -> None:
+    with temporary_folder() as folder:
+        sentence = refusal(folder, REDIS_URL=f"redis://127.0.0.1:{services.free_port()}/0")
+
+        assert "the Redis that REDIS_URL names does not serve us" in sentence
+
+
+def test_a_damaged_queue_stops_the_start_and_names_the_log() -> None:
+    with temporary_folder() as folder:
+        redis = folder / "data" / "redis"
+        redis.mkdir(parents=True)
+        for path in (redis, redis.parent):
+            path.chmod(0o700)
+        (redis / "appendonly.aof").write_bytes(b"*3\r\n$9\r\nthis is no append-only file\r\n" * 9)
+        (redis / "appendonlydir").write_bytes(b"")
+
+        assert f"the embedded Redis does not start: see {redis}/redis.log" in refusal(folder)
+
+
+# Keeping it running
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_a_process_that_dies_is_started_again(running: Groundswell, name: str) -> None:
+    killed = running.kill(name)
+    wait_until(partial(_is_another, running, name, killed), what=f"another {name}")
+
+    assert f"{name:<7}| was killed by SIGKILL; starting it again in" in running.output()
+
+
+def test_a_request_that_comes_while_the_web_process_is_dead_is_answered(
+    running: Groundswell,
+) -> None:
+    running.kill("web")
+
+    assert running.get(A_PAGE)[0] == 200
+
+
+def test_the_task_of_a_killed_worker_returns_within_thirty_seconds(running: Groundswell) -> None:
+    note(running, "interrupted", 8)
+    first = wait_for_note(running, "begin", "interrupted")
+    running.kill("worker")
+    killed = time.monotonic()
+
+    def begun_again() -> bool:
+        return any(
+            (word, text) == ("begin", "interrupted") and pid != first
+            for word, text, pid in diary(running)
+        )
+
+    wait_until(begun_again, 40, "the task of the killed worker")
+    assert time.monotonic() - killed < 30
+
+
+@pytest.mark.parametrize("state", ["idle", "busy"])
+def test_the_worker_goes_on_after_the_broker_was_killed(running: Groundswell, state: str) -> None:
+    if state == "busy":
+        note(running, "under-way", 2)
+        wait_for_note(running, "begin", "under-way")
+    killed = running.kill("redis")
+    wait_until(partial(_is_another, running, "redis", killed))
+    wait_until(lambda: _accepts(running, f"after-{state}"), 10)
+
+    wait_for_note(running, "end", f"after-{state}", 20)
+    if state == "busy":
+        wait_for_note(running, "end", "under-way")
+
+
+def _accepts(installation: Groundswell, text: str) -> bool:
+    try:
+        note(installation, text, 0)
+    except OperationalError:
+        return False
+    return True
+
+
+def test_a_task_that_was_queued_survives_the_death_of_the_broker() -> None:
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        os.kill(installation.pid("worker"), signal.SIGSTOP)
+        note(installation, "queued", 0)
+        time.sleep(1.5)  # the append-only file is written once a second
+        installation.kill("redis")
+        os.kill(installation.pid("worker"), signal.SIGKILL)
+
+        wait_for_note(installation, "end", "queued", 30)
+
+
+@pytest.mark.parametrize("spelling", ["redis", "socket"])
+def test_publishing_without_a_broker_fails_within_a_second(spelling: str) -> None:
+    url = {
+        "redis": f"redis://127.0.0.1:{services.free_port()}/0",
+        "socket": "redis+socket:///nowhere/redis.sock?virtual_host=0",
+    }[spelling]
+    with publisher(url) as app:
+        for _ in range(2):
+            started = time.monotonic()
+            with pytest.raises(OperationalError):
+                app.send_task("tests.slow_tasks.note", ["diary", "never", 0])
+            assert time.monotonic() - started < 1
+
+
+def test_a_changed_source_file_starts_web_and_worker_anew() -> None:
+    with temporary_folder() as folder:
+        project = copy_of_the_checkout(folder / "project")
+        with groundswell("--reload", project=project) as installation:
+            before = {name: installation.pid(name) for name in ("web", "worker")}
+            time.sleep(1)  # the watcher starts last
+            with (project / "config" / "urls.py").open("a") as file:
+                file.write("\n# changed\n")
+            wait_until(lambda: "config/urls.py has changed" in installation.output())
+            for name, pid in before.items():
+                wait_until(partial(_is_another, installation, name, pid))
+
+            assert installation.get(A_PAGE)[0] == 200
+
+
+def _is_another(installation: Groundswell, name: str, pid: int) -> bool:
+    return installation.pids().get(name, pid) != pid
+
+
+def copy_of_the_checkout(target: Path) -> Path:
+    """Copy what is in the checkout now, without its environment, data and history."""
+    ignored = shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".*_cache", ".hypo*")
+    shutil.copytree(PROJECT_DIR, target, ignore=ignored)
+    return target
+
+
+# Stopping
+
+
+def test_ctrl_c_stops_everything_and_leaves_nothing() -> None:
+    with groundswell() as installation:
+        wait_until(lambda: set(installation.pids()) == PROGRAMS)
+        started = time.monotonic()
+        code = installation.stop()
+
+        assert code == 0
+        assert time.monotonic() - started < 10
+        assert left_over(installation) == []
+        assert "is killed" not in installation.output()
+
+
+def test_ctrl_c_lets_the_task_under_way_finish() -> None:
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        note(installation, "short", 3)
+        wait_for_note(installation, "begin", "short")
+        installation.stop()
+
+        assert [entry[:2] for entry in diary(installation)] == [
+            ("begin", "short"),
+            ("end", "short"),
+        ]
+
+
+def test_a_second_ctrl_c_waits_for_nothing() -> None:
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        note(installation, "long", 60)
+        wait_for_note(installation, "begin", "long")
+        installation.process.send_signal(signal.SIGINT)
+        time.sleep(1.5)
+        assert installation.process.poll() is None
+        installation.process.send_signal(signal.SIGINT)
+        installation.process.wait(3)
+
+        assert left_over(installation) == []
+
+
+def test_killing_the_supervisor_leaves_no_process_not_even_a_busy_worker() -> None:
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        note(installation, "long", 60)
+        wait_for_note(installation, "begin", "long")
+        assert len(left_over(installation)) == 5
+        installation.process.kill()
+        installation.process.wait()
+
+        wait_until(lambda: left_over(installation) == [], 2, "the end of all processes")
+        installation.restart()
+        assert installation.get(A_PAGE)[0] == 200
