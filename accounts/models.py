@@ -11,6 +11,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 
 HANDLE_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?$"
@@ -74,6 +75,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     # Set while this person's votes are kept but not counted.
     votes_discounted_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    # Sessions that began before this have ended: "sign out everywhere".
+    sessions_ended_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -116,6 +119,12 @@ class Person(AbstractBaseUser, PermissionsMixin):
     def is_staff(self) -> bool:
         """Whether Django's own admin opens for this person."""
         return self.has_role(Role.ADMINISTRATOR)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Django's, and with it the time at which all sessions were ended."""
+        words = f"{self.password} {self.sessions_ended_at or ''}"
+        salt = "accounts.models.Person.session"
+        return salted_hmac(salt, words, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         return self.handle
@@ -160,6 +169,7 @@ class AccountEvent(models.Model):
         DEACTIVATED = "deactivated"
         REACTIVATED = "reactivated"
         HANDLE_CHANGED = "handle changed"
+        ADDRESS_CHANGED = "address changed"
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="account_events")
     actor = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")

@@ -86,6 +86,7 @@ def require(decision: Decision) -> None:
 
 PERMISSIONS: Table = {
     "person.see_address": who(Relation.ONESELF),
+    "person.list": who(Role.TRIAGER),
     "person.grant_role": who(),
     "person.deactivate": who(),
     "person.trust": who(Role.TRIAGER),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterator
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.handles import PLACEHOLDER
 from accounts.models import AccessToken, AccountEvent, Person, Role, RoleGrant, SetupLink
 from accounts.policies import Denied
 from accounts.signals import trust_changed
@@ -31,6 +34,134 @@ def confirm_address(person: Person, at: datetime | None = None) -> None:
     person.__dict__.pop("roles", None)
 
 
+class AddressTaken(Exception):
+    """Somebody proved this address to be theirs, or the account was closed."""
+
+
+def ensure_email_address(person: Person) -> None:
+    """Give allauth its row for a proven address; wherever a confirmed person is made, this follows.
+
+    Without it allauth would ask for a code first when the person signs in with a password.
+    """
+    EmailAddress.objects.update_or_create(
+        user=person, email=person.email.lower(), defaults={"primary": True, "verified": True}
+    )
+
+
+@transaction.atomic
+def begin_sign_up(email: str) -> Person:
+    """The account that waits for `email` to be proven; made now, or found from an earlier try.
+
+    It has neither a handle of its own nor a password: what was asked for is given by
+    `finish_sign_up` to whoever types the code, so that nobody can prepare an account for
+    somebody else's address, and nobody learns from a handle whether an address is known.
+    Raises `AddressTaken`.
+    """
+    person = Person.objects.filter(email__iexact=email).first()
+    if person is None:
+        person = Person.objects.create_user(email, PLACEHOLDER + secrets.token_hex(5))
+    elif person.is_confirmed or not person.is_active:
+        raise AddressTaken(email)
+    address, _ = EmailAddress.objects.get_or_create(
+        user=person, email=person.email.lower(), defaults={"primary": True, "verified": False}
+    )
+    if address.verified:
+        # allauth would let whoever asks straight in.
+        raise AddressTaken(email)
+    return person
+
+
+@transaction.atomic
+def finish_sign_up(person: Person, handle: str = "", password_hash: str = "") -> None:
+    """Give a person whose address was just proven the handle and password that were asked for.
+
+    The account is as old as its proof. Without a `handle` the placeholder stays until the person
+    chooses one; one that was taken meanwhile gets a number.
+    """
+    person.joined_at = timezone.now()
+    person.password = password_hash or person.password
+    person.save(update_fields=["joined_at", "password"])
+    if handle:
+        settle_handle(person, handle)
+
+
+def settle_handle(person: Person, wanted: str) -> str:
+    """Give `person` the handle `wanted`, or the nearest free one; return what it became."""
+    for candidate in _handles_like(wanted):
+        try:
+            with transaction.atomic():
+                Person.objects.filter(pk=person.pk).update(handle=candidate)
+        except IntegrityError:
+            continue
+        person.handle = candidate
+        break
+    return person.handle
+
+
+def _handles_like(wanted: str) -> Iterator[str]:
+    yield wanted
+    for number in range(2, 100):
+        yield f"{wanted[:37]}-{number}"
+    yield f"{wanted[:31]}-{secrets.token_hex(4)}"
+
+
+@transaction.atomic
+def change_handle(person: Person, handle: str) -> bool:
+    """Rename a person; False when nothing changes. IntegrityError when somebody has it."""
+    old = Person.objects.select_for_update().get(pk=person.pk).handle
+    if old == handle:
+        return False
+    Person.objects.filter(pk=person.pk).update(handle=handle)
+    person.handle = handle
+    _log(person, AccountEvent.Kind.HANDLE_CHANGED, person, old=old, new=handle)
+    return True
+
+
+def set_time_zone(person: Person, name: str) -> None:
+    """Show and send things at this person's hours; `name` is one of the tz database."""
+    person.time_zone = name
+    person.save(update_fields=["time_zone"])
+
+
+def sign_out_everywhere(person: Person) -> None:
+    """End all sessions of a person, this one too; tokens of systems stay."""
+    person.sessions_ended_at = timezone.now()
+    person.save(update_fields=["sessions_ended_at"])
+
+
+@transaction.atomic
+def deactivate(person: Person, by: Person) -> bool:
+    """Close an account: signed out at once, no way back in, nothing removed. False when closed."""
+    _refuse_last_administrator(person)
+    changed = Person.objects.filter(pk=person.pk, is_active=True).update(
+        is_active=False, sessions_ended_at=timezone.now()
+    )
+    if changed:
+        _log(person, AccountEvent.Kind.DEACTIVATED, by)
+        _read_again(person)
+    return bool(changed)
+
+
+@transaction.atomic
+def reactivate(person: Person, by: Person) -> bool:
+    """Open a closed account again; False when it was open."""
+    changed = Person.objects.filter(pk=person.pk, is_active=False).update(is_active=True)
+    if changed:
+        _log(person, AccountEvent.Kind.REACTIVATED, by)
+        _read_again(person)
+    return bool(changed)
+
+
+def note_changed_address(person: Person) -> None:
+    """Remember that the address changed, not which it was: triagers read this history."""
+    _log(person, AccountEvent.Kind.ADDRESS_CHANGED, person)
+
+
+def _read_again(person: Person) -> None:
+    person.refresh_from_db(fields=["is_active", "sessions_ended_at"])
+    person.__dict__.pop("roles", None)
+
+
 @transaction.atomic
 def grant_role(person: Person, role: Role, by: Person | None) -> bool:
     """Give a role; False when the person held it already."""
@@ -47,9 +178,7 @@ def grant_role(person: Person, role: Role, by: Person | None) -> bool:
 def revoke_role(person: Person, role: Role, by: Person | None) -> bool:
     """Take a role away; False when it was not held. The last administrator stays one."""
     if role == Role.ADMINISTRATOR:
-        admins = RoleGrant.objects.select_for_update().filter(role=role, person__is_active=True)
-        if {grant.person_id for grant in admins} == {person.pk}:
-            raise Denied("This is the last administrator; make another one first.")
+        _refuse_last_administrator(person)
     deleted, _ = RoleGrant.objects.filter(person=person, role=role).delete()
     if deleted:
         _log(person, AccountEvent.Kind.ROLE_REVOKED, by, role=role)
@@ -139,6 +268,7 @@ def make_first_administrator(secret: str, email: str, handle: str, password: str
     person = Person.objects.create_user(
         email, handle, password, email_confirmed_at=timezone.now(), trusted_at=timezone.now()
     )
+    ensure_email_address(person)
     grant_role(person, Role.ADMINISTRATOR, by=None)
     return person
 
@@ -146,6 +276,14 @@ def make_first_administrator(secret: str, email: str, handle: str, password: str
 def first_administrator_exists() -> bool:
     """Whether anybody active is an administrator."""
     return RoleGrant.objects.filter(role=Role.ADMINISTRATOR, person__is_active=True).exists()
+
+
+def _refuse_last_administrator(person: Person) -> None:
+    admins = RoleGrant.objects.select_for_update().filter(
+        role=Role.ADMINISTRATOR, person__is_active=True
+    )
+    if {grant.person_id for grant in admins} == {person.pk}:
+        raise Denied("This is the last administrator; make another one first.")
 
 
 def _log(person: Person, kind: AccountEvent.Kind, by: Person | None, **detail: str) -> None:

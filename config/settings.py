@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
+from config import celery as _celery  # noqa: F401 - shared tasks belong to this application
 from config.environment import load_environment
 from config.queue import celery_settings
 
@@ -141,11 +142,50 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_LOGIN_METHODS = {"email"}
 # A password may be left out: the mailed code is enough to sign in.
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1"]
+ACCOUNT_FORMS = {
+    "signup": "accounts.forms.SignUpForm",
+    "login": "accounts.forms.SignInForm",
+    "request_login_code": "accounts.forms.RequestCodeForm",
+    "confirm_login_code": "accounts.forms.SignInCodeForm",
+    "confirm_email_verification_code": "accounts.forms.AddressCodeForm",
+    "confirm_password_reset_code": "accounts.forms.ResetCodeForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.NewPasswordForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "add_email": "accounts.forms.ChangeAddressForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+# Mail takes its time; the pages and the mails say 15 minutes.
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_LOGIN_TIMEOUT = 30 * 60
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# Strict for each mailbox and account. Whole offices share one network address, and with the
+# default set-up everybody is 127.0.0.1.
+_PER_NETWORK = "600/m/ip" if IS_DEFAULT_SETUP else "30/m/ip,400/h/ip"
+ACCOUNT_RATE_LIMITS = {
+    "signup": _PER_NETWORK,
+    "login": _PER_NETWORK,
+    "login_failed": f"{_PER_NETWORK},5/5m/key",
+    "request_login_code": f"{_PER_NETWORK},3/m/key,20/h/key",
+    "reset_password": f"{_PER_NETWORK},3/m/key,10/h/key",
+    "reset_password_from_key": _PER_NETWORK,
+    "confirm_email": "1/5s/key,20/h/key",
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user,30/h/user",
+    "reauthenticate": "10/m/user",
+}
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_UNIQUE_EMAIL = True
