@@ -1,0 +1,49 @@
+"""What the outbox asks of a backend, and the ways in which carrying a mail can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from django.core.mail import EmailMessage
+
+
+class Undelivered(Exception):
+    """The mail did not leave; `reason` is one line for an administrator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Refused(Undelivered):
+    """The server does not want this mail, and will not want it later."""
+
+
+class NotNow(Undelivered):
+    """The server does not want this mail now."""
+
+
+class Unreachable(Undelivered):
+    """No mail leaves at present: the server is away, or refuses us rather than this mail."""
+
+
+class Uncertain(Exception):
+    """The mail was handed over and no answer came: it may have arrived or not."""
+
+
+class ClaimLost(Exception):
+    """Another worker has taken the message meanwhile; this one must not finish it."""
+
+
+@runtime_checkable
+class Carrier(Protocol):
+    """A backend that the outbox can trust with a mail that must arrive once."""
+
+    def carry(self, mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+        """Send one mail to its one recipient.
+
+        Calls `before_handing_over` at the last moment at which nothing has been sent yet, unless
+        sending twice is the same as sending once; what that raises is passed on and nothing sent.
+        Raises `Undelivered` in one of its kinds, or `Uncertain`.
+        """

@@ -1,0 +1,65 @@
+"""What makes a mail recognisable: its ids, its thread, its list, and the address that ends it."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+from django.utils import timezone
+
+from notifications.models import Reach
+from tracker.models import Component
+
+_SIGNER_SALT = "notifications.unsubscribe"
+DIGEST_REACH = "digest"
+
+
+def host() -> str:
+    """The installation's host name: the right side of every id."""
+    return urlsplit(settings.BASE_URL).hostname or "localhost"
+
+
+def event_message_id(event_id: int, person_id: int) -> str:
+    """The same for the same event and person, so that a mail sent again is known as the same."""
+    return f"event-{event_id}.person-{person_id}@{host()}"
+
+
+def digest_message_id(delivery_id: int, person_id: int) -> str:
+    return f"digest-{delivery_id}.person-{person_id}@{host()}"
+
+
+def account_message_id() -> str:
+    """New with each call: a second code is another mail. Ids sort by their time."""
+    return f"account-{timezone.now():%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}"
+
+
+def thread_id(problem_number: int) -> str:
+    """What all mails of a problem refer to, so that who joins late has one thread too."""
+    return f"problem-{problem_number}@{host()}"
+
+
+def list_id(component: Component) -> str:
+    """RFC 2919: a component is a list."""
+    product = component.product
+    return f"{product.slug}/{component.slug} <{component.slug}.{product.slug}.{host()}>"
+
+
+def unsubscribe_token(person_id: int, reach: str, target_id: int | None) -> str:
+    """Names whose mails of what end. It does not expire: mails are kept for years."""
+    return signing.Signer(salt=_SIGNER_SALT).sign_object([person_id, reach, target_id])
+
+
+def read_unsubscribe_token(token: str) -> tuple[int, str, int | None]:
+    """(person, reach, target) of a token; `signing.BadSignature` for one that we did not make."""
+    person_id, reach, target_id = signing.Signer(salt=_SIGNER_SALT).unsign_object(token)
+    if reach != DIGEST_REACH and reach not in Reach.values:
+        raise signing.BadSignature("a token for something else")
+    return person_id, reach, target_id
+
+
+def unsubscribe_url(person_id: int, reach: str, target_id: int | None) -> str:
+    token = unsubscribe_token(person_id, reach, target_id)
+    return settings.BASE_URL + reverse("unsubscribe", args=[token])

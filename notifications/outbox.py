@@ -1,0 +1,288 @@
+"""The outbox: how a message comes in, is claimed, delivered once, and what is left after a crash.
+
+Every step is one conditional UPDATE that names the state and the claim it expects, so that two
+workers, two sweeps or a worker that was thought dead cannot both finish the same message.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from accounts.models import Person
+from notifications import bell
+from notifications.backends.base import (
+    Carrier,
+    ClaimLost,
+    NotNow,
+    Refused,
+    Uncertain,
+    Undelivered,
+    Unreachable,
+)
+from notifications.envelopes import account_message_id
+from notifications.models import DigestDelivery, DigestSubscription, Message
+from notifications.rendering import NothingToSay, Withheld, render
+from tracker.text import clean_line
+
+logger = logging.getLogger(__name__)
+
+UNDER_WAY = (Message.State.IN_FLIGHT, Message.State.HANDED_OVER)
+
+# (attempts up to, age from which a claim is taken for dead). It grows, because a server may be so
+# slow that an honest attempt takes longer; a claim taken away too early is noticed before harm.
+CLAIM_LASTS = (
+    (2, timedelta(seconds=30)),
+    (4, timedelta(minutes=2)),
+    (32767, timedelta(minutes=10)),
+)
+UNCONFIRMED_AFTER = timedelta(minutes=1)
+RING_AGAIN_AFTER = timedelta(seconds=45)
+RING_AGAIN_FOR_STALE_AFTER = timedelta(seconds=10)
+RINGS_PER_SWEEP = 500
+
+# RFC 5321, section 4.5.4.1: four to five days of trying.
+GIVE_UP_AFTER = timedelta(days=5)
+KEEP_FOR = timedelta(days=90)
+
+
+# Coming in
+
+
+def queue(messages: Sequence[Message]) -> list[Message]:
+    """Store messages with the change that caused them, and ring once that is committed.
+
+    One that was stored before, for the same person and event, is left as it is.
+    """
+    now = timezone.now()
+    for message in messages:
+        message.rung_at = now
+    ids = [message.message_id for message in messages]
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    stored = list(Message.objects.filter(message_id__in=ids).only("pk", "kind"))
+    bell.ring_after_commit(stored)
+    return stored
+
+
+def queue_account_mail(
+    to: str, subject: str, text: str, html: str = "", person: Person | None = None
+) -> Message:
+    """Store a mail of the account itself: a code, a notice. Its text is gone once it is out."""
+    message = Message(
+        kind=Message.Kind.ACCOUNT,
+        person=person,
+        address=to,
+        message_id=account_message_id(),
+        subject=clean_line(subject)[:255],
+        text=text,
+        html=html,
+    )
+    return queue([message])[0]
+
+
+# Going out
+
+
+def deliver(pk: int) -> bool:
+    """Send the message if it is due and nobody else has it; True when this call ended its life."""
+    message = _claim(pk)
+    if message is None:
+        return False
+    try:
+        mail = render(message)
+        _carry(mail, lambda: _hand_over(message))
+    except ClaimLost:
+        return False
+    except Uncertain as error:
+        # Left as handed over: the sweep takes it as sent, and administrators see why.
+        Message.objects.filter(pk=pk, claim=message.claim).update(last_error=str(error)[:500])
+        return False
+    except (Withheld, NothingToSay) as why:
+        return _drop(message, why)
+    except Undelivered as error:
+        return _postpone_or_fail(message, error)
+    except Exception:
+        logger.exception("%s cannot be made into a mail", message)
+        return _postpone_or_fail(message, NotNow("It could not be rendered; see the log."))
+    return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
+
+
+def _claim(pk: int) -> Message | None:
+    now = timezone.now()
+    claim = uuid.uuid4()
+    claimed = (
+        Message.objects.filter(pk=pk)
+        .filter(Q(state=Message.State.QUEUED, due_at__lte=now) | _stale(now))
+        .update(
+            state=Message.State.IN_FLIGHT, claim=claim, claimed_at=now, attempts=F("attempts") + 1
+        )
+    )
+    if not claimed:
+        return None
+    return Message.objects.select_related("person", "delivery__subscription").get(pk=pk)
+
+
+def _stale(now: datetime) -> Q:
+    """Claims whose worker is taken for dead. What was handed over is never among them."""
+    condition = Q()
+    at_least = 0
+    for up_to, age in CLAIM_LASTS:
+        condition |= Q(attempts__gte=at_least, attempts__lte=up_to, claimed_at__lt=now - age)
+        at_least = up_to + 1
+    return Q(state=Message.State.IN_FLIGHT) & condition
+
+
+def _hand_over(message: Message) -> None:
+    """Note, for good, that the last line goes out now. Raises `ClaimLost`."""
+    handed = Message.objects.filter(
+        pk=message.pk, claim=message.claim, state=Message.State.IN_FLIGHT
+    ).update(state=Message.State.HANDED_OVER, claimed_at=timezone.now())
+    if not handed:
+        raise ClaimLost
+
+
+def _carry(mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+    backend = get_connection()
+    if isinstance(backend, Carrier):
+        backend.carry(mail, before_handing_over)
+        return
+    before_handing_over()
+    backend.send_messages([mail])
+
+
+def _drop(message: Message, why: Exception) -> bool:
+    outcome = (
+        DigestDelivery.Outcome.EMPTY
+        if isinstance(why, NothingToSay)
+        else DigestDelivery.Outcome.FAILED
+    )
+    return _finish(message, Message.State.DROPPED, outcome, last_error=str(why)[:500])
+
+
+def _postpone_or_fail(message: Message, error: Undelivered) -> bool:
+    """Try again later, unless the server said no for good or it has been days."""
+    logger.info("%s did not leave: %s", message, error.reason)
+    gave_up = isinstance(error, NotNow) and message.created_at < timezone.now() - GIVE_UP_AFTER
+    if isinstance(error, Refused) or gave_up:
+        return _finish(message, Message.State.FAILED, last_error=error.reason[:500])
+    until = timezone.now() + backoff(message.attempts)
+    if isinstance(error, Unreachable):
+        _hold_all(until)
+    _mine(message).update(
+        state=Message.State.QUEUED,
+        claim=None,
+        claimed_at=None,
+        due_at=until,
+        rung_at=None,
+        last_error=error.reason[:500],
+    )
+    return False
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: 10 s, doubled each time up to 15 min, +/- 25 %."""
+    seconds = min(10 * 2 ** (min(attempts, 10) - 1), 900)
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311
+
+
+def _hold_all(until: datetime) -> None:
+    """The server is away for all mail: nobody else needs to find that out before `until`."""
+    waiting = Message.objects.filter(state=Message.State.QUEUED, due_at__lt=until)
+    waiting.update(due_at=until, rung_at=None)
+
+
+def _mine(message: Message) -> QuerySet[Message]:
+    return Message.objects.filter(pk=message.pk, claim=message.claim, state__in=UNDER_WAY)
+
+
+@transaction.atomic
+def _finish(
+    message: Message,
+    state: Message.State,
+    outcome: DigestDelivery.Outcome | None = None,
+    **values: Any,
+) -> bool:
+    """End the message's life, and its digest's with it; False when it is no longer ours."""
+    if not _mine(message).update(state=state, claim=None, subject="", text="", html="", **values):
+        return False
+    if message.delivery is not None:
+        sent = state == Message.State.SENT
+        ended = DigestDelivery.Outcome.SENT if sent else DigestDelivery.Outcome.FAILED
+        _settle(message.delivery, outcome or ended)
+    return True
+
+
+def _settle(delivery: DigestDelivery, outcome: DigestDelivery.Outcome) -> None:
+    """Only a digest that was sent moves the time up to which its reader was told."""
+    DigestDelivery.objects.filter(pk=delivery.pk).update(outcome=outcome)
+    if outcome == DigestDelivery.Outcome.SENT:
+        DigestSubscription.objects.filter(pk=delivery.subscription_id).filter(
+            Q(last_covered_until=None) | Q(last_covered_until__lt=delivery.covers_until)
+        ).update(last_covered_until=delivery.covers_until)
+
+
+# Looking after
+
+
+def sweep() -> int:
+    """Settle what a crash left behind and ring for what nobody came for; how many were rung."""
+    now = timezone.now()
+    _take_unconfirmed_as_sent(now)
+    ready = (
+        Q(state=Message.State.QUEUED, due_at__lte=now)
+        & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
+    ) | (_stale(now) & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_FOR_STALE_AFTER)))
+    order = Case(
+        *(When(kind=kind, then=Value(priority)) for kind, priority in bell.PRIORITY.items())
+    )
+    found = Message.objects.filter(ready).order_by(order, "due_at", "pk").only("pk", "kind")
+    rung = []
+    for message in found[:RINGS_PER_SWEEP]:
+        if not bell.ring(message):
+            break
+        rung.append(message.pk)
+    Message.objects.filter(pk__in=rung).update(rung_at=now)
+    return len(rung)
+
+
+def _take_unconfirmed_as_sent(now: datetime) -> None:
+    """A server that got the last line has the mail, though nobody heard it say so."""
+    unheard = Message.objects.filter(
+        state=Message.State.HANDED_OVER, claimed_at__lt=now - UNCONFIRMED_AFTER
+    )
+    for message in unheard.select_related("delivery"):
+        _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
+
+
+@transaction.atomic
+def resend(message: Message) -> bool:
+    """Queue a message again that did not certainly arrive; False when it cannot be."""
+    if not message.can_be_resent:
+        return False
+    changed = Message.objects.filter(pk=message.pk, state=message.state).update(
+        state=Message.State.QUEUED,
+        is_unconfirmed=False,
+        attempts=0,
+        due_at=timezone.now(),
+        rung_at=timezone.now(),
+        created_at=timezone.now(),
+        last_error="",
+    )
+    bell.ring_after_commit([message] if changed else [])
+    return bool(changed)
+
+
+def purge() -> int:
+    """Delete messages that ended long ago; how many."""
+    old = timezone.now() - KEEP_FOR
+    ended = (Message.State.SENT, Message.State.FAILED, Message.State.DROPPED)
+    return Message.objects.filter(created_at__lt=old, state__in=ended).delete()[0]

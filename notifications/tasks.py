@@ -1,0 +1,25 @@
+"""What workers do when the bell or the clock rings. Every task is safe to run twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from notifications import outbox
+
+
+@shared_task
+def deliver_message(pk: int) -> bool:
+    """Send one message of the outbox, if it is still to be sent."""
+    return outbox.deliver(pk)
+
+
+@shared_task
+def sweep_outbox() -> int:
+    """Ring for every message that waits and that nobody was asked for."""
+    return outbox.sweep()
+
+
+@shared_task
+def purge_outbox() -> int:
+    """Delete messages that ended long ago."""
+    return outbox.purge()
