@@ -175,9 +175,14 @@ def count(problem: Problem) -> tuple[int, int, float]:
     if problem.head_id is None:
         numbers += problem.group.values_list("pk", flat=True)
     votes = Vote.objects.filter(problem__in=numbers)
+    return tally(votes.values_list("person", "status", "cast_at"))
+
+
+def tally(votes: Iterable[tuple[int, str, datetime]]) -> tuple[int, int, float]:
+    """(people, waiting, heat) of the (person, status, cast_at) of one group's votes."""
     counted: dict[int, datetime] = {}
     waiting: set[int] = set()
-    for person, status, at in votes.values_list("person", "status", "cast_at"):
+    for person, status, at in votes:
         if status == Vote.Status.COUNTED:
             counted[person] = max(at, counted.get(person, at))
         elif status == Vote.Status.WAITING:
