@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.text import slugify
 
 from accounts.models import Person
-from tracker.duplicates import head_of, regroup, would_be_a_cycle
+from tracker.duplicates import head_of, lock_groups, regroup, would_be_a_cycle
 from tracker.importing.csvfile import Export
 from tracker.importing.links import Links, plan_links
 from tracker.importing.numbers import one_import_at_a_time, reserve_numbers
@@ -319,6 +319,7 @@ def _mark_duplicates(product: Product, points_to: Mapping[str, str]) -> int:
 
 
 def _mark(product: Product, origin: str, target_origin: str) -> bool:
+    lock_groups()
     mine = Problem.objects.select_for_update(of=("self",)).filter(product=product)
     # What somebody has reopened or marked otherwise since is theirs to say.
     problem = mine.filter(origin=origin, resolution=Resolution.DUPLICATE, duplicate_of=None).first()
