@@ -76,8 +76,8 @@ class Call:
 
         try:
             flushed = flush(self._quiet_link, servers=reached)
-        except Failure:
-            return
+        except (Failure, OSError):
+            return  # The verb has done its work; what waits goes on waiting.
         numbers = ", ".join(f"#{item.number}" for item in flushed.sent)
         if numbers:
             self.screen.note(f"Sent from the outbox: {numbers}.", fg="green")

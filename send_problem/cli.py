@@ -16,6 +16,7 @@ import click
 from send_problem.call import Call
 from send_problem.failures import MEANINGS, Exit, Failure
 from send_problem.screen import Screen
+from send_problem.words import speakable
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -136,7 +137,7 @@ def register(
     """
     from send_problem.verbs import signing
 
-    signing.sign_in(call, email, signing.Way("register", handle, code, system))
+    signing.sign_in(call, speakable(email), signing.Way("register", handle, code, system))
 
 
 @_verb(
@@ -154,7 +155,7 @@ def login(call: Call, email: str, code: str | None, system: str | None) -> None:
     """
     from send_problem.verbs import signing
 
-    signing.sign_in(call, email, signing.Way("login", None, code, system))
+    signing.sign_in(call, speakable(email), signing.Way("login", None, code, system))
 
 
 @_verb("template", "send-problem template report.txt")
@@ -251,7 +252,7 @@ def vote(
         problems.withdraw(call, number)
     else:
         wanted = {"release": release, "architecture": architecture, "note": note}
-        problems.vote(call, number, {k: v for k, v in wanted.items() if v})
+        problems.vote(call, number, {k: speakable(v) for k, v in wanted.items() if v})
 
 
 @_verb("unvote", "send-problem unvote 12")
@@ -283,7 +284,7 @@ def search(
     """Find problems by words, the biggest first."""
     from send_problem.verbs import problems
 
-    problems.search(call, " ".join(words), product=product, is_all=is_all, limit=limit)
+    problems.search(call, speakable(" ".join(words)), product=product, is_all=is_all, limit=limit)
 
 
 @_verb("whoami", "send-problem whoami")

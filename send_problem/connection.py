@@ -75,7 +75,10 @@ class Link:
             transport=None,
             verify=_trust() if server.startswith("https:") else False,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 15.0)),
-            headers={"User-Agent": _user_agent(), "Accept": "application/json"},
+            headers={
+                "User-Agent": _user_agent(),
+                "Accept": "application/json, application/problem+json",
+            },
             follow_redirects=False,
         )
 

@@ -12,6 +12,7 @@ from send_problem import outbox
 from send_problem.credentials import Account, account_for
 from send_problem.failures import Exit, Failure, NotNow, Refused
 from send_problem.outbox import Attachment, Item
+from send_problem.words import clean
 
 if TYPE_CHECKING:
     from send_problem.connection import Link
@@ -56,7 +57,7 @@ def deliver(item: Item, link: Link, progress: Progress) -> None:
         item.reason, item.is_refused = refused.message, True
         item.save()
         raise refused
-    outbox.remove(item)
+    outbox.finish(item)
 
 
 def _send_report(item: Item, link: Link) -> None:
@@ -71,7 +72,7 @@ def _send_report(item: Item, link: Link) -> None:
         item.save()
         raise
     try:
-        item.number, item.url = int(answer["number"]), str(answer.get("url", ""))
+        item.number, item.url = int(answer["number"]), clean(str(answer.get("url", "")))
     except (KeyError, TypeError, ValueError):
         message = f"{item.server} took the report, but did not say its number."
         raise NotNow(message, Exit.PROTOCOL) from None

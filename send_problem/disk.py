@@ -89,7 +89,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replace ``path`` by ``value`` as JSON, readable by its owner only."""
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
+    write_whole(path, json.dumps(value, indent=1).encode())
 
 
 def cannot_write(path: Path, error: OSError) -> Failure:

@@ -31,10 +31,13 @@ from send_problem.disk import (
     write_json,
 )
 from send_problem.failures import Exit, Failure
+from send_problem.words import speakable
 
 BUILDING = ".new-"
 ENDED = ".done-"
+SENT = ".sent"
 STALE_SECONDS = 24 * 3600
+REMEMBERED_SECONDS = 7 * 24 * 3600
 
 
 @dataclass
@@ -67,6 +70,11 @@ class Item:
     url: str = ""
     reason: str = ""
     is_refused: bool = False
+
+    @property
+    def has_arrived(self) -> bool:
+        """True when nothing of it is left to send."""
+        return self.number is not None and all(a.answer is not None for a in self.attachments)
 
     @property
     def folder(self) -> Path:
@@ -111,7 +119,10 @@ def _names() -> list[str]:
 
 def load(name: str) -> Item | None:
     """The item with that id; ``None`` when there is none."""
-    value = read_json(outbox_folder() / name / "item.json") if name.isdigit() else {}
+    return _understand(read_json(outbox_folder() / name / "item.json")) if name.isdigit() else None
+
+
+def _understand(value: dict[str, Any]) -> Item | None:
     try:
         attachments = [Attachment(**entry) for entry in value.pop("attachments")]
         return Item(**value, attachments=attachments)
@@ -123,21 +134,40 @@ def load(name: str) -> Item | None:
 def put(draft: Draft) -> Iterator[Item]:
     """Store a draft durably and hold its lock; the same unfinished draft is taken up again.
 
-    A script that repeats ``send`` until it succeeds therefore sends one report, not several.
+    So is one that another call has sent since. A script that repeats ``send`` until it succeeds
+    therefore sends one report, not several.
     """
     private_folder(outbox_folder())
-    print_ = _fingerprint(draft)
-    same = next((item for item in items() if item.fingerprint == print_), None)
-    if same is not None:
-        with hold(same.id, patience=None) as item:
+    fingerprint = _fingerprint(draft)
+    waiting = _waiting(fingerprint)
+    if waiting is not None:
+        with hold(waiting.id, patience=None) as item:
             if item is not None:
                 yield item
                 return
-    item, lock = _store(draft, print_)
+    sent = _sent(fingerprint)
+    if sent is not None:
+        yield sent
+        return
+    item, lock = _store(draft, fingerprint)
     try:
         yield item
     finally:
         os.close(lock)
+
+
+def is_known(draft: Draft) -> bool:
+    """True when the same draft waits, or was sent by a call that answered somebody else."""
+    fingerprint = _fingerprint(draft)
+    return _waiting(fingerprint) is not None or _sent(fingerprint) is not None
+
+
+def _waiting(fingerprint: str) -> Item | None:
+    return next((item for item in items() if item.fingerprint == fingerprint), None)
+
+
+def _sent(fingerprint: str) -> Item | None:
+    return _understand(read_json(outbox_folder() / SENT / f"{fingerprint}.json"))
 
 
 @contextlib.contextmanager
@@ -174,6 +204,19 @@ def _open_lock(name: str, patience: float | None) -> int | None:
             time.sleep(0.05)
 
 
+def finish(item: Item) -> None:
+    """All of the item arrived: remember that for the caller who was told to wait, and remove it."""
+    path = private_folder(outbox_folder() / SENT) / f"{item.fingerprint}.json"
+    write_json(path, asdict(item))
+    if item.folder.exists():
+        remove(item)
+
+
+def forget_sent(item: Item) -> None:
+    """The caller has learned the number; the same report again is a new one."""
+    (outbox_folder() / SENT / f"{item.fingerprint}.json").unlink(missing_ok=True)
+
+
 def remove(item: Item) -> None:
     """Take an item out; the caller holds its lock."""
     ended = outbox_folder() / f"{ENDED}{uuid.uuid4().hex}"
@@ -188,6 +231,9 @@ def sweep() -> None:
         is_stale = path.name.startswith(BUILDING) and _age(path) > STALE_SECONDS
         if path.name.startswith(ENDED) or is_stale:
             shutil.rmtree(path, ignore_errors=True)
+    for path in (outbox_folder() / SENT).glob("*.json"):
+        if _age(path) > REMEMBERED_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def _age(path: Path) -> float:
@@ -243,7 +289,7 @@ def _copy(folder: Path, number: int, path: Path) -> Attachment:
         if error.filename == str(path):
             raise Failure(f"{path}: {why(error)}.", Exit.NO_INPUT) from error
         raise
-    name = path.name.encode("utf-8", "replace").decode()
+    name = speakable(path.name)
     return Attachment(name, stored, count, digest.hexdigest(), str(uuid.uuid4()))
 
 

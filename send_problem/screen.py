@@ -30,6 +30,7 @@ class Screen:
 
     def __init__(self, is_json: bool = False) -> None:
         self.is_json = is_json
+        self._has_answered = False
 
     def say(self, text: str = "", **style: Any) -> None:
         """A sentence of the result; nothing with ``--json``."""
@@ -41,8 +42,9 @@ class Screen:
         _write(sys.stderr, text, **style)
 
     def answer(self, value: dict[str, Any]) -> None:
-        """The JSON object of this call; nothing without ``--json``."""
-        if self.is_json:
+        """The JSON object of this call, once; nothing without ``--json``."""
+        if self.is_json and not self._has_answered:
+            self._has_answered = True
             click.echo(json.dumps(value, ensure_ascii=not _speaks_unicode(sys.stdout)))
 
     def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -61,7 +63,7 @@ class Screen:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows; the last column takes the room that is left. Piped: tabs, no heading, all text."""
-        if self.is_json:
+        if self.is_json or not rows:
             return
         if not sys.stdout.isatty():
             for row in rows:

@@ -83,13 +83,17 @@ def _notes(key: str, catalogue: Catalogue, facts: Facts, filled: dict[str, str])
     if key == "severity":
         return ["", *_note("How bad it is for you."), *_one_of(catalogue.severities)]
     if key == "release":
-        first = f"From this system, which is {facts.title}. Correct it if the problem is elsewhere."
-        return ["", *_note(first), *_one_of(product.releases if product else [])]
+        return ["", *_note(_origin(facts, filled)), *_one_of(product.releases if product else [])]
     if key == "is_confidential":
         return ["", *_note("yes: only you and the developers see it (a security hole, say).")]
     if key == "synopsis":
         return ["", *_note("Needed. One line that says what is wrong.")]
     return []
+
+
+def _origin(facts: Facts, filled: dict[str, str]) -> str:
+    what = "The next three are" if "release" in filled else "The last two of the next three are"
+    return f"{what} from this system ({facts.title}). Correct them if it was elsewhere."
 
 
 def _products(catalogue: Catalogue) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable
 
@@ -17,6 +16,11 @@ def clean_lines(text: str) -> str:
     return "\n".join(_harmless(line.expandtabs()) for line in text.splitlines())
 
 
+def speakable(text: str) -> str:
+    """``text`` without the bytes of the command line that are no character of its encoding."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _harmless(text: str) -> str:
     steering = {"Cc", "Cf", "Cs", "Co"}
     return "".join(
@@ -27,6 +31,8 @@ def _harmless(text: str) -> str:
 
 def nearest(word: str, choices: Iterable[str], count: int = 3) -> list[str]:
     """The choices most like ``word``, best first."""
+    import difflib
+
     by_key = {choice.casefold(): choice for choice in choices}
     found = difflib.get_close_matches(word.casefold(), by_key, n=count, cutoff=0.5)
     found += [key for key in by_key if word and word.casefold() in key and key not in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from send_problem.call import Call
@@ -14,7 +15,6 @@ def vote(call: Call, number: int, environment: dict[str, str]) -> None:
     server = call.server()
     link = call.link(server, call.account(server))
     counts = link.send("PUT", f"problems/{number}/vote/", environment).data
-    people = int(counts.get("people", 0))
     if counts.get("status") == "waiting":
         call.screen.say(
             f"Your +1 of #{number} is kept and shown; it counts as soon as your account is a day"
@@ -23,7 +23,7 @@ def vote(call: Call, number: int, environment: dict[str, str]) -> None:
         )
     else:
         call.screen.say(f"Your +1 of #{number} counts.", fg="green")
-    call.screen.say(f"{_behind(people, counts)}  {server}/{number}")
+    call.screen.say(f"{_count(counts)} behind it: {server}/{number}")
     call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
 
 
@@ -34,14 +34,14 @@ def withdraw(call: Call, number: int) -> None:
     counts = link.send("DELETE", f"problems/{number}/vote/").data
     call.screen.say(f"You have no +1 on #{number} any more.", fg="green")
     if counts:
-        call.screen.say(_behind(int(counts.get("people", 0)), counts))
+        call.screen.say(f"{_count(counts)} behind it: {server}/{number}")
     call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
 
 
-def _behind(people: int, counts: dict[str, Any]) -> str:
-    waiting = counts.get("waiting") or 0
-    extra = f" and {waiting} waiting" if waiting else ""
-    return f"{plural(people, 'person', 'people')}{extra} behind it."
+def _count(counts: dict[str, Any]) -> str:
+    people = plural(int(counts.get("people") or 0), "person", "people")
+    waiting = counts.get("waiting")
+    return f"{people} and {waiting} waiting" if waiting else people
 
 
 def status(call: Call, number: int) -> None:
@@ -55,17 +55,17 @@ def status(call: Call, number: int) -> None:
 def _show(call: Call, server: str, number: int, problem: dict[str, Any]) -> None:
     text = {key: "" if value is None else clean(str(value)) for key, value in problem.items()}
     screen = call.screen
-    screen.say(f"#{number}  {text.get('synopsis', '')}", bold=True)
+    screen.say(f"#{number} {text.get('synopsis', '')}", bold=True)
     state = text.get("state", "").replace("_", " ")
     if text.get("resolution"):
         state += f" ({text['resolution'].replace('_', ' ')})"
     if text.get("duplicate_of"):
         state += f", duplicate of #{text['duplicate_of'].lstrip('#')}"
-    mine = "  (one of them is you)" if problem.get("my_vote") else ""
+    mine = " (you are one of them)" if problem.get("my_vote") else ""
     screen.pairs(
         [
             ("State", state),
-            ("People", _behind(int(problem.get("people") or 0), problem) + mine),
+            ("People", _count(problem) + mine),
             ("Where", f"{text.get('product', '')} / {text.get('component', '')}"),
             ("Kind", text.get("kind", "")),
             ("Severity", text.get("severity", "")),
@@ -84,7 +84,10 @@ def _environment(text: dict[str, str]) -> str:
 
 
 def _when(moment: str, person: str = "") -> str:
-    day = moment[:16].replace("T", " ")
+    try:
+        day = f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        day = moment
     return f"{day} by {person}" if person else day
 
 

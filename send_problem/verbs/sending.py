@@ -49,7 +49,8 @@ def send(call: Call, file: str, attachments: list[str], *, yes: bool) -> None:
     body = request_of(report)
     draft = Draft(server, account.email if account else "", file, original, body, files)
     _show(call, draft, report)
-    if not yes and not _is_wanted(call, draft, trouble):
+    # What was begun is gone on with: its own number would be the first likely duplicate.
+    if not yes and not outbox.is_known(draft) and not _is_wanted(call, draft, trouble):
         return
     _deliver(call, draft, trouble)
 
@@ -160,10 +161,10 @@ def _similar(call: Call, draft: Draft) -> list[dict[str, Any]]:
     wanted = {"product": draft.body["product"], "synopsis": draft.body["synopsis"]}
     try:
         found = link.get("problems/similar/", **wanted).data.get("results", [])
-    except (NotSignedIn, Refused):
+    except NotSignedIn:
         raise
-    except NotNow:
-        return []  # The report goes to the outbox next, and that says why.
+    except (NotNow, Refused):
+        return []  # What stands in the way of the report itself is said when it is sent.
     return [problem for problem in found if isinstance(problem, dict) and problem.get("number")]
 
 
@@ -201,7 +202,7 @@ def _choose(call: Call, draft: Draft, similar: list[dict[str, Any]]) -> bool:
 
 def _deliver(call: Call, draft: Draft, trouble: Trouble | None) -> None:
     with outbox.put(draft) as item:
-        if trouble is not None:
+        if trouble is not None and not item.has_arrived:
             item.reason = trouble.failure.message
             item.save()
             _tell_queued(call, item)
@@ -272,3 +273,5 @@ def _tell_sent(call: Call, item: Item) -> None:
     call.screen.say(f"Reported as #{item.number}{extra}: {item.url}", fg="green")
     attachments = [attachment.answer for attachment in item.attachments]
     call.screen.answer({"number": item.number, "url": item.url, "attachments": attachments})
+    sys.stdout.flush()
+    outbox.forget_sent(item)

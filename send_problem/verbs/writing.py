@@ -77,8 +77,8 @@ def _refuse_to_overwrite(path: Path | None, force: bool) -> None:
 
 def _write(path: Path, form: Template, force: bool) -> None:
     data = form.text.encode()
-    if force:
-        write_whole(path, data, mode=0o644)
+    if force and path.exists():
+        write_whole(path.resolve(), data, mode=path.stat().st_mode & 0o777)
         return
     try:
         # Exclusive, so that a file that appeared in the meantime is not overwritten.

@@ -223,7 +223,7 @@ def test_votes_status_and_search_answer_people_and_scripts(client: Client, world
     voted = client.run("--json", "vote", "#1", "--release", "15.0", "--note", "since May")
     assert (voted.json["voted"], voted.json["people"]) == (True, 42)
     assert world.votes == {1: {"release": "15.0", "note": "since May"}}
-    assert "42 people behind it." in client.run("vote", "1").out
+    assert "42 people behind it" in client.run("vote", "1").out
     assert client.run("--json", "unvote", "1").json["voted"] is False
     assert client.run("--json", "vote", "--withdraw", "1").code == 0
     shown = client.run("status", "1").out
