@@ -21,7 +21,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from tracker.changes import UNSET, Conflict, ProblemChange, apply_change
-from tracker.drafts import Faults, ProblemDraft, check, check_text
+from tracker.drafts import DraftErrors, Faults, ProblemDraft, check, check_text
 from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
 from tracker.policies import may
@@ -99,6 +99,22 @@ def attach(problem: Problem, uploader: Person, upload: File[bytes], door: Door) 
     touch(locked)
     record(locked, Event.Kind.ATTACHED, uploader, door, attachment=attachment)
     return attachment
+
+
+@transaction.atomic
+def attach_all(
+    problem: Problem, uploader: Person, uploads: Iterable[File[bytes]], door: Door
+) -> list[Attachment]:
+    """Keep all of the files, or none: `DraftErrors` then names each that is not taken."""
+    kept, faults = [], Faults()
+    for upload in uploads:
+        try:
+            kept.append(attach(problem, uploader, upload, door))
+        except DraftErrors as refused:
+            for sentence in refused.errors.get("file", []):
+                faults.add("file", sentence)
+    faults.raise_if_any()
+    return kept
 
 
 def store_file(attachment: Attachment, upload: File[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from votes.web import feeds, lists
+from votes.web import feeds, lists, problem, report, vote
 
 urlpatterns: list[URLPattern] = [
     path("", lists.home, name="home"),
@@ -10,4 +10,13 @@ urlpatterns: list[URLPattern] = [
     path("problems.atom", feeds.problems, name="problems_feed"),
     path("products/", lists.products, name="products"),
     re_path(r"^products/(?P<slug>[a-z0-9._+-]{1,50})/$", lists.product, name="product"),
+    path("problems/new", report.new, name="report"),
+    path("problems/new/choices", report.choices, name="report-choices"),
+    path("problems/similar", report.similar, name="similar"),
+    path("<int:number>", problem.problem, name="problem"),
+    path("<int:number>/why", problem.why, name="why"),
+    path("<int:number>/voters", problem.voters_list, name="voters"),
+    path("<int:number>/voters/<str:handle>/<str:judgement>", vote.judge, name="judge"),
+    path("<int:number>/vote", vote.vote, name="vote"),
+    path("<int:number>/vote/withdraw", vote.withdraw, name="vote-withdraw"),
 ]

@@ -1,0 +1,262 @@
+"""Changing a problem: only what was touched is asked for, and nothing typed is ever lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Person
+from accounts.policies import Decision, Denied
+from tracker.changes import RIGHT_FOR, Conflict, ProblemChange, in_words
+from tracker.drafts import DraftErrors, Faults
+from tracker.models import (
+    STATE_CHANGES,
+    SYNOPSIS_CHARS,
+    Door,
+    Problem,
+    Product,
+    Resolution,
+    State,
+)
+from tracker.policies import rights_on
+from tracker.services import StaleChange, change
+from tracker.text import clean_text
+from tracker.web.forms import (
+    KIND_CHOICES,
+    SEVERITY_CHOICES,
+    Choices,
+    WordsForm,
+    choice_field,
+    line_field,
+    release_choices,
+    set_choices,
+    text_field,
+)
+from tracker.web.pages import person_of, signed_in, the_problem
+
+Rights = Mapping[str, Decision]
+
+GROUPS: Final = (
+    ("How far it is", ("state", "resolution", "duplicate_of", "assignee", "fixed_in")),
+    ("Where it belongs", ("product", "component", "kind", "severity")),
+    ("What it is", ("synopsis", "description", "how_to_repeat")),
+    ("Where it was seen", ("release", "architecture", "hardware")),
+    ("Who may see it", ("is_confidential",)),
+)
+
+
+class EditForm(WordsForm):
+    """Every field of a problem that can change, as words; a page shows the permitted ones."""
+
+    synopsis = line_field("Synopsis", SYNOPSIS_CHARS, required=True)
+    description = text_field("Description", rows=12, required=True)
+    how_to_repeat = text_field("How to repeat it", rows=6)
+    release = choice_field("Found in release", [])
+    architecture = line_field("Architecture", 50, list="architectures")
+    hardware = line_field("Hardware", 200)
+    product = choice_field("Product", [], required=True)
+    component = line_field("Component", 50, list="components", required=True)
+    kind = choice_field("Kind", KIND_CHOICES, required=True)
+    severity = choice_field("Severity", SEVERITY_CHOICES, required=True)
+    fixed_in = choice_field("Fixed in release", [])
+    state = choice_field("State", [], required=True)
+    resolution = choice_field("Resolution", [], "Only for a closed problem.")
+    duplicate_of = line_field(
+        "Duplicate of", 20, "The number of the problem that stays open; empty undoes it.",
+        inputmode="numeric",
+    )  # fmt: skip
+    assignee = line_field("Assignee", 41, "A handle, or empty for nobody.", list="assignees")
+    is_confidential = forms.BooleanField(
+        label="Confidential", required=False, help_text="Hidden from all but those who work on it."
+    )
+
+    def __init__(self, *args: Any, problem: Problem, rights: Rights, **kwargs: Any):
+        kwargs.setdefault("initial", current_words(problem))
+        kwargs.setdefault("auto_id", "edit_%s")
+        super().__init__(*args, **kwargs)
+        set_choices(self, "release", release_choices(problem.product))
+        set_choices(self, "fixed_in", release_choices(problem.product))
+        set_choices(self, "product", [(p.slug, p.title) for p in Product.objects.all()])
+        set_choices(self, "state", state_choices(problem, rights))
+        set_choices(self, "resolution", [("", "–"), *Resolution.choices])
+
+
+def current_words(problem: Problem) -> dict[str, Any]:
+    """The fields as the form shows them."""
+    words = {name: in_words(problem, name) for name in EditForm.base_fields}
+    words["duplicate_of"] = str(words["duplicate_of"] or "")
+    return words
+
+
+def state_choices(problem: Problem, rights: Rights) -> Choices:
+    """The state it has, and those that this person may give it."""
+    states = [State(problem.state)]
+    following = STATE_CHANGES[State(problem.state)]
+    states += [s for s in State if s in following and rights[_state_right(problem, s)]]
+    return [(state.value, state.label) for state in states]
+
+
+def _state_right(problem: Problem, state: State) -> str:
+    if state == State.CLOSED:
+        return "close"
+    return "reopen" if problem.state == State.CLOSED else "change_state"
+
+
+def permitted(problem: Problem, rights: Rights) -> dict[str, Decision]:
+    """For each field of the form whether it may be changed, and if not, why."""
+    decisions = {name: rights[action.removeprefix("problem.")] for name, action in
+                 RIGHT_FOR.items()}  # fmt: skip
+    has_choice = len(state_choices(problem, rights)) > 1
+    decisions["state"] = Decision(True) if has_choice else rights["change_state"]
+    closes = problem.state != State.CLOSED and bool(rights["close"])
+    decisions["resolution"] = Decision(True) if closes else rights["change_state"]
+    return decisions
+
+
+def digest(value: Any) -> str:
+    """Tells two values of a field apart, whatever line ends a browser made of them."""
+    return hashlib.sha256(clean_text(str(value)).encode()).hexdigest()[:16]
+
+
+def base_of(problem: Problem, names: list[str]) -> str:
+    """What the form showed when it was opened, for its hidden field `base`."""
+    words = current_words(problem)
+    return json.dumps({name: digest(words[name]) for name in names})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def edit(request: HttpRequest, number: int) -> HttpResponseBase:
+    """The form with what this person may change; POST changes what was touched."""
+    problem = the_problem(request, number, with_all)
+    rights = rights_on(request.user, problem)
+    decisions = permitted(problem, rights)
+    if not any(decisions.values()):
+        raise Denied(decisions["synopsis"].reason)
+    if request.method == "POST":
+        return _change(request, problem, rights, person_of(request))
+    form = EditForm(problem=problem, rights=rights)
+    return render(request, "problems/edit.html", edit_context(problem, form, decisions))
+
+
+def with_all(rows: Any) -> Any:
+    """With everything that a form of a problem names."""
+    return rows.select_related(
+        "product", "component", "release", "fixed_in", "assignee", "reporter", "duplicate_of"
+    )
+
+
+def edit_context(
+    problem: Problem, form: EditForm, decisions: Mapping[str, Decision], **more: Any
+) -> dict[str, Any]:
+    """What the template of the form needs; `groups` are (title, fields, refused fields)."""
+    groups = [
+        (
+            title,
+            [form[name] for name in names if decisions[name]],
+            [(form[name].label, form.initial[name], decisions[name].reason)
+             for name in names if not decisions[name]],
+        )
+        for title, names in GROUPS
+    ]  # fmt: skip
+    offered = [name for name in form.fields if decisions[name]]
+    return {
+        "problem": problem,
+        "form": form,
+        "groups": groups,
+        "base": base_of(problem, offered),
+        "components": problem.product.components.filter(is_active=True),
+        "assignees": problem.component.maintainers.order_by("handle"),
+        **more,
+    }
+
+
+def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Person) -> HttpResponse:
+    base = _read_base(request.POST)
+    form = EditForm(_with_unsent(request.POST, problem, base), problem=problem, rights=rights)
+    said = {name: value for name, value in form.words().items() if name in base}
+    touched = {name: value for name, value in said.items() if digest(value) != base[name]}
+    status = 400
+    try:
+        asked = ProblemChange(**_as_asked(touched))
+        event = change(problem, person, asked, Door.WEB, expected_version=_version(request.POST))
+        if event is None:
+            messages.info(request, "Nothing was changed: everything was so already.")
+        return redirect(problem)
+    except DraftErrors as faults:
+        form.refuse(faults.errors)
+    except StaleChange:
+        return _stale(request, problem, touched, base)
+    except Conflict as conflict:
+        status = 409
+        form.refuse({"": [str(conflict)]})
+    except Denied as denied:
+        status = 403
+        form.refuse({"": [denied.reason]})
+    context = edit_context(problem, form, permitted(problem, rights))
+    # A second attempt is compared with what the first form showed.
+    context["base"] = json.dumps({**json.loads(context["base"]), **base})
+    return render(request, "problems/edit.html", context, status=status)
+
+
+def _stale(
+    request: HttpRequest, problem: Problem, touched: dict[str, Any], base: dict[str, str]
+) -> HttpResponse:
+    """Somebody else was quicker: their version stands in the form except where this one differs."""
+    now = the_problem(request, problem.pk, with_all)
+    rights = rights_on(request.user, now)
+    current = current_words(now)
+    form = EditForm({**current, **touched}, problem=now, rights=rights, initial=current)
+    form.words()
+    both = [
+        (form[name].label, current[name], value, name in {"description", "how_to_repeat"})
+        for name, value in touched.items()
+        if digest(current[name]) != digest(value)
+    ]
+    context = edit_context(now, form, permitted(now, rights), both=both, is_stale=True)
+    return render(request, "problems/edit.html", context, status=409)
+
+
+def _read_base(data: QueryDict) -> dict[str, str]:
+    """What the form showed, as digests; a form without it changes nothing."""
+    try:
+        read = json.loads(data.get("base", ""))
+    except ValueError:
+        return {}
+    if not isinstance(read, dict):
+        return {}
+    return {str(k): str(v) for k, v in read.items() if k in EditForm.base_fields}
+
+
+def _with_unsent(data: QueryDict, problem: Problem, base: dict[str, str]) -> dict[str, Any]:
+    """A small form sends few fields; the others are as they stand, should it come back whole."""
+    words = current_words(problem)
+    if "is_confidential" in base or not words["is_confidential"]:
+        words.pop("is_confidential")
+    return words | data.dict()
+
+
+def _version(data: QueryDict) -> int:
+    text = data.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _as_asked(touched: dict[str, Any]) -> dict[str, Any]:
+    """The words as a change has them: a number for `duplicate_of`, the rest as typed."""
+    asked = dict(touched)
+    if "duplicate_of" in asked:
+        typed = asked["duplicate_of"].strip().lstrip("#").rsplit("/", 1)[-1]
+        if typed and not (typed.isascii() and typed.isdigit() and len(typed) < 19):
+            faults = Faults()
+            faults.add("duplicate_of", "Give the number of a problem, such as 123.")
+            faults.raise_if_any()
+        asked["duplicate_of"] = int(typed) if typed else None
+    return asked

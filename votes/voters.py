@@ -1,0 +1,51 @@
+"""Who voted on a problem, where they have it, and when: for its page and for triagers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from tracker.models import Problem
+from votes.heat import exponent
+from votes.models import Vote
+from votes.selectors import group_votes
+
+
+def voters(problem: Problem) -> QuerySet[Vote]:
+    """The votes of a problem's group with their people, the newest first."""
+    votes = group_votes(problem).select_related("person", "release")
+    return votes.order_by("-cast_at", "-id")
+
+
+def notes(problem: Problem, most: int = 20) -> list[Vote]:
+    """What voters said in words, the newest first."""
+    return list(voters(problem).exclude(note="").exclude(status=Vote.Status.DISCOUNTED)[:most])
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One person's vote in the sum: `exponent` is (t - t_0) / tau, `worth` in votes of now."""
+
+    at: datetime
+    exponent: float
+    back: float
+
+
+def weights(problem: Problem, now: datetime) -> list[Weight]:
+    """The counted votes of the group, each person once at the latest, the newest first."""
+    counted = group_votes(problem).filter(status=Vote.Status.COUNTED)
+    latest = _latest(counted.values_list("person", "cast_at"))
+    return [
+        Weight(at, exponent(at), exponent(at) - exponent(now))
+        for at in sorted(latest.values(), reverse=True)
+    ]
+
+
+def _latest(rows: Iterable[tuple[int, datetime]]) -> dict[int, datetime]:
+    latest: dict[int, datetime] = {}
+    for person, at in rows:
+        latest[person] = max(at, latest.get(person, at))
+    return latest
