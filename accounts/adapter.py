@@ -49,13 +49,14 @@ class AccountAdapter(DefaultAccountAdapter):
         if template_prefix in _MAILS_TO_STRANGERS and person and not person.is_active:
             template_prefix = "account/email/account_closed"
         message = self.render_mail(template_prefix, email, context)
+        text = str(message.body)
         with transaction.atomic():
             account_mail_requested.send(
                 type(self),
                 to=email,
-                subject=message.subject,
-                text=message.body,
-                html=_as_html(message.body, context.get("code", "")),
+                subject=str(message.subject),
+                text=text,
+                html=_as_html(text, context.get("code", "")),
                 kind="code" if "code" in context else "notice",
                 person=person,
             )

@@ -60,6 +60,8 @@ class SignUpForm(InOurWords, allauth_forms.SignupForm):
         "password1": ("Password", PASSWORD_RULE + " Leave it empty to sign in by mailed codes."),
     }
 
+    account_already_exists: bool
+
     def validate_unique_email(self, value: str) -> str:
         """An account that waits for its first code may be signed up for again."""
         email: str = super().validate_unique_email(value)

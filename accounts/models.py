@@ -111,6 +111,11 @@ class Person(AbstractBaseUser, PermissionsMixin):
             granted.add(Role.ADMINISTRATOR)
         return frozenset(granted | {Role.REPORTER})
 
+    @property
+    def shown_roles(self) -> list[Role]:
+        """The roles held, in the order in which `Role` names them."""
+        return [role for role in Role if role in self.roles]
+
     def has_role(self, *roles: Role) -> bool:
         """Whether the person holds any of `roles`."""
         return not self.roles.isdisjoint(roles)

@@ -37,15 +37,19 @@ def note_confirmed_address(
     _tell_of_handle(request, person, wishes.get("handle", ""))
 
 
-def note_new_address(user: Person, **kwargs: Any) -> None:
-    note_changed_address(user)
+def note_new_address(
+    user: Person, from_email_address: EmailAddress | None = None, **kwargs: Any
+) -> None:
+    """A first address is no change."""
+    if from_email_address is not None:
+        note_changed_address(user)
 
 
 def _tell_of_handle(request: HttpRequest | None, person: Person, wished: str) -> None:
     if request is None or person.handle == wished:
         return
     if is_placeholder(person.handle):
-        words = "Choose a handle under “Settings”: it is the name that others see."
+        words = "Choose a handle on your profile: it is the name that others see."
     else:
         words = f"Somebody took “{wished}” meanwhile; you are “{person.handle}” for now."
     messages.info(request, words)

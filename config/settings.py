@@ -105,7 +105,7 @@ CONTENT_SECURITY_POLICY = {
 DATABASES = {"default": ENVIRONMENT.database}
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.FailOpenRedisCache",
         "LOCATION": ENVIRONMENT.redis_url,
         "KEY_PREFIX": "groundswell",
     }

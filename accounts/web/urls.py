@@ -1,14 +1,12 @@
 """Pages of accounts. The public page of a person shows reports, so it lives in tracker."""
 
 from django.urls import URLPattern, path
-from django.views.generic import RedirectView
 
 from accounts.web import people, profile, setup
 
 urlpatterns: list[URLPattern] = [
     path("setup/<str:secret>", setup.first_administrator, name="setup"),
     path("my/profile/", profile.profile, name="profile"),
-    path("my/settings/", RedirectView.as_view(pattern_name="profile")),
     path("my/profile/end-sessions", profile.end_sessions, name="end_sessions"),
     path("my/tokens/", profile.tokens, name="tokens"),
     path("my/tokens/<int:pk>/revoke", profile.revoke, name="revoke_token"),

@@ -110,8 +110,10 @@ def mail_file(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _files() -> list[Path]:
-    folder: Path = settings.MAIL_FOLDER
-    return [path for path in folder.glob("*.eml") if path.is_file()] if folder.is_dir() else []
+    folder: Path | None = settings.MAIL_FOLDER
+    if folder is None or not folder.is_dir():
+        return []
+    return [path for path in folder.glob("*.eml") if path.is_file()]
 
 
 def _file(name: str) -> Path:
