@@ -317,8 +317,7 @@ def version(call: Call) -> None:
 
 def main() -> NoReturn:
     """Run one call and end the process with its exit code; no traceback is ever shown."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    _ready_streams()
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     call = Call()
@@ -327,6 +326,16 @@ def main() -> NoReturn:
     code = _guarded(call)
     call.close()
     _leave(code)
+
+
+def _ready_streams() -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the caller ('>&-').
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: PTH123, SIM115 - until the end
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal does not have must not stop a report.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def _guarded(call: Call) -> int:
@@ -342,8 +351,13 @@ def _guarded(call: Call) -> int:
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
         # The reader has gone; writing at exit would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
         return int(Exit.STOPPED)
+    except OSError as error:
+        if error.filename is None:
+            _silence_output()
+        call.screen.failure(_system_failure(error))
+        return int(Exit.CANNOT_WRITE)
     except Exception as error:
         return _fault(call.screen, error)
 
@@ -354,6 +368,16 @@ def _run(call: Call) -> int:
     sys.stdout.flush()
     # click answers with the code of ctx.exit(), which help uses.
     return result if isinstance(result, int) else int(call.code)
+
+
+def _silence_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _system_failure(error: OSError) -> Failure:
+    from send_problem.disk import why
+
+    return Failure(f"{error.filename or 'The output'}: {why(error)}.", Exit.CANNOT_WRITE)
 
 
 def _usage(screen: Screen, error: click.ClickException) -> int:
@@ -377,6 +401,6 @@ def _fault(screen: Screen, error: Exception) -> int:
 def _leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        _silence_output()
     sys.exit(code)

@@ -42,8 +42,10 @@ def _check_place(report: Report, catalogue: Catalogue) -> None:
         return
     what = f"components of {product.slug}"
     _check_choice(report, "component", list(product.components), what)
-    if product.releases:
-        _check_choice(report, "release", product.releases, f"releases of {product.slug}")
+    _check_choice(report, "release", product.releases, f"releases of {product.slug}")
+    if report.values.get("release") and not product.releases:
+        detail = f"{product.slug} has no releases; leave Release empty, or name it in the text"
+        report.fault(report.lines["release"], "Release", detail)
 
 
 def _check_choice(report: Report, key: str, choices: list[str], what: str) -> None:

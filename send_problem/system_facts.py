@@ -10,6 +10,7 @@ from pathlib import Path
 
 from send_problem.words import clean, same_choice
 
+HARDWARE_CHARS = 200
 _SAME_MACHINE = (
     {"amd64", "x86_64", "x86-64", "x64"},
     {"arm64", "aarch64"},
@@ -44,7 +45,7 @@ def find_facts() -> Facts:
         versions=[v for v in (release.get("VERSION_ID", ""), uname.release, kernel) if v],
         title=clean(title),
         machine=uname.machine,
-        hardware=clean("; ".join(filter(None, (_machine(), _kernel(uname))))),
+        hardware=clean("; ".join(filter(None, (_machine(), _kernel(uname)))))[:HARDWARE_CHARS],
     )
 
 

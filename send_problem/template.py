@@ -37,7 +37,8 @@ def _fill(catalogue: Catalogue, facts: Facts, product: str, component: str) -> d
     components = list(chosen.components) if chosen else []
     only = components[0] if len(components) == 1 else ""
     releases = chosen.releases if chosen else []
-    unknown = "" if releases else facts.title
+    # What is no release of the product would be refused; unasked, the server may know it.
+    unknown = "" if catalogue.known else facts.versions[0]
     filled = {
         "product": chosen.slug if chosen else product,
         "component": same_choice(component, components) or component or only,

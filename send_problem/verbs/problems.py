@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from send_problem.call import Call
@@ -14,7 +17,8 @@ def vote(call: Call, number: int, environment: dict[str, str]) -> None:
     """+1 a problem; voting again changes the environment, and counts once."""
     server = call.server()
     link = call.link(server, call.account(server))
-    counts = link.send("PUT", f"problems/{number}/vote/", environment).data
+    with _named(number):
+        counts = link.send("PUT", f"problems/{number}/vote/", environment).data
     if counts.get("status") == "waiting":
         call.screen.say(
             f"Your +1 of #{number} is kept and shown; it counts as soon as your account is a day"
@@ -31,11 +35,23 @@ def withdraw(call: Call, number: int) -> None:
     """Take the +1 back; nothing changes when there was none."""
     server = call.server()
     link = call.link(server, call.account(server))
-    counts = link.send("DELETE", f"problems/{number}/vote/").data
+    with _named(number):
+        counts = link.send("DELETE", f"problems/{number}/vote/").data
     call.screen.say(f"You have no +1 on #{number} any more.", fg="green")
     if counts:
         call.screen.say(f"{_count(counts)} behind it: {server}/{number}")
     call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
+
+
+@contextlib.contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Say which problem it is that is not there."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.status == HTTPStatus.NOT_FOUND:
+            refusal.message = f"There is no problem #{number}, or none that you may see."
+        raise
 
 
 def _count(counts: dict[str, Any]) -> str:
@@ -47,7 +63,8 @@ def _count(counts: dict[str, Any]) -> str:
 def status(call: Call, number: int) -> None:
     """Show a problem as it is now."""
     server = call.server()
-    problem = call.visitor(server).get(f"problems/{number}/").data
+    with _named(number):
+        problem = call.visitor(server).get(f"problems/{number}/").data
     _show(call, server, number, problem)
     call.screen.answer(problem)
 

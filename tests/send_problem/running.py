@@ -76,6 +76,19 @@ class Client:
         assert "Traceback" not in result.err, result.err
         return result
 
+    def shell(self, line: str) -> Done:
+        """Run a line of the shell."""
+        done = subprocess.run(
+            line,
+            shell=True,
+            capture_output=True,
+            text=True,
+            env=self.env(),
+            timeout=60,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start without waiting."""
         return subprocess.Popen(

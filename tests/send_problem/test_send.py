@@ -245,6 +245,7 @@ def test_a_closed_problem_says_why_it_takes_no_vote(client: Client, world: World
 def test_a_problem_that_does_not_exist_is_told_by_the_exit_code(client: Client) -> None:
     done = client.run("--json", "status", "999")
     assert (done.code, done.json["status"]) == (66, 404)
+    assert "There is no problem #999" in done.err
 
 
 def test_wrong_words_on_the_command_line_are_explained(client: Client) -> None:
@@ -260,7 +261,16 @@ def test_a_reader_that_goes_away_is_no_traceback(client: Client) -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        assert b"Traceback" not in process.stderr.read()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_a_full_disk_and_closed_streams_are_no_traceback(client: Client) -> None:
+    command = " ".join(client.program)
+    full = client.shell(f"{command} version > /dev/full")
+    assert (full.code, full.err) == (73, "The output: no space left on device.\n")
+    assert client.shell(f"{command} --json version 2>&-").json["version"]
+    assert client.shell(f"{command} version >&-").code == 0
 
 
 def test_ctrl_c_at_a_question_ends_quietly(client: Client, world: World) -> None:

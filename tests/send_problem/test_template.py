@@ -174,6 +174,13 @@ def test_what_the_server_does_not_offer_is_refused_with_the_nearest(client: Clie
     assert "line 9: Confidential is yes or no" in done.err
 
 
+def test_a_release_of_a_product_without_releases_is_refused_here(client: Client) -> None:
+    client.write("report.txt", report(Product="ports", Component="www"))
+    done = client.run("send", "--yes", "report.txt")
+    assert done.code == 65
+    assert "line 6: ports has no releases; leave Release empty" in done.err
+
+
 def test_choices_are_spelled_as_the_server_does(client: Client, world: World) -> None:
     client.write("report.txt", report(Product="BASE", Kind="Defect", Confidential="Yes"))
     assert client.run("send", "--yes", "report.txt").code == 0
