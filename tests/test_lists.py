@@ -486,7 +486,7 @@ def test_a_feed_of_nonsense_is_refused_in_plain_text(client: Client, db: None) -
 # What each page asks the database for, whatever it shows. A signed-in reader adds the session,
 # the person, the roles, the own votes, and on the front page the three kinds of what waits.
 COSTS = {
-    "/": (3, 10),
+    "/": (4, 11),
     "/problems/": (6, 10),
     "/problems/?limit=100&q=fault&product=base&sort=people": (6, 10),
     "/products/base/": (8, 12),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models import CharField, Count, Func, Prefetch, Q, QuerySet, Value
 from django.utils import timezone
 
 from accounts.models import Person
@@ -43,35 +43,51 @@ def last_months(count: int, now: datetime | None = None) -> list[date]:
     return [date(s // 12, s % 12 + 1, 1) for s in range(serial - count + 1, serial + 1)]
 
 
-def _start(calendar: Sequence[date]) -> datetime:
-    """When a calendar's first month begins; months are those of UTC, the same for every viewer."""
-    return datetime(calendar[0].year, calendar[0].month, 1, tzinfo=UTC)
+def _start(month: date) -> datetime:
+    """When a month begins; months are those of UTC, the same for every viewer."""
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
+
+
+class Month(Func):
+    """The month of a time as "2026-03", by functions that run inside the database: Django's own
+    truncation calls back into Python for each row on SQLite."""
+
+    output_field = CharField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # Times are kept there as text, in UTC.
+        return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 7)", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "TO_CHAR(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM')"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def _counted_since(month: date) -> QuerySet[Vote]:
+    return Vote.objects.filter(status=Vote.Status.COUNTED, cast_at__gte=_start(month)).order_by()
 
 
 def trends(problems: Sequence[Problem], months: int = 12) -> dict[int, list[int]]:
-    """Counted votes per month, oldest first, for each problem's group. One query for all."""
+    """Counted votes per month, oldest first, for each problem's group. One query for all.
+
+    A duplicate shows its own votes, which are among those of its head as well.
+    """
     calendar = last_months(months)
-    index = {month: i for i, month in enumerate(calendar)}
-    series: dict[int, list[int]] = defaultdict(lambda: [0] * months)
-    numbers = [problem.pk for problem in problems]
+    place = {f"{month:%Y-%m}": i for i, month in enumerate(calendar)}
+    series = {problem.pk: [0] * months for problem in problems}
+    members = Problem.objects.filter(Q(pk__in=series) | Q(head__in=series)).values("pk")
     rows = (
-        Vote.objects.filter(
-            Q(problem__in=numbers) | Q(problem__head__in=numbers),
-            status=Vote.Status.COUNTED,
-            cast_at__gte=_start(calendar),
-        )
-        .annotate(
-            group=Coalesce("problem__head", "problem"), month=TruncMonth("cast_at", tzinfo=UTC)
-        )
-        .values("group", "month")
-        .annotate(votes=Count("person", distinct=True))
-        .order_by()
+        _counted_since(calendar[0])
+        .filter(problem__in=members)
+        .values_list("problem", "problem__head", Month("cast_at"))
+        .annotate(Count("pk"))
     )
-    for row in rows:
-        # A clock that runs ahead may have dated a vote into a month that is not in the picture.
-        if (place := index.get(row["month"].date())) is not None:
-            series[row["group"]][place] += row["votes"]
-    return {number: series[number] for number in numbers}
+    for problem, head, month, votes in rows:
+        for shown in (problem, head):
+            # A clock that runs ahead may have dated a vote into a month beyond the picture.
+            if shown in series and month in place:
+                series[shown][place[month]] += votes
+    return series
 
 
 def votes_over_time(
@@ -79,20 +95,37 @@ def votes_over_time(
 ) -> list[tuple[date, int]]:
     """(month, counted votes) of a product, or of all, over problems that meet `visible`."""
     calendar = last_months(months)
-    problems = Problem.objects.filter(visible)
     if product is not None:
-        problems = problems.filter(product=product)
-    rows = (
-        Vote.objects.filter(
-            problem__in=problems, status=Vote.Status.COUNTED, cast_at__gte=_start(calendar)
-        )
-        .annotate(month=TruncMonth("cast_at", tzinfo=UTC))
-        .values_list("month")
-        .annotate(votes=Count("id"))
-        .order_by()
-    )
-    found = {month.date(): votes for month, votes in rows}
-    return [(month, found.get(month, 0)) for month in calendar]
+        counts = _by_month(calendar, Problem.objects.filter(visible, product=product))
+        return [(month, counts.get(f"{month:%Y-%m}", 0)) for month in calendar]
+    # All votes are counted along an index, and the few that must not be known are taken away:
+    # six times as quick as picking out the many that may.
+    confidential = Problem.objects.filter(is_confidential=True)
+    hidden = confidential.exclude(pk__in=confidential.filter(visible).values("pk"))
+    unseen = _by_month(calendar, hidden)
+    totals = _totals(calendar)
+    return [(month, totals.get(i, 0) - unseen.get(f"{month:%Y-%m}", 0))
+            for i, month in enumerate(calendar)]  # fmt: skip
+
+
+def _by_month(calendar: Sequence[date], problems: QuerySet[Problem]) -> dict[str, int]:
+    """Counted votes on `problems` by month since the calendar's first, the empty ones left out."""
+    votes = _counted_since(calendar[0]).filter(problem__in=problems.values("pk"))
+    return dict(votes.values_list(Month("cast_at")).annotate(Count("pk")))
+
+
+def _totals(calendar: Sequence[date]) -> dict[int, int]:
+    """Counted votes of each month by its place in the calendar, the empty ones left out."""
+    ends = [*map(_start, calendar[1:]), _start(calendar[-1]) + timedelta(days=31)]
+    first, *others = [
+        _counted_since(month)
+        .filter(cast_at__lt=end)
+        .values("status")
+        .annotate(place=Value(place), votes=Count("pk"))
+        .values_list("place", "votes")
+        for place, (month, end) in enumerate(zip(calendar, ends, strict=True))
+    ]
+    return dict(first.union(*others, all=True))
 
 
 def matrix(problem: Problem) -> tuple[list[str], list[tuple[str, list[int]]]]:
