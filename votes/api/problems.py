@@ -1,0 +1,239 @@
+"""Problems: lists, reports, changes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import transaction
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.idempotency import Made, once
+from accounts.api.inputs import Input, Words, read, texts
+from accounts.api.paging import address_of, page_serializer
+from accounts.api.problems import Changed
+from accounts.api.schema import IF_MATCH, KEY, PAGING
+from accounts.api.views import ApiView, etag_of, person_of
+from accounts.models import Person
+from accounts.policies import require
+from tracker.api.requests import door_of, problem_or_404
+from tracker.changes import ProblemChange
+from tracker.drafts import DraftErrors, ProblemDraft, check
+from tracker.models import Kind, Problem, Resolution, Severity, State
+from tracker.policies import may
+from tracker.services import change, lock, report
+from tracker.similar import similar_problems
+from votes.api.representation import (
+    RELATED,
+    ListedProblemSerializer,
+    ProblemSerializer,
+    listed,
+    whole,
+)
+from votes.listing import SORTS, find, page, parse_query
+
+_LARGEST_NUMBER = 2**63 - 1
+
+
+class ReportInput(Input):
+    product = Words(required=True, help_text="Slug.")
+    component = Words(required=True, help_text="Slug.")
+    synopsis = Words(required=True, help_text="One line.")
+    description = Words(required=True, help_text="Markdown.")
+    kind = Words(help_text=f"One of: {', '.join(Kind.values)}.")
+    severity = Words(help_text=f"One of: {', '.join(Severity.values)}.")
+    how_to_repeat = Words(help_text="Markdown.")
+    release = Words(help_text="The name of a release of the product.")
+    architecture = Words()
+    hardware = Words()
+    is_confidential = serializers.BooleanField(required=False)
+
+
+class ChangeInput(Input):
+    product = Words(allow_null=False)
+    component = Words(allow_null=False)
+    synopsis = Words(allow_null=False)
+    description = Words(allow_null=False)
+    how_to_repeat = Words()
+    kind = Words(allow_null=False)
+    severity = Words(allow_null=False)
+    release = Words(help_text="Empty or null for none.")
+    architecture = Words()
+    hardware = Words()
+    fixed_in = Words(help_text="A release, empty or null for none.")
+    assignee = Words(help_text="A handle, empty or null for nobody.")
+    is_confidential = serializers.BooleanField(required=False)
+    state = Words(allow_null=False, help_text=f"One of: {', '.join(State.values)}.")
+    resolution = Words(help_text=f"Of a closed problem: {', '.join(Resolution.values)}.")
+    duplicate_of = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=_LARGEST_NUMBER,
+        help_text="A number: closes this problem as its duplicate. Null takes that back.",
+    )
+
+
+class SimilarSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    url = serializers.URLField()
+    synopsis = serializers.CharField()
+    state = serializers.CharField()
+    people = serializers.IntegerField()
+    votes = serializers.IntegerField()
+    score = serializers.FloatField(help_text="From 0 to 1.")
+
+
+class SimilarListSerializer(serializers.Serializer[Any]):
+    results = SimilarSerializer(many=True)
+
+
+def _filter(name: str, says: str, **options: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, str, description=says, **options)
+
+
+FILTERS = [
+    _filter("q", "Words that all occur in the synopsis or the description, or a number."),
+    _filter("product", "Slug."),
+    _filter("component", "Slug."),
+    OpenApiParameter(
+        "state",
+        str,
+        many=True,
+        enum=[*State.values, "any"],
+        description="May be repeated. Without it only open problems are listed.",
+    ),
+    _filter("kind", "", enum=Kind.values),
+    _filter("severity", "", enum=Severity.values),
+    _filter("release", "The name of the release it was found in."),
+    _filter("assignee", "A handle, `me`, or `none`."),
+    _filter("reporter", "A handle, `me`, or `none`."),
+    _filter("voted", "`me`: those that one voted on.", enum=["me"]),
+    _filter("sort", "Heat unless said otherwise.", enum=list(SORTS)),
+    *PAGING,
+]
+
+
+class ProblemsView(ApiView):
+    limits: ClassVar = {"POST": "report"}
+
+    @extend_schema(
+        operation_id="list_problems",
+        parameters=FILTERS,
+        responses=page_serializer(ListedProblemSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """The problems that match, in order. Lists leave the long texts out."""
+        query = parse_query(request.query_params)
+        found = page(find(query, request.user), query, RELATED)
+        return Response(
+            {
+                "next": address_of(request, found.next_cursor),
+                "previous": address_of(request, found.previous_cursor),
+                "results": listed(request.user, found.problems),
+            }
+        )
+
+    @extend_schema(
+        operation_id="report_problem",
+        parameters=[KEY],
+        request=ReportInput,
+        responses={201: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Report a problem. The reporter's own vote is cast with it."""
+        person = person_of(request)
+        require(may("problem.report", person))
+        draft = _draft(request)
+
+        def work(row: object) -> Made:
+            problem = report(draft, person, door_of(request))
+            body = whole(person, problem)
+            return Made(body, body["api_url"])
+
+        return once(request, person, work)
+
+
+def _draft(request: Request) -> ProblemDraft:
+    """What the request says; raises with what has the wrong shape and the wrong words alike."""
+    form = ReportInput(data=request.data)
+    if form.is_valid():
+        return ProblemDraft(**texts(form.understood))
+    errors = {name: [str(text) for text in form.errors[name]] for name in form.errors}
+    try:
+        check(ProblemDraft(**texts(getattr(form, "understood", {}))))
+    except DraftErrors as faults:
+        errors = faults.errors | errors
+    if list(errors) == ["non_field_errors"]:
+        form.is_valid(raise_exception=True)
+    raise DraftErrors(errors)
+
+
+class ProblemView(ApiView):
+    @extend_schema(operation_id="get_problem", responses=ProblemSerializer)
+    def get(self, request: Request, number: int) -> Response:
+        """One problem. Outsiders get the 404 of a missing one for a confidential one."""
+        return Response(whole(request.user, problem_or_404(request.user, number)))
+
+    @extend_schema(
+        operation_id="change_problem",
+        parameters=[IF_MATCH],
+        request=ChangeInput,
+        responses=ProblemSerializer,
+    )
+    def patch(self, request: Request, number: int) -> Response:
+        """Change what is named, all of it or nothing; what is not named stays."""
+        person = person_of(request)
+        problem = problem_or_404(person, number)
+        said = read(ChangeInput, request)
+        undo = {"duplicate_of": said.pop("duplicate_of")} if "duplicate_of" in said else {}
+        asked = ProblemChange(**texts(said), **undo)
+        with transaction.atomic():
+            _ask_match(request, person, problem)
+            change(problem, person, asked, door_of(request))
+        answer = whole(person, problem_or_404(person, number))
+        return Response(answer, headers={"ETag": etag_of(answer)})
+
+
+def _ask_match(request: Request, person: Person, problem: Problem) -> None:
+    """`If-Match` against the problem as it is under its lock. Raises `Changed`."""
+    wanted = request.headers.get("If-Match", "").strip()
+    if not wanted or wanted == "*":
+        return
+    lock(problem)
+    current = etag_of(whole(person, problem_or_404(person, problem.pk)))
+    if current not in [each.strip() for each in wanted.split(",")]:
+        raise Changed
+
+
+class SimilarView(ApiView):
+    @extend_schema(
+        operation_id="similar_problems",
+        parameters=[
+            _filter("product", "Slug.", required=True),
+            _filter("synopsis", "As it would be reported.", required=True),
+        ],
+        responses=SimilarListSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Problems that a report with this synopsis may duplicate, five at the most."""
+        said = request.query_params
+        found = similar_problems(
+            request.user, said.get("product", "")[:50], said.get("synopsis", "")[:300]
+        )
+        rows = [
+            {
+                "number": each.problem.pk,
+                "url": f"{settings.BASE_URL}/{each.problem.pk}",
+                "synopsis": each.problem.synopsis,
+                "state": each.problem.state,
+                "people": each.problem.people,
+                "votes": each.problem.votes,
+                "score": each.score,
+            }
+            for each in found
+        ]
+        return Response({"results": rows})

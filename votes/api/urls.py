@@ -1,0 +1,12 @@
+"""Addresses of problems and votes below /api/v1/."""
+
+from django.urls import URLPattern, path
+
+from votes.api import problems, votes
+
+urlpatterns: list[URLPattern] = [
+    path("problems/", problems.ProblemsView.as_view(), name="api_problems"),
+    path("problems/similar/", problems.SimilarView.as_view(), name="api_similar"),
+    path("problems/<int:number>/", problems.ProblemView.as_view(), name="api_problem"),
+    path("problems/<int:number>/vote/", votes.VoteView.as_view(), name="api_vote"),
+]
