@@ -220,9 +220,12 @@ def restore_votes(person: Person, by: Person) -> None:
 
 
 @transaction.atomic
-def make_token(person: Person, name: str) -> tuple[AccessToken, str]:
-    """A new token for the system `name`, and its secret, which is shown this once."""
-    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+def make_token(person: Person, name: str, secret: str | None = None) -> tuple[AccessToken, str]:
+    """A new token for the system `name`, and its secret, which is shown this once.
+
+    `secret` is one that the caller has made, as long and as random as ours.
+    """
+    secret = secret or TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AccessToken.objects.create(
         person=person, name=name[:100], prefix=secret[:10], digest=digest_of(secret)
     )
