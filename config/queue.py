@@ -1,12 +1,11 @@
 """The Celery settings that hold for every installation; ``config.settings`` spreads them.
 
-``globals().update(celery_settings(broker_url, data_dir))`` gives the ``CELERY_*`` names.
+``globals().update(celery_settings(broker_url))`` gives the ``CELERY_*`` names.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 # A task whose worker was killed returns to the queue after this many seconds, plus one sweep.
@@ -58,8 +57,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 }
 
 
-def celery_settings(broker_url: str, data_dir: Path) -> dict[str, Any]:
-    """Return the ``CELERY_*`` settings for a broker; the schedule's clock lives in ``data_dir``."""
+def celery_settings(broker_url: str) -> dict[str, Any]:
+    """Return the ``CELERY_*`` settings for a broker."""
     return {
         "CELERY_BROKER_URL": broker_url,
         "CELERY_BROKER_TRANSPORT_OPTIONS": TRANSPORT_OPTIONS,
@@ -78,6 +77,8 @@ def celery_settings(broker_url: str, data_dir: Path) -> dict[str, Any]:
         "CELERY_TIMEZONE": "UTC",
         "CELERY_ENABLE_UTC": True,
         "CELERY_BEAT_SCHEDULE": BEAT_SCHEDULE,
-        "CELERY_BEAT_SCHEDULE_FILENAME": str(data_dir / "beat-schedule"),
+        # Kept in memory: a file that is written once a minute is a file that kill -9 can tear, and
+        # what is due is decided by the rows that the tasks look at.
+        "CELERY_BEAT_SCHEDULER": "celery.beat:Scheduler",
         "CELERY_WORKER_HIJACK_ROOT_LOGGER": False,
     }

@@ -110,7 +110,7 @@ CACHES = {
         "KEY_PREFIX": "groundswell",
     }
 }
-globals().update(celery_settings(ENVIRONMENT.broker_url, DATA_DIR))
+globals().update(celery_settings(ENVIRONMENT.broker_url))
 
 globals().update(ENVIRONMENT.email.as_django())
 MAIL_FOLDER = ENVIRONMENT.mail_folder

@@ -40,7 +40,7 @@ def running() -> Iterator[Groundswell]:
 def publisher(broker_url: str) -> Celery:
     """Return an application that sends as ours does, without being ours."""
     app = Celery("publisher", set_as_current=False)
-    app.config_from_object(celery_settings(broker_url, Path("/nowhere")), namespace="CELERY")
+    app.config_from_object(celery_settings(broker_url), namespace="CELERY")
     return app
 
 
