@@ -35,9 +35,13 @@
   const rows = () => all("[data-row]");
   const currentRow = () => one("[data-row].is-current");
 
-  function select(row) {
+  function mark(row) {
     all("[data-row].is-current").forEach((other) => other.classList.remove("is-current"));
     row.classList.add("is-current");
+  }
+
+  function select(row) {
+    mark(row);
     const link = one("[data-open]", row);
     if (link) link.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
@@ -149,6 +153,11 @@
     closeMenus(menu);
     if (event.target.closest("[data-scheme]")) nextScheme(event.target.closest("[data-scheme]"));
     if (event.target.closest("[data-keys]")) help();
+  });
+  document.addEventListener("focusin", (event) => {
+    // Whoever walks by Tab takes the keys along.
+    const row = event.target.closest("[data-row]");
+    if (row && event.target.matches(":focus-visible")) mark(row);
   });
   document.addEventListener("change", (event) => {
     // Lists answer a changed filter at once; without scripts there is the button.
