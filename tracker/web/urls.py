@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tracker.web import comments, edit, history, people
+from tracker.web import comments, edit, history, people, products
 
 urlpatterns: list[URLPattern] = [
     path("people/<str:handle>", people.person, name="person"),
@@ -12,4 +12,14 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>/attachments/<int:pk>/<str:name>", comments.attachment, name="attachment"),
     path("<int:number>/history", history.history, name="history"),
     path("markdown/preview", comments.preview, name="markdown-preview"),
+    path("products/new", products.new_product, name="product-new"),
+    path("products/<str:slug>/edit", products.edit_product, name="product-edit"),
+    path("products/<str:slug>/components/new", products.new_component, name="component-new"),
+    path(
+        "products/<str:slug>/components/<str:component>/edit",
+        products.edit_component,
+        name="component-edit",
+    ),
+    path("products/<str:slug>/releases/new", products.new_release, name="release-new"),
+    path("products/<str:slug>/releases/<int:pk>/edit", products.edit_release, name="release-edit"),
 ]
