@@ -27,13 +27,16 @@ test: venv-dev ## Run all tests, on SQLite and on PostgreSQL; ARGS="-k word" for
 	@$(BIN)/python -m tests.run $(ARGS)
 
 check: venv-dev ## Look for mistakes without running: style, types, imports, settings, migrations
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard $(SOURCES))
-	$(BIN)/lint-imports
-	@set -e; DATA_DIR=$$(mktemp -d); export DATA_DIR; trap 'rm -rf "$$DATA_DIR"' EXIT; \
-	$(BIN)/python manage.py makemigrations --check --dry-run; \
-	BASE_URL=https://problems.example.org $(BIN)/python manage.py check --deploy --fail-level ERROR
+	@failed=; DATA_DIR=$$(mktemp -d); export DATA_DIR; trap 'rm -rf "$$DATA_DIR"' EXIT; \
+	try() { echo "== $$*"; "$$@" || failed="$$failed '$$*'"; }; \
+	try $(BIN)/ruff check --quiet .; \
+	try $(BIN)/ruff format --check --quiet .; \
+	try $(BIN)/mypy $(wildcard $(SOURCES)); \
+	try $(BIN)/lint-imports; \
+	try $(BIN)/python manage.py makemigrations --check --dry-run; \
+	export BASE_URL=https://problems.example.org; \
+	try $(BIN)/python manage.py check --deploy --fail-level ERROR; \
+	[ -z "$$failed" ] || { echo "Not clean:$$failed"; exit 1; }
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { \

@@ -34,7 +34,8 @@ SQLITE_PRAGMAS = (
 POSTGRESQL_CONNECT_TIMEOUT = 5
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
-SMTP_TIMEOUT = 20
+# Seconds for one exchange with a mail server; a task must end before the queue gives it up.
+SMTP_TIMEOUT = 10
 
 
 class ConfigurationError(Exception):

@@ -327,7 +327,7 @@ def copy_of_the_checkout(target: Path) -> Path:
 
 def test_ctrl_c_lets_the_task_under_way_finish() -> None:
     with groundswell(**WITH_SLOW_TASKS) as installation:
-        note(installation, "short", 3)
+        note(installation, "short", 2)
         wait_for_note(installation, "begin", "short")
         installation.stop()
 
