@@ -228,11 +228,20 @@ def test_votes_status_and_search_answer_people_and_scripts(client: Client, world
     assert client.run("--json", "vote", "--withdraw", "1").code == 0
     shown = client.run("status", "1").out
     assert "base / kernel" in shown
-    assert "\x1b" not in shown
     assert client.run("search", "evil").out.startswith("#1\t1\tnew\tEvil")
     assert client.run("search", "evil", "--json").json["results"][0]["number"] == 1
     query = [seen.query for seen in world.seen if seen.path == "/api/v1/problems/"][-1]
     assert query["q"] == ["evil"]
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(client: Client, world: World) -> None:
+    client.write("report.txt", report(Synopsis="Evil \x1b[31mred\x9b2J\u202e"))
+    client.run("send", "--yes", "report.txt")
+    for verb in (["status", "1"], ["search", "evil"], ["outbox"]):
+        with client.terminal(*verb) as terminal:
+            terminal.ends()
+            assert "\x1b[31m" not in terminal.screen
+            assert not set("\x9b\u202e") & set(terminal.screen)
 
 
 def test_a_closed_problem_says_why_it_takes_no_vote(client: Client, world: World) -> None:
