@@ -119,6 +119,8 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get(
 )
 
 AUTH_USER_MODEL = "accounts.Person"
+# Addresses are unique whatever their case, by a constraint that this check does not see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -227,6 +229,17 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.problem_document",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    # How many proxies before the server add to X-Forwarded-For; 0 takes the peer as the asker.
+    "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0")),
+}
+VERSION = "0.1.0"
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Groundswell",
+    "DESCRIPTION": "Report problems, press +1 on what others reported, and follow what happens.",
+    "VERSION": VERSION,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["accounts.api.schema.complete"],
 }
 
 LOGGING = {
