@@ -1,7 +1,9 @@
 """Every address of the product: the apps' own lists, put together."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from accounts.api.views import Unknown
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("votes.web.urls")),
@@ -10,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.web.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("config.api_urls")),
+    re_path(r"^api/", Unknown.as_view()),
     path("admin/", admin.site.urls),
 ]

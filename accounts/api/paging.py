@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -40,6 +41,14 @@ def page_serializer(entry: type[serializers.Serializer[Any]]) -> type[serializer
         "results": entry(many=True),
     }
     return type(f"{name}PageSerializer", (serializers.Serializer,), members)
+
+
+def entries(
+    kind: type[serializers.Serializer[Any]], rows: Iterable[Any], **context: Any
+) -> list[dict[str, Any]]:
+    """Each row as `kind` shows it."""
+    shown: Any = kind(rows, many=True, context=context)
+    return list(shown.data)
 
 
 def slice_of(rows: QuerySet[Row], request: Request, column: str) -> Slice[Row]:

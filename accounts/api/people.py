@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from accounts.api.idempotency import Made, once
 from accounts.api.inputs import Input, name_of, read
 from accounts.api.paging import page_serializer, slice_of
-from accounts.api.schema import KEY, PAGING
+from accounts.api.schema import KEY, PAGING, sample
 from accounts.api.views import ApiView, person_of
 from accounts.models import AccessToken, IdempotentRequest
 from accounts.policies import may, require
@@ -86,6 +86,7 @@ class TokensView(ApiView):
 
     @extend_schema(
         operation_id="make_token",
+        examples=[sample({"name": "build server"})],
         parameters=[KEY],
         request=TokenInput,
         responses={201: NewTokenSerializer},

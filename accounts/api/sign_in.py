@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.api.inputs import Input, Words, name_of, read, texts
 from accounts.api.limits import spend
 from accounts.api.problems import Document, describe
+from accounts.api.schema import sample
 from accounts.api.views import ApiView
 from accounts.codes import VALID_FOR, CodeRefused, ask_to_sign_in, ask_to_sign_up, meet
 from accounts.models import SignInChallenge
@@ -74,7 +75,10 @@ class AskingView(ApiView):
 
 class SignUpView(AskingView):
     @extend_schema(
-        operation_id="sign_up", request=SignUpInput, responses={202: ChallengeSerializer}
+        operation_id="sign_up",
+        examples=[sample({"email": "rita@example.org", "handle": "rita"})],
+        request=SignUpInput,
+        responses={202: ChallengeSerializer},
     )
     def post(self, request: Request) -> Response:
         """Ask for an account: a code is mailed, and typing it makes the account.
@@ -92,7 +96,10 @@ class SignUpView(AskingView):
 
 class SignInView(AskingView):
     @extend_schema(
-        operation_id="sign_in", request=SignInInput, responses={202: ChallengeSerializer}
+        operation_id="sign_in",
+        examples=[sample({"email": "rita@example.org"})],
+        request=SignInInput,
+        responses={202: ChallengeSerializer},
     )
     def post(self, request: Request) -> Response:
         """Ask for a code to sign in with.
@@ -110,7 +117,18 @@ class ConfirmView(ApiView):
     cache_control: ClassVar = "no-store"
 
     @extend_schema(
-        operation_id="confirm", request=ConfirmInput, responses={201: ConfirmedSerializer}
+        operation_id="confirm",
+        examples=[
+            sample(
+                {
+                    "challenge": "d0f1b6a2-8a8e-4a53-9d0b-2f0a54f1c7a9",
+                    "code": "40318926",
+                    "system": "rita@nas",
+                }
+            )
+        ],
+        request=ConfirmInput,
+        responses={201: ConfirmedSerializer},
     )
     def post(self, request: Request) -> Response:
         """Type the mailed code, and get a token for the system that asked.

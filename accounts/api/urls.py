@@ -2,9 +2,11 @@
 
 from django.urls import URLPattern, path
 
-from accounts.api import people, sign_in
+from accounts.api import docs, people, sign_in
 
 urlpatterns: list[URLPattern] = [
+    path("schema/", docs.SchemaView.as_view(), name="api_schema"),
+    path("docs/", docs.DocsView.as_view(), name="api_docs"),
     path("auth/sign-up/", sign_in.SignUpView.as_view(), name="api_sign_up"),
     path("auth/sign-in/", sign_in.SignInView.as_view(), name="api_sign_in"),
     path("auth/confirm/", sign_in.ConfirmView.as_view(), name="api_confirm"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from rest_framework.exceptions import NotAuthenticated, NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,15 +46,16 @@ class Parser(JSONParser):
 class AlwaysJson(BaseContentNegotiation):
     """There is one form of each answer, whatever `Accept` says."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         from rest_framework.negotiation import DefaultContentNegotiation
 
         return DefaultContentNegotiation().select_parser(request, parsers)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: Any = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: Any = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type or ""
+        first = next(iter(renderers))
+        return first, first.media_type or ""
 
 
 class ApiView(APIView):
@@ -64,8 +65,8 @@ class ApiView(APIView):
     "read" and everything else as "write". `most_bytes` is the largest body taken.
     """
 
-    renderer_classes = (Renderer,)
-    parser_classes = (Parser,)
+    renderer_classes: Sequence[type[BaseRenderer]] = (Renderer,)
+    parser_classes: Sequence[type[BaseParser]] = (Parser,)
     content_negotiation_class = AlwaysJson
     limits: ClassVar[dict[str, str]] = {}
     cache_control: ClassVar[str] = "private, no-cache"
@@ -90,7 +91,7 @@ class ApiView(APIView):
         usual = "read" if method in READING else "write"
         spend(self.limits.get(method, usual), asker(request))
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         answer = super().finalize_response(request, response, *args, **kwargs)
@@ -134,7 +135,7 @@ class Unknown(ApiView):
     """Any address of the API that means nothing."""
 
     schema = None
-    http_method_names: ClassVar[list[str]] = [
+    http_method_names = [  # noqa: RUF012
         "get", "head", "post", "put", "patch", "delete", "options", "trace",
     ]  # fmt: skip
 

@@ -32,14 +32,12 @@ class Caller:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Any:
         """One request below /api/v1/ with a JSON body, if any."""
-        data = {} if body is None else {"data": json.dumps(body)}
-        kind = {} if body is None else {"content_type": "application/json"}
         return self.client.generic(
             method,
             path if path.startswith("/") else ROOT + path,
+            data="" if body is None else json.dumps(body),
+            content_type="application/json",
             headers=self.headers | (headers or {}),
-            **data,
-            **kind,
         )
 
     def get(self, path: str, **headers: str) -> Any:

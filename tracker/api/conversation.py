@@ -18,9 +18,9 @@ from rest_framework.reverse import reverse
 
 from accounts.api.idempotency import Made, once
 from accounts.api.inputs import Input, Words, read, texts
-from accounts.api.paging import page_serializer, slice_of
+from accounts.api.paging import entries, page_serializer, slice_of
 from accounts.api.problems import TooLarge
-from accounts.api.schema import KEY, PAGING
+from accounts.api.schema import KEY, PAGING, sample
 from accounts.api.views import ApiView, person_of
 from accounts.policies import Viewer, require
 from tracker.api.requests import door_of, problem_or_404
@@ -99,10 +99,11 @@ class CommentsView(ApiView):
         problem = problem_or_404(request.user, number)
         rows = problem.comments.select_related("author").prefetch_related("attachments")
         page = slice_of(rows, request, "id")
-        return Response(page.answer(CommentSerializer(page.rows, many=True).data))
+        return Response(page.answer(entries(CommentSerializer, page.rows)))
 
     @extend_schema(
         operation_id="add_comment",
+        examples=[sample({"text": "Still there after the update."})],
         parameters=[KEY],
         request=CommentInput,
         responses={201: CommentSerializer},
@@ -138,7 +139,7 @@ class AttachmentsView(ApiView):
         """The files, oldest first."""
         problem = problem_or_404(request.user, number)
         page = slice_of(problem.attachments.all(), request, "id")
-        return Response(page.answer(AttachmentSerializer(page.rows, many=True).data))
+        return Response(page.answer(entries(AttachmentSerializer, page.rows)))
 
     @extend_schema(
         operation_id="add_attachment",
@@ -187,8 +188,8 @@ class HistoryView(ApiView):
         """Who did what, when and through which door, oldest first."""
         problem = problem_or_404(request.user, number)
         page = slice_of(problem.events.select_related("actor"), request, "id")
-        context = {"known": known_numbers(request.user, _named_numbers(page.rows))}
-        return Response(page.answer(EventSerializer(page.rows, many=True, context=context).data))
+        known = known_numbers(request.user, _named_numbers(page.rows))
+        return Response(page.answer(entries(EventSerializer, page.rows, known=known)))
 
 
 def _the_file(request: Request) -> Any:

@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, path
 
-from tracker.api import conversation, errors, products  # noqa: F401 - errors registers itself
+from tracker.api import conversation, errors, products, server  # noqa: F401 - errors registers itself
 
 urlpatterns: list[URLPattern] = [
-    path("server/", products.ServerView.as_view(), name="api_server"),
+    path("", server.IndexView.as_view(), name="api_index"),
+    path("server/", server.ServerView.as_view(), name="api_server"),
     path("products/", products.ProductsView.as_view(), name="api_products"),
     path("products/<str:slug>/", products.ProductView.as_view(), name="api_product"),
     path(

@@ -15,7 +15,7 @@ from accounts.api.idempotency import Made, once
 from accounts.api.inputs import Input, Words, read, texts
 from accounts.api.paging import address_of, page_serializer
 from accounts.api.problems import Changed
-from accounts.api.schema import IF_MATCH, KEY, PAGING
+from accounts.api.schema import IF_MATCH, KEY, PAGING, sample
 from accounts.api.views import ApiView, etag_of, person_of
 from accounts.models import Person
 from accounts.policies import require
@@ -139,6 +139,18 @@ class ProblemsView(ApiView):
 
     @extend_schema(
         operation_id="report_problem",
+        examples=[
+            sample(
+                {
+                    "product": "base",
+                    "component": "kernel",
+                    "synopsis": "em0 stops passing traffic",
+                    "description": "After an hour of load no packet leaves the card.",
+                    "release": "15.0",
+                    "architecture": "amd64",
+                }
+            )
+        ],
         parameters=[KEY],
         request=ReportInput,
         responses={201: ProblemSerializer},
@@ -180,6 +192,7 @@ class ProblemView(ApiView):
 
     @extend_schema(
         operation_id="change_problem",
+        examples=[sample({"state": "closed", "resolution": "fixed", "fixed_in": "15.0"})],
         parameters=[IF_MATCH],
         request=ChangeInput,
         responses=ProblemSerializer,

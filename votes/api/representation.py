@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from accounts.api.paging import entries
 from accounts.policies import Viewer
 from tracker.api.conversation import known_numbers
 from tracker.models import Kind, Problem, Resolution, Severity, State
@@ -99,8 +100,7 @@ def sight_of(viewer: Viewer, problems: Iterable[Problem]) -> Sight:
 
 def listed(viewer: Viewer, problems: list[Problem]) -> list[dict[str, Any]]:
     """Problems as a list shows them; `RELATED` must be loaded."""
-    context = {"sight": sight_of(viewer, problems)}
-    return list(ListedProblemSerializer(problems, many=True, context=context).data)
+    return entries(ListedProblemSerializer, problems, sight=sight_of(viewer, problems))
 
 
 def whole(viewer: Viewer, problem: Problem) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts.api.inputs import Input, Words, read, texts
 from accounts.api.problems import Document, describe
+from accounts.api.schema import sample
 from accounts.api.views import ApiView, person_of
 from accounts.policies import Viewer, require
 from tracker.api.conversation import known_numbers
@@ -42,7 +43,14 @@ class VoteSerializer(serializers.Serializer[Any]):
 class VoteView(ApiView):
     limits: ClassVar = {"PUT": "vote", "DELETE": "vote"}
 
-    @extend_schema(operation_id="cast_vote", request=VoteInput, responses=VoteSerializer)
+    @extend_schema(
+        operation_id="cast_vote",
+        examples=[
+            sample({"release": "15.0", "architecture": "arm64", "note": "also with a USB adapter"})
+        ],
+        request=VoteInput,
+        responses=VoteSerializer,
+    )
     def put(self, request: Request, number: int) -> Response:
         """Say "I have this too", and where. Saying it again changes only the where."""
         person = person_of(request)
