@@ -89,9 +89,6 @@ def process(
     stop_with: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program for as long as the block lasts, its output in ``log``."""
-    identity: dict[str, Any] = (
-        {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
-    )
     with log.open("ab") as output:
         running = subprocess.Popen(
             arguments,
@@ -103,12 +100,19 @@ def process(
             start_new_session=True,
             # The only threads are a mail server's, which hold no lock that this could want.
             preexec_fn=partial(children.die_with, os.getpid(), stop_with),  # noqa: PLW1509
-            **identity,
+            **_identity(user),
         )
     try:
         yield running
     finally:
         stop(running, stop_with)
+
+
+def _identity(user: str | None) -> dict[str, Any]:
+    """Return how subprocess is told to run something as another user."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def stop(running: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SIGTERM) -> None:
@@ -170,7 +174,7 @@ def _initdb(binaries: Path, data: Path, user: str | None) -> None:
         check=True,
         capture_output=True,
         cwd="/",
-        **({"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}),
+        **_identity(user),
     )
 
 
@@ -391,7 +395,7 @@ class Groundswell:
 
 @contextmanager
 def groundswell(
-    *arguments: str, project: Path = PROJECT_DIR, **environment: str
+    *arguments: str, project: str | Path = PROJECT_DIR, **environment: str
 ) -> Iterator[Groundswell]:
     """Yield the whole product with data of its own; ``environment`` is added to its variables.
 
@@ -407,7 +411,7 @@ def groundswell(
 
 
 def start_groundswell(
-    folder: Path, *arguments: str, project: Path = PROJECT_DIR, **environment: str
+    folder: Path, *arguments: str, project: str | Path = PROJECT_DIR, **environment: str
 ) -> Groundswell:
     """Start the product with its data in ``folder``, and do not wait for it."""
     port = int(environment.get("PORT") or free_port())
@@ -418,9 +422,9 @@ def start_groundswell(
     }
     command = [sys.executable, "-m", "config.supervisor", *arguments]
     log = folder / "output"
-    running = _start(command, variables, log, project)
+    running = _start(command, variables, log, Path(project))
     data_dir = Path(variables["DATA_DIR"])
-    return Groundswell(data_dir, port, variables, command, log, project, running)
+    return Groundswell(data_dir, port, variables, command, log, Path(project), running)
 
 
 def _start(
