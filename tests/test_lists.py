@@ -511,3 +511,39 @@ def test_a_list_costs_the_same_number_of_queries_whatever_it_shows(
     sign_in(client, reporter)
     with django_assert_num_queries(signed_in):
         assert client.get(address).status_code == 200
+
+
+# ---- one's own page, and the client
+
+
+def test_my_page_shows_what_waits_what_one_reported_and_what_one_voted_for(
+    client: Client, product: Product, reporter: Person, maintainer: Person
+) -> None:
+    own = make_problem(product, reporter, component="net")
+    other = make_problem(product, component="kernel")
+    make_problem(product, component="net")
+    cast_vote(other, maintainer, Door.WEB)
+    assert numbers_on(page_of(sign_in(Client(), reporter), "/my/")) == [own.pk, own.pk]
+    html = page_of(sign_in(Client(), maintainer), "/my/")
+    assert numbers_on(html) == [other.pk, other.pk]
+    assert "New in what you maintain" in html
+    assert "You have these too" in html
+    assert client.get("/my/")["Location"] == "/accounts/login/?next=%2Fmy%2F"
+
+
+def test_my_page_costs_the_same_whatever_it_shows(
+    client: Client, product: Product, reporter: Person, django_assert_num_queries: AssertQueries
+) -> None:
+    sign_in(client, reporter)
+    many_problems(product, reporter, 1)
+    with django_assert_num_queries(11):
+        page_of(client, "/my/")
+    many_problems(product, reporter, 30)
+    with django_assert_num_queries(11):
+        page_of(client, "/my/")
+
+
+def test_the_client_is_explained_with_this_servers_address(client: Client, settings: Any) -> None:
+    settings.BASE_URL = "https://tracker.example.org"
+    html = page_of(client, "/send-problem/")
+    assert "send-problem.pyz --server https://tracker.example.org register" in html

@@ -186,7 +186,8 @@ def waiting_for(person: Person, limit: int = 5) -> list[Waiting]:
     ]
     found = []
     for title, problems, query in kinds:
-        some = list(problems.only("number", "synopsis", "people")[: limit + 1])
+        related = problems.select_related("product", "component", "reporter")
+        some = list(related.defer("description", "how_to_repeat")[: limit + 1])
         if some:
             found.append(Waiting(title, some[:limit], len(some) > limit, query))
     return found

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
@@ -10,11 +14,13 @@ from accounts.policies import as_person
 from tracker.drafts import DraftErrors
 from tracker.models import Product
 from tracker.policies import may, visible, visible_problems
+from tracker.web.pages import person_of, signed_in
 from votes import listing, selectors
 from votes.web.filters import Filters, drop, full_query, without_blanks
 
 HOME_ROWS = 15
 PRODUCT_ROWS = 10
+MY_ROWS = 10
 MONTHS = 24
 
 
@@ -93,6 +99,46 @@ def _with_any_state(params: QueryDict) -> str:
     return full_query(moved)
 
 
+@dataclass(frozen=True)
+class Section:
+    """Some rows under a heading, and the query that lists the rest ("" where none does)."""
+
+    title: str
+    rows: list[selectors.Row]
+    more: bool
+    query: str
+
+
+@require_safe
+@signed_in
+def my(request: HttpRequest) -> HttpResponse:
+    """What waits for the person, and what the person reported and voted for."""
+    person = person_of(request)
+    waiting = selectors.waiting_for(person, MY_ROWS)
+    mine = [
+        _mine(request, "You reported", reporter="me", sort="newest"),
+        _mine(request, "You have these too", voted="me", sort="heat"),
+    ]
+    parts = waiting + mine
+    rows = iter(selectors.rows_for(person, [each for part in parts for each in part.problems]))
+    sections = [
+        Section(part.title, list(islice(rows, len(part.problems))), part.more, part.query)
+        for part in parts
+    ]
+    context = {
+        "waiting": sections[: len(waiting)],
+        "mine": sections[len(waiting) :],
+        "components": person.maintained_components.select_related("product"),
+    }
+    return render(request, "lists/my.html", context)
+
+
+def _mine(request: HttpRequest, title: str, **asked: str) -> selectors.Waiting:
+    query = listing.ListQuery(**asked, limit=MY_ROWS)  # type: ignore[arg-type]
+    page = listing.page(listing.find(query, request.user), query)
+    return selectors.Waiting(title, page.problems, bool(page.next_cursor), urlencode(asked))
+
+
 @require_safe
 def products(request: HttpRequest) -> HttpResponse:
     """All products."""
@@ -120,3 +166,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "may_manage": may("product.manage", viewer) or may("component.manage", viewer),
     }
     return render(request, "lists/product.html", context)
+
+
+@require_safe
+def send_problem(request: HttpRequest) -> HttpResponse:
+    """How to get and use the program that reports from a terminal."""
+    return render(request, "lists/send_problem.html")

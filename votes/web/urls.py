@@ -6,8 +6,10 @@ from votes.web import feeds, lists, problem, report, vote
 
 urlpatterns: list[URLPattern] = [
     path("", lists.home, name="home"),
+    path("my/", lists.my, name="my"),
     path("problems/", lists.problems, name="problems"),
     path("problems.atom", feeds.problems, name="problems_feed"),
+    path("send-problem/", lists.send_problem, name="send-problem"),
     path("products/", lists.products, name="products"),
     re_path(r"^products/(?P<slug>[a-z0-9._+-]{1,50})/$", lists.product, name="product"),
     path("problems/new", report.new, name="report"),
