@@ -36,16 +36,13 @@ from votes.services import Environment, VoteRefused, cast_vote, withdraw_vote
 @require_POST
 @page
 def vote(request: HttpRequest, number: int) -> HttpResponseBase:
-    """Cast a +1, say where one has it, or withdraw; each as often as one likes."""
+    """Cast a +1, or say where one has it; as often as one likes, it counts once."""
     problem = the_problem(request, number, with_place)
     if not request.user.is_authenticated:
         return _to_sign_in(request, problem)
     person = person_of(request)
     try:
-        if request.POST.get("vote") == "withdraw":
-            withdraw_vote(problem, person)
-        else:
-            cast_vote(problem, person, Door.WEB, _environment(request))
+        cast_vote(problem, person, Door.WEB, _environment(request))
     except VoteRefused as refused:
         return _refused(request, problem, _reason(request, refused))
     except DraftErrors as faults:
@@ -109,7 +106,7 @@ def _reason(request: HttpRequest, refused: VoteRefused) -> SafeString:
     if refused.head is None:
         return format_html("{}", str(refused))
     if not visible_problems(request.user).filter(pk=refused.head.pk).exists():
-        return format_html("This is a duplicate of a problem that you cannot see.")
+        return format_html("{}", "This is a duplicate of a problem that you cannot see.")
     return format_html(
         'This is a duplicate of <a href="{}">#{}</a>. Vote there instead.',
         refused.head.get_absolute_url(),
