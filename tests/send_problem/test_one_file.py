@@ -25,10 +25,10 @@ def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def traveller(tmp_path: Path, one_file: Path) -> Client:
     """Has the file, and a Python that sees no installed package (-I)."""
-    return Client(tmp_path, program=[_bare_python(), "-I", str(one_file)])
+    return Client(tmp_path, program=[bare_python(), "-I", str(one_file)])
 
 
-def _bare_python() -> str:
+def bare_python() -> str:
     """The Python below the virtual environment."""
     return str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
 
@@ -37,7 +37,7 @@ def test_the_one_file_registers_reports_and_votes_with_no_package_installed(
     traveller: Client, world: World
 ) -> None:
     missing = subprocess.run(
-        [_bare_python(), "-I", "-c", "import httpx"], capture_output=True, check=False
+        [bare_python(), "-I", "-c", "import httpx"], capture_output=True, check=False
     )
     assert missing.returncode != 0, "this Python has packages, so the test shows nothing"
     address = ["--server", world.base_url]
@@ -87,7 +87,7 @@ def test_the_one_file_trusts_its_own_authorities_where_the_system_has_none(
     )
     env = {"SSL_CERT_FILE": "/nonexistent", "SSL_CERT_DIR": "/nonexistent"}
     done = subprocess.run(
-        [_bare_python(), "-I", "-c", code], capture_output=True, env=env, check=True
+        [bare_python(), "-I", "-c", code], capture_output=True, env=env, check=True
     )
     assert int(done.stdout) > 50
 
