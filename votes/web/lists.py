@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts.models import Person
 from accounts.policies import as_person
 from tracker.drafts import DraftErrors
 from tracker.models import Product
@@ -115,28 +115,39 @@ def my(request: HttpRequest) -> HttpResponse:
     """What waits for the person, and what the person reported and voted for."""
     person = person_of(request)
     waiting = selectors.waiting_for(person, MY_ROWS)
-    mine = [
-        _mine(request, "You reported", reporter="me", sort="newest"),
-        _mine(request, "You have these too", voted="me", sort="heat"),
+    parts = [
+        *waiting,
+        _mine(person, "You reported", reporter="me", sort="newest"),
+        _mine(person, "You have these too", voted="me", sort="heat"),
     ]
-    parts = waiting + mine
-    rows = iter(selectors.rows_for(person, [each for part in parts for each in part.problems]))
-    sections = [
-        Section(part.title, list(islice(rows, len(part.problems))), part.more, part.query)
-        for part in parts
-    ]
+    sections = _sections(person, parts)
     context = {
         "waiting": sections[: len(waiting)],
-        "mine": sections[len(waiting) :],
+        "mine": [section for section in sections[len(waiting) :] if section.rows],
         "components": person.maintained_components.select_related("product"),
     }
     return render(request, "lists/my.html", context)
 
 
-def _mine(request: HttpRequest, title: str, **asked: str) -> selectors.Waiting:
+def _mine(person: Person, title: str, **asked: str) -> selectors.Waiting:
     query = listing.ListQuery(**asked, limit=MY_ROWS)  # type: ignore[arg-type]
-    page = listing.page(listing.find(query, request.user), query)
+    page = listing.page(listing.find(query, person), query)
     return selectors.Waiting(title, page.problems, bool(page.next_cursor), urlencode(asked))
+
+
+def _sections(person: Person, parts: list[selectors.Waiting]) -> list[Section]:
+    """The parts with their rows; each problem once, where it comes first."""
+    unique = {problem.pk: problem for part in parts for problem in part.problems}
+    rows = {row.problem.pk: row for row in selectors.rows_for(person, list(unique.values()))}
+    return [
+        Section(
+            part.title,
+            [rows.pop(each.pk) for each in part.problems if each.pk in rows],
+            part.more,
+            part.query,
+        )
+        for part in parts
+    ]
 
 
 @require_safe
