@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": ["accounts.api.schema.complete"],
 }
 

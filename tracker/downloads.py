@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
-from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseNotModified
+from django.core.files.base import File
+from django.core.handlers.asgi import ASGIRequest
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
 from django.utils.http import content_disposition_header, parse_etags
 
 from tracker.models import Attachment
@@ -17,6 +27,7 @@ _HARMLESS: Final = frozenset(
         "text/csv", "text/plain",
     }
 )  # fmt: skip
+PIECE_BYTES: Final = 256 * 1024
 _POLICY: Final = "default-src 'none'; sandbox"
 
 
@@ -36,7 +47,7 @@ def download(request: HttpRequest, attachment: Attachment) -> HttpResponseBase:
     if "*" in known or etag in {each.removeprefix("W/") for each in known}:
         response = HttpResponseNotModified()
     else:
-        response = FileResponse(attachment.file.open("rb"), content_type=served_type(attachment))
+        response = _streamed(request, attachment)
         response.headers["Content-Length"] = str(attachment.size)
     response.headers["Content-Disposition"] = content_disposition_header(
         as_attachment=True, filename=attachment.name
@@ -47,3 +58,19 @@ def download(request: HttpRequest, attachment: Attachment) -> HttpResponseBase:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
+
+
+def _streamed(request: HttpRequest, attachment: Attachment) -> StreamingHttpResponse:
+    """The bytes piece by piece; under ASGI Django would first read a plain file whole."""
+    kind, file = served_type(attachment), attachment.file.open("rb")
+    if isinstance(request, ASGIRequest):
+        return StreamingHttpResponse(_pieces(file), content_type=kind)
+    return FileResponse(file, content_type=kind)
+
+
+async def _pieces(file: File[bytes]) -> AsyncIterator[bytes]:
+    try:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
+    finally:
+        file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -201,11 +202,9 @@ def _example(path: str, method: str, said: Json) -> str:
 
 
 def _sample(content: Json) -> str:
-    import json
-
     examples = content.get("application/json", {}).get("examples", {})
     for example in examples.values():
-        return json.dumps(example["value"], ensure_ascii=False)
+        return json.dumps(example["value"], ensure_ascii=False, indent=2).replace("\n", "\n  ")
     return "{…}"
 
 
