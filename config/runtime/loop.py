@@ -32,9 +32,13 @@ class Loop:
 
     def install_signals(self) -> None:
         """Count requests to stop; wake up for them and for every process that ends."""
+        hangup = signal.getsignal(signal.SIGHUP)
         signal.set_wakeup_fd(self._wake_in.fileno())
         for number in STOPPING:
             signal.signal(number, self._request_stop)
+        # nohup has asked that the end of the terminal be ignored.
+        if hangup == signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def watch_output(
