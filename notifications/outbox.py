@@ -29,9 +29,15 @@ from notifications.backends.base import (
     Undelivered,
     Unreachable,
 )
-from notifications.envelopes import account_message_id
+from notifications.envelopes import (
+    account_message_id,
+    digest_message_id,
+    event_message_id,
+)
 from notifications.models import DigestDelivery, DigestSubscription, Message
+from notifications.recipients import recipients
 from notifications.rendering import NothingToSay, Withheld, render
+from tracker.models import Event
 from tracker.text import clean_line
 
 logger = logging.getLogger(__name__)
@@ -63,9 +69,12 @@ def queue(messages: Sequence[Message]) -> list[Message]:
 
     One that was stored before, for the same person and event, is left as it is.
     """
-    now = timezone.now()
+    if not messages:
+        return []
+    # Of many, none is rung for by itself: a sweep is, which takes those that nobody rang for.
+    rung_at = timezone.now() if len(messages) <= bell.RING_AT_MOST else None
     for message in messages:
-        message.rung_at = now
+        message.rung_at = rung_at
     ids = [message.message_id for message in messages]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
     stored = list(Message.objects.filter(message_id__in=ids).only("pk", "kind"))
@@ -87,6 +96,42 @@ def queue_account_mail(
         html=html,
     )
     return queue([message])[0]
+
+
+def queue_event_mails(event: Event) -> list[Message]:
+    """Store one message for each person who is to be told of `event`."""
+    return queue(
+        [
+            Message(
+                kind=Message.Kind.EVENT,
+                event=event,
+                person=ground.person,
+                address=ground.person.email,
+                message_id=event_message_id(event.pk, ground.person.pk),
+                reason=ground.reason,
+                reach=ground.reach,
+                target_id=ground.target_id,
+            )
+            for ground in recipients(event)
+        ]
+    )
+
+
+def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:
+    """Store the message of each delivery; its text is made when it is sent."""
+    people = [(delivery, delivery.subscription.person) for delivery in deliveries]
+    return queue(
+        [
+            Message(
+                kind=Message.Kind.DIGEST,
+                delivery=delivery,
+                person=person,
+                address=person.email,
+                message_id=digest_message_id(delivery.pk, person.pk),
+            )
+            for delivery, person in people
+        ]
+    )
 
 
 # Going out
@@ -251,6 +296,8 @@ def sweep() -> int:
             break
         rung.append(message.pk)
     Message.objects.filter(pk__in=rung).update(rung_at=now)
+    if len(rung) == RINGS_PER_SWEEP:
+        bell.ring_for_sweep()
     return len(rung)
 
 
@@ -276,6 +323,16 @@ def resend(message: Message) -> bool:
         rung_at=timezone.now(),
         created_at=timezone.now(),
         last_error="",
+    )
+    bell.ring_after_commit([message] if changed else [])
+    return bool(changed)
+
+
+@transaction.atomic
+def hurry(message: Message) -> bool:
+    """Try a waiting message now; False when it does not wait."""
+    changed = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED).update(
+        due_at=timezone.now(), rung_at=timezone.now()
     )
     bell.ring_after_commit([message] if changed else [])
     return bool(changed)

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.signals import post_save
+
 from accounts.models import Person
 from accounts.signals import account_mail_requested
-from notifications.outbox import queue_account_mail
+from notifications.outbox import queue_account_mail, queue_event_mails
+from notifications.services import follow_what_one_commented, reschedule_digest
+from tracker.models import Event
+from tracker.signals import problem_happened
 
 
 def connect() -> None:
     account_mail_requested.connect(mail_the_account, dispatch_uid="notifications.mail_the_account")
+    problem_happened.connect(tell_followers, dispatch_uid="notifications.tell_followers")
+    post_save.connect(
+        follow_the_clock, sender=Person, dispatch_uid="notifications.follow_the_clock"
+    )
+
+
+def follow_the_clock(
+    instance: Person, update_fields: frozenset[str] | None = None, **kwargs: Any
+) -> None:
+    """The digest's hour is one of the person's own zone, wherever that was changed."""
+    if update_fields is not None and "time_zone" in update_fields:
+        reschedule_digest(instance)
 
 
 def mail_the_account(
     to: str, subject: str, text: str, html: str = "", person: Person | None = None, **kwargs: Any
 ) -> None:
     queue_account_mail(to, subject, text, html, person)
+
+
+def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
+    if not quiet:
+        follow_what_one_commented(event)
+        queue_event_mails(event)

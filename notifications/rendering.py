@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from email.utils import formataddr, parseaddr
+
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.utils.html import escape
+from django.template.loader import render_to_string
 
-from notifications.models import Message
+from notifications.digest_content import Window, compose
+from notifications.digest_mail import digest_words
+from notifications.envelopes import DIGEST_REACH, list_id, thread_id, unsubscribe_url
+from notifications.event_mail import event_words
+from notifications.models import DigestSubscription, Message
+from notifications.plain import wrap
+from notifications.policies import may_know, writable
+from tracker.models import Event
+from tracker.text import clean_line
+
+# A subject longer than this is cut by every reader of mail.
+LONGEST_SUBJECT = 150
 
 
 class Withheld(Exception):
-    """Its reader may no longer see what it tells, or can no longer be written to."""
+    """Its reader may no longer see what it tells, or is told otherwise."""
 
 
 class NothingToSay(Exception):
@@ -19,25 +33,94 @@ class NothingToSay(Exception):
 
 def render(message: Message) -> EmailMultiAlternatives:
     """The complete mail. Raises `Withheld` and `NothingToSay`."""
-    return account_mail(message)
+    is_for_member = message.person is not None and message.kind != Message.Kind.ACCOUNT
+    if is_for_member and not writable([message.person]):  # type: ignore[list-item]
+        raise Withheld("Its reader's account is closed.")
+    if message.kind == Message.Kind.EVENT:
+        return _event_mail(message)
+    if message.kind == Message.Kind.DIGEST:
+        return _digest_mail(message)
+    html = message.html or render_to_string("mail/account.html", {"text": message.text})
+    return _mail(message, message.subject, message.text, html, {})
 
 
-def account_mail(message: Message) -> EmailMultiAlternatives:
-    """A code or a notice, whose text the account's own pages have written."""
+def _event_mail(message: Message) -> EmailMultiAlternatives:
+    events = Event.objects.select_related(
+        "problem__product", "problem__component__product", "actor", "comment", "attachment"
+    )
+    event = events.get(pk=message.event_id or 0)
+    problem, person = event.problem, message.person
+    assert person is not None  # noqa: S101 - held by a constraint of the table
+    if not may_know(problem, [person]):
+        raise Withheld("Its reader may no longer see the problem.")
+    if event.attachment is not None and event.attachment.comment_id is not None:
+        raise Withheld("The file came with a comment, whose mail names it.")
+    stop_url = unsubscribe_url(person.pk, message.reach, message.target_id)
+    words = event_words(message, event, person, stop_url)
+    thread = f"<{thread_id(problem.pk)}>"
+    subject = f"[{problem.product}/{problem.component}] #{problem.pk} {problem.synopsis}"
+    headers = {
+        "In-Reply-To": thread,
+        "References": thread,
+        "List-Id": list_id(problem.component),
+        "X-Groundswell-Reason": message.reason,
+        "X-Groundswell-Problem": str(problem.pk),
+        "X-Groundswell-Event": event.kind,
+        **_one_click(stop_url),
+    }
+    html = render_to_string("mail/event.html", words.for_html())
+    mail = _mail(message, subject, words.as_text(), html, headers)
+    if event.actor is not None:
+        mail.from_email = _from(f"{event.actor.handle} via Groundswell")
+    return mail
+
+
+def _digest_mail(message: Message) -> EmailMultiAlternatives:
+    delivery, person = message.delivery, message.person
+    assert delivery is not None  # noqa: S101 - held by a constraint of the table
+    assert person is not None  # noqa: S101
+    if delivery.subscription.period == DigestSubscription.Period.OFF:
+        raise Withheld("Its reader has stopped the digest.")
+    digest = compose(person, Window(delivery.covers_from, delivery.covers_until))
+    if not digest.is_worth_sending:
+        raise NothingToSay("Nothing to say.")
+    stop_url = unsubscribe_url(person.pk, DIGEST_REACH, None)
+    words = digest_words(digest, delivery.subscription, person, stop_url)
+    headers = {"X-Groundswell-Reason": "digest", **_one_click(stop_url)}
+    html = render_to_string("mail/digest.html", words.for_html())
+    return _mail(message, words.subject, words.as_text(), html, headers)
+
+
+def _mail(
+    message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
+) -> EmailMultiAlternatives:
+    """Every mail of ours. What people typed into the subject becomes one line."""
+    own_address = message.kind == Message.Kind.ACCOUNT or message.person is None
     mail = EmailMultiAlternatives(
-        subject=message.subject,
-        body=message.text,
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[message.address],
+        subject=clean_line(subject)[:LONGEST_SUBJECT],
+        body=wrap(text),
+        from_email=_from("Groundswell"),
+        to=[message.address if own_address else message.person.email],  # type: ignore[union-attr]
         headers={
             "Message-ID": f"<{message.message_id}>",
             "Auto-Submitted": "auto-generated",
             "X-Groundswell-Reason": "account",
+            **headers,
         },
     )
-    mail.attach_alternative(message.html or _as_html(message.text), "text/html")
+    mail.attach_alternative(html, "text/html")
     return mail
 
 
-def _as_html(text: str) -> str:
-    return f'<pre style="font: inherit; white-space: pre-wrap">{escape(text)}</pre>'
+def _one_click(stop_url: str) -> dict[str, str]:
+    """RFC 8058: a reader of mail ends it by a POST, without opening a page."""
+    return {
+        "List-Unsubscribe": f"<{stop_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _from(name: str) -> str:
+    """Our own address under another name; the operator's name for it stands otherwise."""
+    ours, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((name if ours in {"", "Groundswell"} or " via " in name else ours, address))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notifications import outbox
+from notifications import digests, outbox
 
 
 @shared_task
@@ -23,3 +23,9 @@ def sweep_outbox() -> int:
 def purge_outbox() -> int:
     """Delete messages that ended long ago."""
     return outbox.purge()
+
+
+@shared_task
+def send_due_digests() -> int:
+    """Queue the digests that have come due."""
+    return len(digests.send_due())

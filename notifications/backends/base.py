@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.generator import BytesGenerator
+from io import BytesIO
 from typing import Protocol, runtime_checkable
 
 from django.core.mail import EmailMessage
+
+# RFC 5322, section 2.1.1. Shorter lines would be nicer, but Python folds an address of a website
+# away from its header's name, which some readers of mail take for an empty header.
+LONGEST_LINE = 998
+
+
+def to_bytes(mail: EmailMessage) -> bytes:
+    """The mail as it goes over the wire."""
+    buffer = BytesIO()
+    generator = BytesGenerator(buffer, mangle_from_=False, maxheaderlen=LONGEST_LINE)
+    generator.flatten(mail.message(), linesep="\r\n")
+    return buffer.getvalue()
 
 
 class Undelivered(Exception):

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from notifications.backends.base import Unreachable
+from notifications.backends.base import Unreachable, to_bytes
 
 LONGEST_NAME = 150
 
@@ -43,13 +44,13 @@ class EmailBackend(BaseEmailBackend):
             raise Unreachable(f"{self.folder}: {error.strerror or error}") from error
 
     def _write(self, mail: EmailMessage) -> None:
-        message = mail.message()
+        content = to_bytes(mail)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target = self.folder / file_name(str(message["Message-ID"]))
+        target = self.folder / file_name(_message_id(content))
         descriptor, aside = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(message.as_bytes(linesep="\r\n"))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(aside).replace(target)
@@ -57,6 +58,11 @@ class EmailBackend(BaseEmailBackend):
             Path(aside).unlink(missing_ok=True)
             raise
         _sync_folder(self.folder)
+
+
+def _message_id(content: bytes) -> str:
+    """As it is in the mail: Django makes one anew each time where none was given."""
+    return str(BytesHeaderParser().parsebytes(content)["Message-ID"])
 
 
 def file_name(message_id: str) -> str:

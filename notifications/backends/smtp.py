@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
-from notifications.backends.base import NotNow, Refused, Uncertain, Unreachable
+from notifications.backends.base import NotNow, Refused, Uncertain, Unreachable, to_bytes
 
 _END = b".\r\n"
 
@@ -56,7 +56,7 @@ class EmailBackend(smtp.EmailBackend):
 
     def carry(self, mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
         """Send one mail over a connection of its own."""
-        message = mail.message().as_bytes(linesep="\r\n")
+        message = to_bytes(mail)
         sender = sanitize_address(mail.from_email, "utf-8")
         recipients = [sanitize_address(address, "utf-8") for address in mail.recipients()]
         connection = self._connect()

@@ -2,9 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from notifications.web import devmail
+from notifications.web import devmail, digest, outbox, subscriptions
 
 urlpatterns: list[URLPattern] = [
+    path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
+    path("my/subscriptions/change", subscriptions.change, name="change-subscription"),
+    path("my/digest/", digest.digest, name="my-digest"),
+    path("my/digest/mail.html", digest.digest_html, name="my-digest-html"),
+    path("my/digest/mail.txt", digest.digest_text, name="my-digest-text"),
+    path("unsubscribe/<str:token>/", subscriptions.unsubscribe, name="unsubscribe"),
+    path("outbox/", outbox.page_of_messages, name="outbox"),
+    path("outbox/<int:pk>/send", outbox.send_again, name="send-again"),
     path("dev/mail/", devmail.mails, name="dev_mail"),
     path("dev/mail/<str:name>", devmail.mail, name="dev_mail_one"),
     path("dev/mail/<str:name>/html", devmail.mail_html, name="dev_mail_html"),

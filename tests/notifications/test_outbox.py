@@ -26,8 +26,10 @@ from pytest_django.fixtures import Settings
 
 from accounts.signals import account_mail_requested
 from notifications import bell, outbox
+from notifications.backends.base import ClaimLost
 from notifications.backends.eml import file_name
 from notifications.models import Message
+from notifications.rendering import render
 from tests.services import SmtpServer, free_port, parse_message, smtp
 from tests.services import redis as redis_server
 
@@ -61,7 +63,7 @@ class Broker:
 
     def use(self, url: str) -> None:
         """Let the tasks be published there."""
-        app = current_app._get_current_object()
+        app: Any = current_app
         kombu.pools.reset()
         app._pool = None
         app.amqp._producer_pool = None
@@ -98,13 +100,6 @@ def broker() -> Iterator[Broker]:
 def use_smtp(settings: Settings, port: int) -> None:
     settings.EMAIL_BACKEND = "notifications.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
-
-
-@pytest.fixture
-def files(settings: Settings) -> Path:
-    """The folder that the product writes mail to."""
-    settings.EMAIL_BACKEND = "notifications.backends.eml.EmailBackend"
-    return Path(settings.EMAIL_FILE_PATH)
 
 
 def is_soon(at: datetime, seconds: float) -> bool:
@@ -211,8 +206,8 @@ def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> N
     assert slow is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         assert outbox.deliver(message.pk)
-        with pytest.raises(outbox.ClaimLost):
-            outbox._carry(outbox.render(slow), lambda: outbox._hand_over(slow))
+        with pytest.raises(ClaimLost):
+            outbox._carry(render(slow), lambda: outbox._hand_over(slow))
     assert len(server.messages) == 1
 
 

@@ -1,0 +1,179 @@
+"""What a digest tells: read from votes and problems, for one reader and one stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import Person
+from tracker.models import OPEN, Comment, Component, Problem, State
+from tracker.policies import visible_problems
+from votes.models import Vote
+
+OWN_LINES: Final = 10
+WHOLE_LINES: Final = 5
+
+
+@dataclass(frozen=True)
+class Line:
+    """One problem in a section. `gained` counts its new voters, the reporter not among them."""
+
+    problem: Problem
+    gained: int = 0
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some lines of `total`; `url` leads to all. `is_news` makes a digest worth sending."""
+
+    key: str
+    title: str
+    lines: list[Line]
+    total: int
+    url: str
+    is_news: bool
+
+    @property
+    def left_out(self) -> int:
+        """How many there are beside the lines."""
+        return max(self.total - len(self.lines), 0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The stretch of time that a digest covers: after `start`, up to and with `end`."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Sections in the order in which they are read; those without lines are left out."""
+
+    window: Window
+    sections: list[Section]
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """Whether something happened or waits: lists that only stand are no news."""
+        return any(section.is_news for section in self.sections)
+
+    def count(self, key: str) -> int:
+        """How many the section of that name has, shown or not."""
+        return sum(section.total for section in self.sections if section.key == key)
+
+
+def compose(person: Person, window: Window, *, is_preview: bool = False) -> Digest:
+    """The digest of `person` for `window`. The same number of queries whatever it holds."""
+    components = list(person.maintained_components.select_related("product").order_by("pk"))
+    sections: list[Section] = []
+    if components:
+        sections = [make(person, components, window) for make in OWN_SECTIONS]
+    # Shared by all readers of a run for a minute: it costs as much as a page of everything.
+    minute = int(timezone.now().timestamp() // 60)
+    whole = _whole.__wrapped__ if is_preview else _whole
+    sections += whole(window, minute)
+    return Digest(window, [section for section in sections if section.lines])
+
+
+def _own_problems(person: Person, components: list[Component]) -> QuerySet[Problem]:
+    found = visible_problems(person).filter(OPEN, component__in=components)
+    return found.filter(head=None)
+
+
+def _untouched(person: Person, components: list[Component], window: Window) -> Section:
+    """Reports that are as new as on their first day, whenever that was."""
+    answers = Comment.objects.filter(problem=OuterRef("pk")).exclude(author=OuterRef("reporter"))
+    found = _own_problems(person, components).filter(~Exists(answers), state=State.NEW)
+    lines = [Line(problem) for problem in _first(found, OWN_LINES)]
+    return Section(
+        "untouched",
+        "Reports that nobody has touched",
+        lines,
+        found.count() if len(lines) == OWN_LINES else len(lines),
+        _list_url(components, state="new"),
+        is_news=True,
+    )
+
+
+def _own_risen(person: Person, components: list[Component], window: Window) -> Section:
+    found = _own_problems(person, components)
+    return _risen("risen", "Rose in what you maintain", found, window, OWN_LINES,
+                  _list_url(components, sort="heat"))  # fmt: skip
+
+
+def _own_top(person: Person, components: list[Component], window: Window) -> Section:
+    lines = [Line(p) for p in _first(_own_problems(person, components), OWN_LINES)]
+    url = _list_url(components, sort="heat")
+    return Section("top", "Biggest in what you maintain", lines, len(lines), url, is_news=False)
+
+
+OwnSection = Callable[[Person, list[Component], Window], Section]
+
+# What waits for the reader comes first. Sections of later apps, such as the patches that nobody
+# has reviewed, join here.
+OWN_SECTIONS: Final[tuple[OwnSection, ...]] = (_untouched, _own_risen, _own_top)
+
+
+@lru_cache(maxsize=8)
+def _whole(window: Window, minute: int) -> list[Section]:
+    """The part that is the same for everybody: public problems only."""
+    public = visible_problems(None).filter(OPEN, head=None)
+    url = f"{settings.BASE_URL}/problems/"
+    top = [Line(problem) for problem in _first(public, WHOLE_LINES)]
+    return [
+        _risen("risen everywhere", "Rose everywhere", public, window, WHOLE_LINES, url),
+        Section("top of all", "Biggest of all", top, len(top), url, is_news=False),
+    ]
+
+
+def forget_shared_parts() -> None:
+    """Let the next digest read everything anew."""
+    _whole.cache_clear()
+
+
+def _first(found: QuerySet[Problem], lines: int) -> list[Problem]:
+    found = found.defer("description", "how_to_repeat").select_related("product", "component")
+    return list(found.order_by("-heat", "-number")[:lines])
+
+
+def _risen(
+    key: str, title: str, found: QuerySet[Problem], window: Window, lines: int, url: str
+) -> Section:
+    """Those with new voters in the window, most first. Two queries."""
+    numbers = found.values("pk")
+    groups = (
+        Vote.objects.filter(
+            Q(problem__in=numbers) | Q(problem__head__in=numbers),
+            status=Vote.Status.COUNTED,
+            cast_at__gt=window.start,
+            cast_at__lte=window.end,
+        )
+        .exclude(person=F("problem__reporter"))
+        .annotate(group=Coalesce("problem__head", "problem"))
+        .values("group")
+        .annotate(gained=Count("person", distinct=True))
+        .order_by("-gained", "-group")
+    )
+    gains = [(row["group"], row["gained"]) for row in groups]
+    shown = {p.pk: p for p in _first(found.filter(pk__in=[pk for pk, _ in gains[:lines]]), lines)}
+    risen = [Line(shown[pk], gained) for pk, gained in gains[:lines] if pk in shown]
+    return Section(key, title, risen, len(gains), url, is_news=True)
+
+
+def _list_url(components: list[Component], **parameters: str) -> str:
+    """The list of one component, or of all products where there are several."""
+    if len(components) == 1:
+        (only,) = components
+        parameters = {"product": only.product.slug, "component": only.slug, **parameters}
+    return f"{settings.BASE_URL}/problems/?{urlencode(parameters)}"

@@ -1,0 +1,99 @@
+"""Send the digests that are due, as if it were the time that is given."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from accounts.models import Person
+from notifications import digests
+
+
+class Command(BaseCommand):
+    help = (
+        "Queue every digest that is due at a time. Safe beside beat and safe to run twice: "
+        "each digest is claimed once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--due-at",
+            required=True,
+            metavar="TIME",
+            help='ISO 8601, in UTC where it names no zone, for example 2026-12-07T08:00; or "now"',
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be sent")
+        parser.add_argument("--person", metavar="HANDLE", help="only this person's digest")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_of = read_time(options["due_at"])
+        person = find_person(options["person"]) if options["person"] else None
+        if options["dry_run"]:
+            self._show(as_of, person)
+        else:
+            self._send(as_of, person)
+
+    def _send(self, as_of: datetime, person: Person | None) -> None:
+        queued = digests.send_due(as_of, person)
+        for delivery in queued:
+            self.stdout.write(
+                f"{delivery.subscription.person.handle}: queued, "
+                f"{in_words(delivery.covers_from)} to {in_words(delivery.covers_until)}"
+            )
+        self._sum_up(f"Queued {len(queued)} digest{_s(queued)}.", not queued, person)
+        if queued:
+            self.stdout.write("The worker sends them; those with nothing to say are left out.")
+
+    def _show(self, as_of: datetime, person: Person | None) -> None:
+        planned = digests.plan(as_of, person)
+        for each in planned:
+            news = [f"{s.title.lower()}: {s.total}" for s in each.digest.sections if s.is_news]
+            what = "; ".join(news) if each.digest.is_worth_sending else "nothing to say, no mail"
+            self.stdout.write(f"{each.person.handle}: {what}")
+        self._sum_up(f"{len(planned)} digest{_s(planned)} would be due.", not planned, person)
+
+    def _sum_up(self, words: str, is_none: bool, person: Person | None) -> None:
+        self.stdout.write(words)
+        following = digests.next_due(person) if is_none else None
+        if following is not None:
+            self.stdout.write(
+                f"The next is {following.person.handle}'s at {in_words(following.next_due_at)}."
+            )
+
+
+def read_time(words: str) -> datetime:
+    """A time as people type it; without a zone it is UTC."""
+    if words == "now":
+        return timezone.now()
+    try:
+        found = parse_datetime(words)
+        if found is None and (day := parse_date(words)) is not None:
+            found = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - given a zone below
+    except ValueError as error:
+        raise CommandError(f"--due-at is {words!r}: {error}.") from None
+    if found is None:
+        raise CommandError(
+            f"--due-at is {words!r}: write it as 2026-12-07T08:00, with a zone such as +01:00 "
+            'where you mean one, or "now".'
+        )
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
+
+
+def find_person(handle: str) -> Person:
+    person = Person.objects.filter(handle__iexact=handle.lstrip("@")).first()
+    if person is None:
+        raise CommandError(f"--person is {handle!r}: nobody here has this handle.")
+    return person
+
+
+def in_words(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _s(things: list[Any]) -> str:
+    return "" if len(things) == 1 else "s"

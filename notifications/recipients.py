@@ -1,0 +1,107 @@
+"""Who is told of an event, and which of the several grounds for it is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q
+
+from accounts.models import Person
+from notifications.models import Reach, Reason, Subscription
+from notifications.policies import may_know, writable
+from tracker.models import Event, Maintainership, Problem
+
+# Files that a reporter adds so soon belong to the report, whose mail names them.
+PART_OF_THE_REPORT = timedelta(minutes=10)
+
+_CLOSENESS = {reach: closeness for closeness, reach in enumerate(Reach)}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Why a person would be told, or with `is_muted` is not."""
+
+    person: Person
+    reach: Reach
+    target_id: int | None
+    reason: Reason
+    is_muted: bool = False
+
+
+def recipients(event: Event) -> list[Ground]:
+    """One ground for each person who is to be told of `event`, by the id of the person."""
+    problem = event.problem
+    if _belongs_to_the_report(event, problem):
+        return []
+    closest: dict[int, Ground] = {}
+    for ground in [*_by_what_they_are(problem), *_by_what_they_chose(problem)]:
+        known = closest.get(ground.person.pk)
+        if known is None or _is_stronger(ground, known):
+            closest[ground.person.pk] = ground
+    grounds = {
+        pk: ground for pk, ground in closest.items() if not ground.is_muted and pk != event.actor_id
+    }
+    told = may_know(problem, writable(ground.person for ground in grounds.values()))
+    return [grounds[pk] for pk in sorted(person.pk for person in told)]
+
+
+def ground_of(person: Person, problem: Problem) -> Ground | None:
+    """Why one person would be told of `problem`, or a ground that mutes; None without any."""
+    grounds = [*_by_what_they_are(problem), *_by_what_they_chose(problem, person)]
+    return _closest(grounds).get(person.pk)
+
+
+def _closest(grounds: Iterable[Ground]) -> dict[int, Ground]:
+    """The ground that decides, for each person."""
+    closest: dict[int, Ground] = {}
+    for ground in grounds:
+        known = closest.get(ground.person.pk)
+        if known is None or _is_stronger(ground, known):
+            closest[ground.person.pk] = ground
+    return closest
+
+
+def _belongs_to_the_report(event: Event, problem: Problem) -> bool:
+    return (
+        event.kind == Event.Kind.ATTACHED
+        and event.actor_id == problem.reporter_id
+        and event.at - problem.created_at < PART_OF_THE_REPORT
+    )
+
+
+def _is_stronger(ground: Ground, known: Ground) -> bool:
+    """The closer one; of two that are as close, the one that mutes."""
+    distance = _CLOSENESS[ground.reach] - _CLOSENESS[known.reach]
+    return distance > 0 or (distance == 0 and ground.is_muted)
+
+
+def _by_what_they_are(problem: Problem) -> list[Ground]:
+    """The assignee, the reporter, and the maintainers of the component, in this order."""
+    grounds = []
+    if problem.assignee is not None:
+        grounds.append(Ground(problem.assignee, Reach.PROBLEM, problem.pk, Reason.ASSIGNEE))
+    if problem.reporter is not None:
+        grounds.append(Ground(problem.reporter, Reach.PROBLEM, problem.pk, Reason.REPORTER))
+    maintainers = Maintainership.objects.filter(component=problem.component_id)
+    grounds += [
+        Ground(row.person, Reach.COMPONENT, problem.component_id, Reason.MAINTAINER)
+        for row in maintainers.select_related("person")
+    ]
+    return grounds
+
+
+def _by_what_they_chose(problem: Problem, person: Person | None = None) -> list[Ground]:
+    rows = Subscription.objects.filter(
+        Q(problem=problem.pk)
+        | Q(component=problem.component_id)
+        | Q(product=problem.product_id)
+        | Q(problem=None, component=None, product=None)
+    )
+    if person is not None:
+        rows = rows.filter(person=person)
+    return [
+        Ground(row.person, row.reach, row.target_id, Reason(row.reason), row.is_muted)
+        for row in rows.select_related("person")
+    ]

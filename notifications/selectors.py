@@ -1,0 +1,136 @@
+"""What pages read of subscriptions and of the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from accounts.models import Person
+from notifications.models import Message, Reach, Subscription
+from notifications.recipients import Ground, ground_of
+from tracker.models import Component, Problem, Product
+from tracker.policies import visible_problems
+
+MESSAGES_ON_A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One line of the page of subscriptions. `key` names the target in a form."""
+
+    key: str
+    words: str
+    url: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """All that a person is told of, and not told of."""
+
+    chosen: list[Followed]
+    maintained: list[Followed]
+    muted: list[Followed]
+
+
+def subscriptions_of(person: Person) -> Subscriptions:
+    """Everything on one page; problems that the person may no longer see are left out."""
+    rows = list(
+        Subscription.objects.filter(person=person)
+        .select_related("product", "component__product", "problem")
+        .order_by("problem", "component", "product")
+    )
+    numbers = [row.problem_id for row in rows if row.problem_id is not None]
+    visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))
+    rows = [row for row in rows if row.problem_id is None or row.problem_id in visible]
+    said = {row.component_id for row in rows}
+    maintained = person.maintained_components.select_related("product").order_by("product", "slug")
+    return Subscriptions(
+        chosen=[_followed(row) for row in rows if not row.is_muted],
+        maintained=[_of_component(each) for each in maintained if each.pk not in said],
+        muted=[_followed(row) for row in rows if row.is_muted],
+    )
+
+
+def _followed(row: Subscription) -> Followed:
+    note = f"because {row.get_reason_display()} it" if row.reason == "commenter" else ""
+    if row.problem is not None:
+        words = f"#{row.problem.pk} {row.problem.synopsis}"
+        return Followed(f"problem:{row.problem_id}", words, row.problem.get_absolute_url(), note)
+    if row.component is not None:
+        return _of_component(row.component)
+    if row.product is not None:
+        return Followed(f"product:{row.product_id}", f"all of {row.product.title}",
+                        row.product.get_absolute_url())  # fmt: skip
+    return Followed(Reach.EVERYTHING, "everything", "/problems/")
+
+
+def _of_component(component: Component) -> Followed:
+    product = component.product
+    url = f"/problems/?product={product.slug}&component={component.slug}"
+    return Followed(f"component:{component.pk}", f"{product.title} / {component.title}", url)
+
+
+def targets() -> list[tuple[str, str]]:
+    """What can be followed from the page of subscriptions, as (key, words)."""
+    found = [(str(Reach.EVERYTHING), "everything")]
+    components = Component.objects.filter(is_active=True).order_by("slug")
+    by_product: dict[int, list[Component]] = {}
+    for component in components:
+        by_product.setdefault(component.product_id, []).append(component)
+    for product in Product.objects.filter(is_active=True):
+        found.append((f"product:{product.pk}", f"{product.slug}: all of it"))
+        found += [
+            (f"component:{component.pk}", f"{product.slug} / {component.slug}")
+            for component in by_product.get(product.pk, [])
+        ]
+    return found
+
+
+def ground_for(person: Person, problem: Problem) -> Ground | None:
+    """Why `person` is told of `problem`, a muting ground, or None. Two queries."""
+    return ground_of(person, problem)
+
+
+def messages(state: str = "", before: int | None = None) -> QuerySet[Message]:
+    """The newest messages in a state (in any), older than the message `before`."""
+    found = Message.objects.select_related("person", "event", "delivery").order_by("-pk")
+    if state == "unconfirmed":
+        found = found.filter(is_unconfirmed=True)
+    elif state:
+        found = found.filter(state=state)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    return found[:MESSAGES_ON_A_PAGE]
+
+
+@dataclass(frozen=True)
+class OutboxHealth:
+    """What an administrator wants to know at one glance."""
+
+    counts: list[tuple[str, int]]
+    oldest_waiting: Message | None
+    last_error: str
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether mail waits that should have left long ago."""
+        late = timezone.now() - timedelta(minutes=5)
+        return self.oldest_waiting is not None and self.oldest_waiting.created_at < late
+
+
+def outbox_health() -> OutboxHealth:
+    """How many messages are in each state, and how long the oldest has waited."""
+    rows = Message.objects.values_list("state").annotate(count=Count("pk")).order_by()
+    by_state = dict(rows)
+    unconfirmed = Message.objects.filter(is_unconfirmed=True).count()
+    counts = [(str(state), by_state.get(state, 0)) for state in Message.State]
+    waiting = Message.objects.filter(state=Message.State.QUEUED).order_by("created_at").first()
+    return OutboxHealth(
+        [*counts, ("unconfirmed", unconfirmed)],
+        waiting,
+        waiting.last_error if waiting is not None else "",
+    )

@@ -1,0 +1,40 @@
+"""`{% subscription_button problem %}`: follow or mute from a problem's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from accounts.policies import as_person
+from notifications.models import Reason
+from notifications.selectors import ground_for
+from tracker.models import Problem
+
+register = template.Library()
+
+_GROUNDS = {
+    Reason.CHOSEN: "You follow this.",
+    Reason.REPORTER: "You are told, because you reported it.",
+    Reason.COMMENTER: "You are told, because you commented on it.",
+    Reason.ASSIGNEE: "You are told, because it is assigned to you.",
+    Reason.MAINTAINER: "You are told, because you maintain this component.",
+}
+
+
+@register.inclusion_tag("notifications/subscription_button.html", takes_context=True)
+def subscription_button(context: dict[str, Any], problem: Problem) -> dict[str, Any]:
+    """The one button that makes sense now; nothing for the signed-out. Two queries."""
+    request = context["request"]
+    person = as_person(request.user)
+    ground = ground_for(person, problem) if person is not None else None
+    is_told = ground is not None and not ground.is_muted
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "person": person,
+        "problem": problem,
+        "action": "mute" if is_told else "subscribe",
+        "is_muted": ground is not None and ground.is_muted,
+        "why": _GROUNDS[ground.reason] if ground is not None and is_told else "",
+    }

@@ -1,0 +1,280 @@
+"""Who is told of what happens to a problem, and what the mail looks like to its reader."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from django.core.files.base import ContentFile
+
+from accounts.models import Person, Role
+from notifications import outbox
+from notifications.models import Message, Subscription
+from notifications.policies import may_know
+from notifications.rendering import Withheld, render
+from notifications.services import mute, subscribe, unsubscribe
+from tests.notifications.mails import html_of, mail_to, text_of, told
+from tests.people import make_newcomer, make_person
+from tests.problems import make_maintainer, make_problem, make_product
+from tracker.changes import ProblemChange
+from tracker.models import Door, Event, Problem, Product
+from tracker.policies import visible_problems
+from tracker.services import attach, change, comment
+
+pytestmark = pytest.mark.django_db
+
+
+def kernel(product: Product) -> object:
+    return product.components.get(slug="kernel")
+
+
+def test_a_report_reaches_the_maintainer_and_not_its_author(
+    product: Product, maintainer: Person, reporter: Person
+) -> None:
+    problem = make_problem(product, reporter, component="kernel")
+    assert told(problem) == ["mara"]
+    assert mail_to(maintainer)["X-Groundswell-Reason"] == "maintainer"
+
+
+def test_a_comment_reaches_reporter_assignee_and_earlier_commenters(
+    problem: Problem, second_reporter: Person, triager: Person, committer: Person
+) -> None:
+    change(problem, triager, ProblemChange(assignee="cleo"), Door.WEB)
+    comment(problem, second_reporter, "Here too.", Door.WEB)
+    assert told(problem) == ["cleo", "rita"]
+    comment(problem, committer, "Looking into it.", Door.WEB)
+    assert told(problem) == ["rita", "sam"]
+
+
+def test_an_import_tells_nobody(product: Product, maintainer: Person, reporter: Person) -> None:
+    from tracker.services import record
+
+    problem = make_problem(product, reporter, component="kernel")
+    Message.objects.all().delete()
+    record(problem, Event.Kind.IMPORTED, None, Door.IMPORT, quiet=True)
+    assert Message.objects.count() == 0
+
+
+def test_the_closest_subscription_decides_and_is_named(
+    problem: Problem, product: Product, outsider: Person, triager: Person
+) -> None:
+    subscribe(outsider, None)
+    subscribe(outsider, product)
+    comment(problem, triager, "One", Door.WEB)
+    assert "you follow base" in text_of(mail_to(outsider))
+    subscribe(outsider, problem)
+    comment(problem, triager, "Two", Door.WEB)
+    assert "you follow this problem" in text_of(mail_to(outsider))
+    assert Message.objects.filter(person=outsider).count() == 2
+
+
+def test_muting_a_problem_silences_whatever_else_one_is(
+    problem: Problem, maintainer: Person, reporter: Person, triager: Person
+) -> None:
+    mute(maintainer, problem)
+    mute(reporter, problem)
+    comment(problem, triager, "Hello", Door.WEB)
+    assert told(problem) == []
+    unsubscribe(reporter, problem)
+    comment(problem, triager, "Hello again", Door.WEB)
+    assert told(problem) == ["rita"]
+
+
+def test_muting_a_component_spares_the_problem_that_one_follows(
+    problem: Problem, product: Product, maintainer: Person, triager: Person
+) -> None:
+    mute(maintainer, product.components.get(slug="kernel"))
+    comment(problem, triager, "Hello", Door.WEB)
+    assert told(problem) == ["rita"]
+    subscribe(maintainer, problem)
+    comment(problem, triager, "Hello", Door.WEB)
+    assert told(problem) == ["mara", "rita"]
+
+
+def test_a_person_is_told_once_whatever_tells_again(maintainer: Person, problem: Problem) -> None:
+    event = Event.objects.latest("id")
+    before = Message.objects.filter(event=event).count()
+    outbox.queue_event_mails(event)
+    assert Message.objects.filter(event=event).count() == before == 1
+
+
+def test_closed_and_unconfirmed_accounts_get_no_mail(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    for values in ({"is_active": False}, {"email_confirmed_at": None}):
+        subscribe(make_newcomer(**values), problem)
+    comment(problem, triager, "Hello", Door.WEB)
+    assert told(problem) == ["rita"]
+
+
+def test_what_is_confidential_reaches_only_those_who_may_know(
+    product: Product, maintainer: Person, reporter: Person, triager: Person, outsider: Person
+) -> None:
+    for person in (outsider, triager):
+        subscribe(person, None)
+    subscribe(outsider, product)
+    problem = make_problem(product, reporter, component="kernel", is_confidential=True)
+    assert told(problem) == ["mara", "tom"]
+
+
+def test_a_mail_that_waits_is_dropped_once_its_problem_is_confidential(
+    problem: Problem, outsider: Person, triager: Person
+) -> None:
+    subscribe(outsider, problem)
+    comment(problem, triager, "The exploit is this.", Door.WEB)
+    change(problem, triager, ProblemChange(is_confidential=True), Door.WEB)
+    message = Message.objects.get(person=outsider, event__kind="commented")
+    with pytest.raises(Withheld):
+        render(message)
+    assert outbox.deliver(message.pk)
+    message.refresh_from_db()
+    assert message.state == "dropped"
+
+
+def test_who_may_know_is_the_trackers_own_rule_of_sight(
+    problem: Problem,
+    product: Product,
+    maintainer: Person,
+    reporter: Person,
+    triager: Person,
+    committer: Person,
+    administrator: Person,
+    outsider: Person,
+) -> None:
+    root = Person.objects.create_superuser("root@example.org", "root")
+    other = make_maintainer(product.components.get(slug="net"), "nina")
+    assigned = make_person("axel", Role.DEVELOPER)
+    Problem.objects.update(assignee=assigned)
+    cast = [maintainer, reporter, triager, committer, administrator, outsider, root, other]
+    for is_confidential in (True, False):
+        Problem.objects.update(is_confidential=is_confidential)
+        problem.refresh_from_db()
+        expected = {
+            p.handle for p in [*cast, assigned] if visible_problems(p).filter(pk=problem.pk)
+        }
+        assert {p.handle for p in may_know(problem, [*cast, assigned])} == expected
+    assert len(expected) == 9
+
+
+def test_all_mails_of_a_problem_are_one_thread_for_everybody(
+    problem: Problem, maintainer: Person, reporter: Person, triager: Person, outsider: Person
+) -> None:
+    comment(problem, triager, "One", Door.WEB)
+    early = mail_to(reporter)
+    subscribe(outsider, problem)
+    change(problem, triager, ProblemChange(severity="critical"), Door.WEB)
+    late = mail_to(outsider)
+    again = mail_to(reporter)
+    assert early["Subject"] == late["Subject"] == again["Subject"]
+    assert early["Subject"] == f"[base/kernel] #{problem.pk} {problem.synopsis}"
+    assert early["References"] == late["References"] == early["In-Reply-To"]
+    assert re.fullmatch(r"<problem-\d+@127\.0\.0\.1>", early["References"])
+    ids = [early["Message-ID"], late["Message-ID"], again["Message-ID"]]
+    assert len(set(ids)) == 3
+    message = Message.objects.filter(person=reporter).latest("id")
+    assert mail_to(reporter)["Message-ID"] == f"<{message.message_id}>", "the same when made anew"
+
+
+def test_the_headers_say_what_it_is_and_how_to_end_it(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    comment(problem, triager, "One", Door.WEB)
+    mail = mail_to(reporter)
+    assert mail["List-Id"] == "base/kernel <kernel.base.127.0.0.1>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert re.fullmatch(r"<http://[^>]+/unsubscribe/[^>]+/>", mail["List-Unsubscribe"])
+    assert mail["From"].startswith("tom via Groundswell <")
+    assert mail["To"] == "rita@example.org"
+
+
+NASTY = "Fine\r\nBcc: all@example.org\nX-Evil: 1\u2028\x0b\x85 and more"
+
+
+def test_no_field_can_add_a_header(product: Product, triager: Person) -> None:
+    reporter = make_person("rita")
+    problem = make_problem(product, reporter, synopsis="x", component="kernel")
+    Problem.objects.filter(pk=problem.pk).update(synopsis=NASTY)
+    problem.refresh_from_db()
+    comment(problem, triager, f"{NASTY}\n\n.\nFrom me", Door.WEB)
+    attach(problem, triager, ContentFile(b"x", name="a\r\nBcc: b@example.org.txt"), Door.WEB)
+    for message in Message.objects.filter(person=reporter):
+        mail = mail_to(reporter, pk=message.pk)
+        assert mail["Bcc"] is None
+        assert mail["X-Evil"] is None
+        assert mail["Subject"].count("\n") == 0
+        assert "Fine" in mail["Subject"]
+
+
+def test_a_synopsis_in_any_script_arrives_as_it_was(product: Product, triager: Person) -> None:
+    reporter = make_person("rita")
+    synopsis = "Zażółć gęślą jaźń: 起動時にパニックする — " + "ä" * 60
+    problem = make_problem(product, reporter, synopsis=synopsis, component="kernel")
+    comment(problem, triager, "Ąę 起動", Door.WEB)
+    mail = mail_to(reporter)
+    assert mail["Subject"] == f"[base/kernel] #{problem.pk} {synopsis}"
+    assert "Ąę 起動" in text_of(mail)
+
+
+def test_text_fits_72_columns_and_logs_stay_whole(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    log = "    " + "0xdeadbeef " * 12
+    comment(problem, triager, "A long sentence that goes on. " * 12 + "\n\n" + log, Door.WEB)
+    text = text_of(mail_to(reporter))
+    assert log.rstrip() in text
+    long_lines = [line for line in text.split("\n") if len(line) > 72]
+    assert [line for line in long_lines if "deadbeef" not in line and "http" not in line] == []
+
+
+def test_a_change_is_told_in_words(problem: Problem, reporter: Person, triager: Person) -> None:
+    asked = ProblemChange(state="closed", resolution="will not fix")
+    change(problem, triager, asked, Door.WEB)
+    mail = mail_to(reporter)
+    assert "tom changed state and resolution" in text_of(mail)
+    assert "state: new -> closed" in text_of(mail)
+    assert "<b>will not fix</b>" in html_of(mail)
+
+
+def test_a_comment_cannot_put_html_into_the_mail(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    comment(problem, triager, "<script>alert(1)</script> **bold** and #7", Door.WEB)
+    html = html_of(mail_to(reporter))
+    assert "<script" not in html
+    assert "<strong>bold</strong>" in html
+    assert '<a href="http://127.0.0.1:8000/7"' in html, "a path alone leads nowhere in a mail"
+
+
+def test_the_reporters_own_files_come_with_the_report(
+    product: Product, maintainer: Person, reporter: Person
+) -> None:
+    problem = make_problem(product, reporter, component="kernel")
+    attach(problem, reporter, ContentFile(b"x", name="dmesg.txt"), Door.CLIENT)
+    assert Message.objects.filter(person=maintainer).count() == 1
+    assert "files: dmesg.txt" in text_of(mail_to(maintainer))
+
+
+def test_the_number_of_queries_does_not_grow_with_the_followers(
+    problem: Problem, triager: Person, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    events = Event.objects.select_related("problem__component")
+    counts = itertools.count()
+    for _ in range(2):
+        for _ in range(20):
+            subscribe(make_person(f"follower{next(counts)}"), problem)
+        Message.objects.all().delete()
+        event = events.latest("id")
+        # Reporter, maintainers, subscriptions, insert and read back.
+        with django_assert_num_queries(5):  # type: ignore[operator]
+            outbox.queue_event_mails(event)
+    assert Message.objects.count() == 40
+    assert Subscription.objects.count() == 40
+
+
+def test_a_product_of_another_name_is_told_of_to_nobody_here(outsider: Person) -> None:
+    here, there = make_product("here"), make_product("there")
+    subscribe(outsider, here)
+    problem = make_problem(there)
+    assert told(problem) == []
