@@ -139,9 +139,13 @@ def voters_list(request: HttpRequest, number: int) -> HttpResponseBase:
     """Who has it and where, for all; whose votes count and what to do about it, for triagers."""
     shown = the_problem(request, number, with_place)
     found = Paginator(voters(shown), VOTERS_PER_PAGE).get_page(request.GET.get("page"))
+    others = {vote.problem_id for vote in found} - {shown.pk}
+    visible = visible_problems(request.user).filter(pk__in=others)
     context = {
         "problem": shown,
         "shown": found,
+        # The duplicates on which votes were cast, where they may be known.
+        "visible": set(visible.values_list("pk", flat=True)),
         "may_judge": may_to_account("person.trust", request.user),
         "previous_url": f"?page={found.previous_page_number()}" if found.has_previous() else "",
         "next_url": f"?page={found.next_page_number()}" if found.has_next() else "",
