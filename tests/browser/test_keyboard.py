@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Person
 from tests.conftest import sign_in
+from tests.people import make_person
 from tests.problems import make_problem
 from tracker.models import Problem, Product
 from votes.models import Vote
@@ -184,6 +185,43 @@ def test_a_vote_whose_session_ended_leads_to_sign_in_instead_of_silence(
     page.locator(f"#vote-{three[0].pk} [data-vote]").click()
     page.wait_for_url(re.compile(r"/accounts/login/"))
     assert not Vote.objects.filter(person=outsider).exists()
+
+
+def test_a_vote_that_fails_in_the_background_is_sent_as_a_plain_form(
+    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, outsider: Person
+) -> None:
+    signed_in_as(outsider)
+
+    def cut(route: Route) -> None:
+        if route.request.headers.get("hx-request"):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/vote", cut)
+    page.goto(f"{base_url}/problems/?sort=newest")
+    with page.expect_navigation():
+        page.locator(f"#vote-{three[0].pk} [data-vote]").click()
+    assert page.url.endswith("/problems/?sort=newest")
+    button = page.locator(f"#vote-{three[0].pk} [data-vote]")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert Vote.objects.filter(person=outsider, problem=three[0]).exists()
+
+
+@pytest.mark.parametrize("width", [360, 700, 800, 980, 1280])
+def test_the_menu_of_the_person_opens_within_the_page(
+    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, width: int
+) -> None:
+    signed_in_as(make_person("somebody-with-a-handle-as-long-as-it-gets"[:40]))
+    page.set_viewport_size({"width": width, "height": 740})
+    page.goto(f"{base_url}/")
+    page.locator(".menu > summary").click()
+    box = page.locator(".menu-items").bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    page.keyboard.press("Escape")
+    expect(page.locator(".menu-items")).to_be_hidden()
 
 
 def test_the_chosen_colours_last_over_pages(
