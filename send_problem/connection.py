@@ -28,6 +28,7 @@ from send_problem.failures import (  # noqa: E402
 from send_problem.servers import timeout_seconds  # noqa: E402
 
 API = "/api/v1/"
+CONNECT_SECONDS = 15.0
 MAX_ANSWER_BYTES = 20 * 1024 * 1024
 
 
@@ -74,7 +75,7 @@ class Link:
         self._http = httpx.Client(
             transport=None,
             verify=_trust() if server.startswith("https:") else False,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 15.0)),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             headers={
                 "User-Agent": _user_agent(),
                 "Accept": "application/json, application/problem+json",
@@ -270,7 +271,10 @@ def _plain_words(error: httpx.TransportError, server: str) -> str:
         return _tls_words(cause, host)
     text = str(error).lower()
     if isinstance(error, httpx.TimeoutException):
-        return f"{server} does not answer (waited {timeout_seconds():.0f} s)."
+        waited = timeout_seconds()
+        if isinstance(error, httpx.ConnectTimeout):
+            waited = min(waited, CONNECT_SECONDS)
+        return f"{server} does not answer (waited {waited:.0f} s)."
     if isinstance(error, httpx.ProxyError):
         return f"The proxy on the way to {server} refuses: {error}."
     if any(words in text for words in ("name or service", "nodename", "name resolution")):

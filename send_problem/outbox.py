@@ -226,14 +226,22 @@ def remove(item: Item) -> None:
 
 
 def sweep() -> None:
-    """Clear away what crashed calls left: ended items, and half-built ones of another day."""
+    """Clear away what crashed calls left: ended items, and half-built ones that nobody builds."""
     for path in outbox_folder().glob(".*-*"):
-        is_stale = path.name.startswith(BUILDING) and _age(path) > STALE_SECONDS
-        if path.name.startswith(ENDED) or is_stale:
+        is_half = path.name.startswith(BUILDING) and _is_abandoned(path)
+        if path.name.startswith(ENDED) or is_half:
             shutil.rmtree(path, ignore_errors=True)
     for path in (outbox_folder() / SENT).glob("*.json"):
         if _age(path) > REMEMBERED_SECONDS:
             path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    lock = _open_lock(path.name, patience=0.0) if (path / "lock").exists() else None
+    if lock is None:
+        return _age(path) > STALE_SECONDS
+    os.close(lock)
+    return True
 
 
 def _age(path: Path) -> float:
@@ -246,20 +254,19 @@ def _age(path: Path) -> float:
 def _store(draft: Draft, fingerprint: str) -> tuple[Item, int]:
     folder = private_folder(outbox_folder() / f"{BUILDING}{uuid.uuid4().hex}")
     try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        # Held from the start: no sweep takes what is being built, and no flush what is new.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         private_folder(folder / "files")
         (folder / "report.txt").write_bytes(draft.original)
         attachments = [_copy(folder, n, path) for n, path in enumerate(draft.files, 1)]
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        # Held before it appears in the outbox, so that no flush takes it from this call.
-        fcntl.flock(lock, fcntl.LOCK_EX)
         item = _item(draft, attachments, fingerprint)
         return _publish(folder, item), lock
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise cannot_write(outbox_folder(), error) from error
-    except Failure:
+    finally:
+        # Gone already, unless something (Ctrl-C too) came in between.
         shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _item(draft: Draft, attachments: list[Attachment], fingerprint: str) -> Item:

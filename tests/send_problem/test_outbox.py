@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -251,8 +252,17 @@ def test_the_copy_in_the_outbox_is_private_and_independent_of_the_files(
     assert world.attachments[0]["sha256"] == hashlib.sha256(FILE).hexdigest()
 
 
-def test_a_half_built_item_is_not_sent(client: Client, world: World) -> None:
-    (client.outbox / ".new-half").mkdir(parents=True)
+def test_a_half_built_item_is_not_sent_and_cleared_away_once_nobody_builds_it(
+    client: Client, world: World
+) -> None:
+    half = client.outbox / ".new-half"
+    half.mkdir(parents=True)
+    with (half / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert client.run("flush").code == 0
+        assert half.exists()
+    client.run("flush")
+    assert not half.exists()
     (client.outbox / "9").mkdir()
     (client.outbox / "9" / "item.json").write_text('{"id": "9", "bo')
     assert client.run("flush").code == 0
