@@ -11,12 +11,13 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.handles import check_handle
 from accounts.models import Person
+from accounts.services import ensure_email_address
 from accounts.signals import account_mail_requested
 
 # A closed account cannot be signed in to, reset or signed up for anew; its owner is told so.
@@ -81,6 +82,15 @@ class AccountAdapter(DefaultAccountAdapter):
         return url_has_allowed_host_and_scheme(
             url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
         )
+
+    def pre_login(
+        self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Believe our own note of a proven address where allauth has none, as after an import."""
+        if isinstance(user, Person) and user.is_active and user.is_confirmed:
+            ensure_email_address(user)
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Sign in. The person is read again: proving an address has just written the row."""

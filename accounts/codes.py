@@ -23,7 +23,13 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.handles import RESERVED, check_handle
 from accounts.models import AccessToken, IdempotentRequest, Person, SetupLink, SignInChallenge
-from accounts.services import confirm_address, ensure_email_address, finish_sign_up, make_token
+from accounts.services import (
+    confirm_address,
+    ensure_email_address,
+    finish_sign_up,
+    make_token,
+    unproven_sign_ups,
+)
 from accounts.signals import account_mail_requested
 
 CODE_DIGITS: Final = 8
@@ -182,11 +188,12 @@ def handle_from(email: str) -> str:
 
 
 def purge_expired() -> dict[str, int]:
-    """Remove what has served: challenges, answers kept for retries, used setup links."""
+    """Remove what has served: challenges, answers kept for retries, setup links, dead sign-ups."""
     now = timezone.now()
     spent = {
         "challenges": SignInChallenge.objects.filter(expires_at__lt=now - timedelta(days=1)),
         "requests": IdempotentRequest.objects.filter(created_at__lt=now - KEEP_REQUESTS),
         "links": SetupLink.objects.filter(used_at__lt=now - KEEP_SPENT),
+        "sign-ups": unproven_sign_ups().filter(joined_at__lt=now - KEEP_SPENT),
     }
     return {name: rows.delete()[0] for name, rows in spent.items()}

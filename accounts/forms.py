@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.handles import check_handle
 from accounts.models import Person
-from accounts.services import AddressTaken, begin_sign_up
+from accounts.services import AddressTaken, begin_sign_up, release_address
 
 # What a browser asked for at sign-up, kept in its session until the code is typed there.
 WISHES = "sign_up_wishes"
@@ -151,6 +151,17 @@ class SignInCodeForm(InOurWords, allauth_forms.ConfirmLoginCodeForm):
 
 class AddressCodeForm(InOurWords, allauth_forms.ConfirmEmailVerificationCodeForm):
     """The code that proves an address."""
+
+    user: Person | None
+    email: str
+
+    def clean_code(self) -> str:
+        """Whoever reads the mailbox gets the address, whoever else tried to sign up with it."""
+        code: str = allauth_forms.BaseConfirmCodeForm.clean_code(self)
+        if self.user is not None:
+            release_address(self.email, keep=self.user)
+        super().clean_code()
+        return code
 
 
 class ResetCodeForm(InOurWords, allauth_forms.ConfirmPasswordResetCodeForm):

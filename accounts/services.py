@@ -10,6 +10,7 @@ from datetime import datetime
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.handles import PLACEHOLDER
@@ -57,10 +58,8 @@ def begin_sign_up(email: str) -> Person:
     somebody else's address, and nobody learns from a handle whether an address is known.
     Raises `AddressTaken`.
     """
-    person = Person.objects.filter(email__iexact=email).first()
-    if person is None:
-        person = Person.objects.create_user(email, PLACEHOLDER + secrets.token_hex(5))
-    elif person.is_confirmed or not person.is_active:
+    person = _waiting_for(email)
+    if person.is_confirmed or not person.is_active:
         raise AddressTaken(email)
     address, _ = EmailAddress.objects.get_or_create(
         user=person, email=person.email.lower(), defaults={"primary": True, "verified": False}
@@ -69,6 +68,28 @@ def begin_sign_up(email: str) -> Person:
         # allauth would let whoever asks straight in.
         raise AddressTaken(email)
     return person
+
+
+def _waiting_for(email: str) -> Person:
+    person = Person.objects.filter(email__iexact=email).first()
+    if person is not None:
+        return person
+    try:
+        with transaction.atomic():
+            return Person.objects.create_user(email, PLACEHOLDER + secrets.token_hex(5))
+    except IntegrityError:
+        # Two browsers at once: the other one has made it.
+        return Person.objects.get(email__iexact=email)
+
+
+def unproven_sign_ups() -> QuerySet[Person]:
+    """Accounts that wait for their first code. Nobody can have done anything with them."""
+    return Person.objects.filter(email_confirmed_at=None, handle__startswith=PLACEHOLDER)
+
+
+def release_address(email: str, keep: Person) -> None:
+    """Forget sign-ups by others with an address that `keep` has just proven to read."""
+    unproven_sign_ups().filter(email__iexact=email).exclude(pk=keep.pk).delete()
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ from tests.accounts.flows import (
     type_sign_in_code,
     who,
 )
+from tests.people import make_person
 from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,16 @@ def test_a_new_code_replaces_the_old_one(client: Client, rita: Person) -> None:
     assert who(client) == ""
     type_sign_in_code(client, code_to(rita.email))
     assert who(client) == "rita"
+
+
+def test_a_person_made_without_allauth_signs_in_as_anybody(client: Client) -> None:
+    make_person("imported", password=PASSWORD)
+    sign_in_with_password(client, "imported@example.org")
+    assert who(client) == "imported"
+    other = Client()
+    ask_for_code(other, "imported@example.org")
+    type_sign_in_code(other, code_to("imported@example.org"))
+    assert who(other) == "imported"
 
 
 @pytest.mark.parametrize(

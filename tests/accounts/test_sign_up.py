@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.codes import purge_expired
 from accounts.handles import is_placeholder
 from accounts.models import Person
-from accounts.services import finish_sign_up
+from accounts.services import begin_sign_up, finish_sign_up
 from tests.accounts.flows import (
     PASSWORD,
     as_seen,
@@ -241,3 +245,54 @@ def test_one_mailbox_is_not_flooded(client: Client) -> None:
     assert statuses[0] == 302
     assert 429 in statuses[1:]
     assert len(mails_to("nell@example.org")) == 1
+
+
+def test_an_unproven_sign_up_does_not_hold_the_address_of_its_owner(client: Client) -> None:
+    """Somebody signed up with the address that a person wants to change to."""
+    rita = make_member("rita")
+    sign_up(Client(), email="new@example.org")
+    sign_in_with_password(client, rita.email)
+    with time_machine.travel(time.time() + 6):  # past the limit for one mailbox
+        client.post(reverse("account_email"), {"email": "new@example.org", "action_add": "1"})
+        type_sign_up_code(client, code_to("new@example.org"))
+    rita.refresh_from_db()
+    assert rita.email == "new@example.org"
+    assert Person.objects.get() == rita
+
+
+def test_a_wrong_code_releases_nothing(client: Client) -> None:
+    rita = make_member("rita")
+    other = Client()
+    sign_up(other, email="new@example.org")
+    code = code_to("new@example.org")
+    sign_in_with_password(client, rita.email)
+    with time_machine.travel(time.time() + 6):
+        client.post(reverse("account_email"), {"email": "new@example.org", "action_add": "1"})
+        type_sign_up_code(client, "BBBB-BBBB")
+    type_sign_up_code(other, code)
+    assert who(other) == "nell"
+
+
+def test_an_account_that_was_never_proven_is_forgotten_after_a_week(client: Client) -> None:
+    make_person("imported", email_confirmed_at=None)
+    sign_up(client)
+    purge_expired()
+    assert Person.objects.count() == 2
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        purge_expired()
+    assert Person.objects.get().handle == "imported"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_browsers_that_sign_up_at_once_wait_for_one_account() -> None:
+    together = threading.Barrier(2)
+
+    def begin(_: int) -> int:
+        together.wait(5)
+        try:
+            return begin_sign_up("nell@example.org").pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(begin, range(2)))) == 1
