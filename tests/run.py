@@ -22,7 +22,7 @@ from tests import services
 DATABASES = ("sqlite", "postgresql")
 NO_TESTS_COLLECTED = 5
 # Two processes: what the smallest machine that we care for has cores.
-PARALLEL = ("-n", "2", "--dist", "worksteal")
+PARALLEL = ("-p", "tests.own_redis", "-n", "2", "--dist", "worksteal")
 # Tests that ask nothing of the database, or choose theirs themselves: once is enough.
 ONCE = (
     "tests/send_problem",
