@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import Person
-from tests.conftest import sign_in
+from tests.browser.conftest import SitDown
 from tests.people import make_person
 from tests.problems import make_problem
 from tracker.models import Problem, Product
@@ -21,43 +17,6 @@ from votes.models import Vote
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 CURRENT = "[data-row].is-current"
-SignIn = Callable[[Person], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, where the tests ask the database themselves.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        started = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def base_url(live_server: LiveServer) -> str:
-    return str(live_server.url)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def signed_in_as(page: Page, base_url: str) -> SignIn:
-    """Puts a person's session into the browser."""
-
-    def put(person: Person) -> None:
-        session = sign_in(Client(), person).cookies[settings.SESSION_COOKIE_NAME]
-        page.context.add_cookies([{"name": session.key, "value": session.value, "url": base_url}])
-
-    return put
 
 
 @pytest.fixture
@@ -72,9 +31,10 @@ def current(page: Page) -> str:
 
 
 def test_j_and_k_move_through_a_list_and_o_opens_the_current_row(
-    page: Page, base_url: str, three: list[Problem]
+    sit_down: SitDown, three: list[Problem]
 ) -> None:
-    page.goto(f"{base_url}/problems/?sort=newest")
+    page = sit_down()
+    page.goto("/problems/?sort=newest")
     page.keyboard.press("j")
     assert current(page) == "Fault 3"
     page.keyboard.press("j")
@@ -86,13 +46,12 @@ def test_j_and_k_move_through_a_list_and_o_opens_the_current_row(
     assert current(page) == "Fault 2"
     expect(page.locator(CURRENT)).to_have_count(1)
     page.keyboard.press("o")
-    page.wait_for_url(f"{base_url}/{three[1].pk}")
+    page.wait_for_url(f"/{three[1].pk}")
 
 
-def test_the_current_row_follows_the_tab_key(
-    page: Page, base_url: str, three: list[Problem]
-) -> None:
-    page.goto(f"{base_url}/problems/?sort=newest")
+def test_the_current_row_follows_the_tab_key(sit_down: SitDown, three: list[Problem]) -> None:
+    page = sit_down()
+    page.goto("/problems/?sort=newest")
     page.keyboard.press("j")
     while current(page) == "Fault 3":
         page.keyboard.press("Tab")
@@ -101,17 +60,19 @@ def test_the_current_row_follows_the_tab_key(
     assert current(page) == "Fault 1"
 
 
-def test_enter_opens_the_current_row(page: Page, base_url: str, three: list[Problem]) -> None:
-    page.goto(f"{base_url}/problems/?sort=newest")
+def test_enter_opens_the_current_row(sit_down: SitDown, three: list[Problem]) -> None:
+    page = sit_down()
+    page.goto("/problems/?sort=newest")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{base_url}/{three[0].pk}")
+    page.wait_for_url(f"/{three[0].pk}")
 
 
 def test_slash_goes_to_the_search_and_keys_are_letters_while_typing(
-    page: Page, base_url: str, three: list[Problem]
+    sit_down: SitDown, three: list[Problem]
 ) -> None:
-    page.goto(f"{base_url}/")
+    page = sit_down()
+    page.goto("/")
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("jock?")
@@ -123,10 +84,9 @@ def test_slash_goes_to_the_search_and_keys_are_letters_while_typing(
     expect(page.locator(CURRENT)).to_have_count(1)
 
 
-def test_question_mark_shows_and_hides_the_keys(
-    page: Page, base_url: str, three: list[Problem]
-) -> None:
-    page.goto(f"{base_url}/")
+def test_question_mark_shows_and_hides_the_keys(sit_down: SitDown, three: list[Problem]) -> None:
+    page = sit_down()
+    page.goto("/")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("j")
@@ -135,32 +95,31 @@ def test_question_mark_shows_and_hides_the_keys(
     expect(page.locator("#keys")).to_be_hidden()
 
 
-def test_keys_with_a_modifier_stay_the_browsers(
-    page: Page, base_url: str, three: list[Problem]
-) -> None:
-    page.goto(f"{base_url}/")
+def test_keys_with_a_modifier_stay_the_browsers(sit_down: SitDown, three: list[Problem]) -> None:
+    page = sit_down()
+    page.goto("/")
     page.keyboard.press("Control+j")
     page.keyboard.press("Alt+v")
     expect(page.locator(CURRENT)).to_have_count(0)
 
 
 def test_c_leads_to_a_report_from_a_list_and_to_the_comment_on_a_problem(
-    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, outsider: Person
+    sit_down: SitDown, three: list[Problem], outsider: Person
 ) -> None:
-    signed_in_as(outsider)
-    page.goto(f"{base_url}/{three[0].pk}")
+    page = sit_down(outsider)
+    page.goto(f"/{three[0].pk}")
     page.keyboard.press("c")
     expect(page.locator("textarea[data-comment]")).to_be_focused()
-    page.goto(f"{base_url}/")
+    page.goto("/")
     page.keyboard.press("c")
     page.wait_for_url(re.compile(r"/problems/new"))
 
 
 def test_v_casts_and_withdraws_the_vote_of_the_current_row_in_place(
-    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, outsider: Person
+    sit_down: SitDown, three: list[Problem], outsider: Person
 ) -> None:
-    signed_in_as(outsider)
-    page.goto(f"{base_url}/problems/?sort=newest")
+    page = sit_down(outsider)
+    page.goto("/problems/?sort=newest")
     page.keyboard.press("j")
     page.keyboard.press("j")
     tally = page.locator(f"#vote-{three[1].pk}")
@@ -177,10 +136,10 @@ def test_v_casts_and_withdraws_the_vote_of_the_current_row_in_place(
 
 
 def test_a_vote_whose_session_ended_leads_to_sign_in_instead_of_silence(
-    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, outsider: Person
+    sit_down: SitDown, three: list[Problem], outsider: Person
 ) -> None:
-    signed_in_as(outsider)
-    page.goto(f"{base_url}/problems/?sort=newest")
+    page = sit_down(outsider)
+    page.goto("/problems/?sort=newest")
     page.context.clear_cookies(name="groundswell_session")
     page.locator(f"#vote-{three[0].pk} [data-vote]").click()
     page.wait_for_url(re.compile(r"/accounts/login/"))
@@ -188,9 +147,9 @@ def test_a_vote_whose_session_ended_leads_to_sign_in_instead_of_silence(
 
 
 def test_a_vote_that_fails_in_the_background_is_sent_as_a_plain_form(
-    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, outsider: Person
+    sit_down: SitDown, three: list[Problem], outsider: Person
 ) -> None:
-    signed_in_as(outsider)
+    page = sit_down(outsider)
 
     def cut(route: Route) -> None:
         if route.request.headers.get("hx-request"):
@@ -199,7 +158,7 @@ def test_a_vote_that_fails_in_the_background_is_sent_as_a_plain_form(
             route.continue_()
 
     page.route("**/vote", cut)
-    page.goto(f"{base_url}/problems/?sort=newest")
+    page.goto("/problems/?sort=newest")
     with page.expect_navigation():
         page.locator(f"#vote-{three[0].pk} [data-vote]").click()
     assert page.url.endswith("/problems/?sort=newest")
@@ -210,11 +169,11 @@ def test_a_vote_that_fails_in_the_background_is_sent_as_a_plain_form(
 
 @pytest.mark.parametrize("width", [360, 700, 800, 980, 1280])
 def test_the_menu_of_the_person_opens_within_the_page(
-    page: Page, base_url: str, three: list[Problem], signed_in_as: SignIn, width: int
+    sit_down: SitDown, three: list[Problem], width: int
 ) -> None:
-    signed_in_as(make_person("somebody-with-a-handle-as-long-as-it-gets"[:40]))
+    page = sit_down(make_person("somebody-with-a-handle-as-long-as-it-gets"[:40]))
     page.set_viewport_size({"width": width, "height": 740})
-    page.goto(f"{base_url}/")
+    page.goto("/")
     page.locator(".menu > summary").click()
     box = page.locator(".menu-items").bounding_box()
     assert box
@@ -224,14 +183,14 @@ def test_the_menu_of_the_person_opens_within_the_page(
     expect(page.locator(".menu-items")).to_be_hidden()
 
 
-def test_the_chosen_colours_last_over_pages(
-    page: Page, base_url: str, three: list[Problem]
-) -> None:
+def test_the_chosen_colours_last_over_pages(sit_down: SitDown, three: list[Problem]) -> None:
+    page = sit_down()
+
     def ground() -> str:
         return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
 
     page.emulate_media(color_scheme="light")
-    page.goto(f"{base_url}/")
+    page.goto("/")
     light = ground()
     button = page.locator("[data-scheme]")
     button.click()
@@ -240,7 +199,7 @@ def test_the_chosen_colours_last_over_pages(
     expect(button).to_have_text("Colours: dark")
     dark = ground()
     assert dark != light
-    page.goto(f"{base_url}/problems/")
+    page.goto("/problems/")
     assert ground() == dark
     page.locator("[data-scheme]").click()
     assert ground() == light
@@ -250,8 +209,9 @@ def test_the_chosen_colours_last_over_pages(
 
 @pytest.mark.parametrize("address", ["/", "/problems/", "/products/", "/products/base/", "/none"])
 def test_no_page_scrolls_sideways_on_a_small_phone_and_none_complains(
-    page: Page, base_url: str, three: list[Problem], address: str
+    sit_down: SitDown, three: list[Problem], address: str
 ) -> None:
+    page = sit_down()
     Problem.objects.filter(pk=three[0].pk).update(
         people=1_234_567, waiting=4321, synopsis="x" * 200, severity="critical",
         state="in progress",
@@ -260,6 +220,6 @@ def test_no_page_scrolls_sideways_on_a_small_phone_and_none_complains(
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("console", lambda message: said.append(message.text))
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(f"{base_url}{address}")
+    page.goto(f"{address}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert [text for text in said if "404" not in text] == []
