@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -170,17 +171,17 @@ class ProblemsView(ApiView):
 
 
 def _draft(request: Request) -> ProblemDraft:
-    """What the request says; raises with what has the wrong shape and the wrong words alike."""
+    """What the request says. Raises with what has the wrong shape and the wrong words alike."""
     form = ReportInput(data=request.data)
     if form.is_valid():
         return ProblemDraft(**texts(form.understood))
+    if "non_field_errors" in form.errors:
+        raise ValidationError(form.errors)
     errors = {name: [str(text) for text in form.errors[name]] for name in form.errors}
     try:
-        check(ProblemDraft(**texts(getattr(form, "understood", {}))))
+        check(ProblemDraft(**texts(form.understood)))
     except DraftErrors as faults:
         errors = faults.errors | errors
-    if list(errors) == ["non_field_errors"]:
-        form.is_valid(raise_exception=True)
     raise DraftErrors(errors)
 
 

@@ -1,0 +1,202 @@
+"""Who may do what through the API: every address, by everybody, in two tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.urls import URLPattern, get_resolver
+
+from accounts.models import AccessToken, Person
+from tests.api.calls import Caller, body_of
+from tests.problems import make_problem
+from tracker.models import Door, Problem
+from tracker.services import attach
+
+pytestmark = pytest.mark.django_db
+
+BODIES: dict[str, dict[str, Any]] = {
+    "report": {
+        "product": "base", "component": "kernel", "synopsis": "Panic", "description": "It stops."
+    },
+    "text": {"description": "Better said."},
+    "classify": {"severity": "major"},
+    "state": {"state": "open"},
+    "close": {"state": "closed", "resolution": "fixed"},
+    "assign": {"assignee": "mara"},
+    "duplicate": {"duplicate_of": "OTHER"},
+    "hide": {"is_confidential": True},
+    "show": {"is_confidential": False},
+    "comment": {"text": "Me too."},
+    "vote": {"release": "15.0"},
+    "name": {"name": "nas"},
+    "address": {"email": "new@example.org"},
+    "nothing": {},
+}  # fmt: skip
+
+# N is the problem, OTHER another one, F its file, T a token of the outsider.
+PUBLIC = """
+                                  anonymous unconfirmed outsider reporter developer maintainer triager committer administrator
+GET    /                          200       200         200      200      200       200        200     200       200
+GET    server/                    200       200         200      200      200       200        200     200       200
+GET    schema/                    200       200         200      200      200       200        200     200       200
+GET    docs/                      200       200         200      200      200       200        200     200       200
+GET    products/                  200       200         200      200      200       200        200     200       200
+GET    products/base/             200       200         200      200      200       200        200     200       200
+GET    products/none/             404       404         404      404      404       404        404     404       404
+GET    problems/                  200       200         200      200      200       200        200     200       200
+GET    problems/similar/          200       200         200      200      200       200        200     200       200
+GET    problems/N/                200       200         200      200      200       200        200     200       200
+GET    problems/N/comments/       200       200         200      200      200       200        200     200       200
+GET    problems/N/attachments/    200       200         200      200      200       200        200     200       200
+GET    problems/N/attachments/F/  200       200         200      200      200       200        200     200       200
+GET    problems/N/history/        200       200         200      200      200       200        200     200       200
+GET    problems/0/                404       404         404      404      404       404        404     404       404
+POST   problems/ report           401       403         201      201      201       201        201     201       201
+PATCH  problems/N/ text           401       403         403      200      200       200        200     200       200
+PATCH  problems/N/ classify       401       403         403      403      200       200        200     200       200
+PATCH  problems/N/ state          401       403         403      403      200       200        200     200       200
+PATCH  problems/N/ close          401       403         403      200      200       200        200     200       200
+PATCH  problems/N/ assign         401       403         403      403      200       200        200     200       200
+PATCH  problems/N/ duplicate      401       403         403      403      200       200        200     200       200
+PATCH  problems/N/ hide           401       403         403      200      403       200        200     403       200
+POST   problems/N/comments/ comment     401 403         201      201      201       201        201     201       201
+POST   problems/N/attachments/ FILE     401 403         201      201      201       201        201     201       201
+PUT    problems/N/vote/ vote      401       403         200      200      200       200        200     200       200
+DELETE problems/N/vote/           401       403         200      200      200       200        200     200       200
+PUT    problems/0/vote/ vote      401       404         404      404      404       404        404     404       404
+GET    me/                        401       200         200      200      200       200        200     200       200
+GET    tokens/                    401       403         200      200      200       200        200     200       200
+POST   tokens/ name               401       403         201      201      201       201        201     201       201
+DELETE tokens/T/                  401       403         204      404      404       404        404     404       404
+DELETE tokens/current/            401       204         204      204      204       204        204     204       204
+POST   auth/sign-up/ address      202       202         202      202      202       202        202     202       202
+POST   auth/sign-in/ address      202       202         202      202      202       202        202     202       202
+POST   auth/confirm/ nothing      400       400         400      400      400       400        400     400       400
+PUT    problems/ report           405       405         405      405      405       405        405     405       405
+DELETE problems/N/                405       405         405      405      405       405        405     405       405
+GET    unheard-of/                404       404         404      404      404       404        404     404       404
+"""  # noqa: E501
+
+CONFIDENTIAL = """
+                                  anonymous unconfirmed outsider reporter developer maintainer triager committer administrator
+GET    problems/N/                404       404         404      200      404       200        200     200       200
+GET    problems/N/comments/       404       404         404      200      404       200        200     200       200
+GET    problems/N/attachments/    404       404         404      200      404       200        200     200       200
+GET    problems/N/attachments/F/  404       404         404      200      404       200        200     200       200
+GET    problems/N/history/        404       404         404      200      404       200        200     200       200
+PATCH  problems/N/ text           401       404         404      200      404       200        200     200       200
+PATCH  problems/N/ show           401       404         404      200      404       200        200     403       200
+POST   problems/N/comments/ comment     401 404         404      201      404       201        201     201       201
+POST   problems/N/attachments/ FILE     401 404         404      201      404       201        201     201       201
+PUT    problems/N/vote/ vote      401       404         404      200      404       200        200     200       200
+DELETE problems/N/vote/           401       404         404      200      404       200        200     200       200
+"""  # noqa: E501
+
+
+def rows_of(table: str) -> list[Any]:
+    """(method, path, body, {role: status}) of each line."""
+    head, *lines = table.strip("\n").splitlines()
+    roles = head.split()
+    rows = []
+    for line in lines:
+        method, path, *rest = line.split()
+        body = rest.pop(0) if not rest[0].isdigit() else ""
+        expected = dict(zip(roles, map(int, rest), strict=True))
+        rows.append(pytest.param(method, path, body, expected, id=f"{method} {path} {body}"))
+    return rows
+
+
+Cast = dict[str, Person | None]
+
+
+@pytest.fixture
+def everybody(
+    unconfirmed: Person, outsider: Person, reporter: Person, developer: Person, maintainer: Person,
+    triager: Person, committer: Person, administrator: Person,
+) -> Cast:  # fmt: skip
+    return {
+        "anonymous": None, "unconfirmed": unconfirmed, "outsider": outsider, "reporter": reporter,
+        "developer": developer, "maintainer": maintainer, "triager": triager,
+        "committer": committer, "administrator": administrator,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "body", "expected"), rows_of(PUBLIC))
+def test_who_may_do_what(
+    method: str, path: str, body: str, expected: dict[str, int], problem: Problem, everybody: Cast
+) -> None:
+    assert statuses(method, path, body, problem, everybody) == expected
+
+
+@pytest.mark.parametrize(("method", "path", "body", "expected"), rows_of(CONFIDENTIAL))
+def test_who_may_do_what_with_a_confidential_problem(
+    method: str, path: str, body: str, expected: dict[str, int], secret_problem: Problem,
+    everybody: Cast,
+) -> None:  # fmt: skip
+    assert statuses(method, path, body, secret_problem, everybody) == expected
+
+
+def statuses(
+    method: str, path: str, body: str, problem: Problem, everybody: Cast
+) -> dict[str, int]:
+    """What each of the cast is answered; what one changes is undone before the next asks."""
+    assert problem.reporter is not None
+    other = make_other(problem)
+    kept = attach(problem, problem.reporter, ContentFile(b"x", "dmesg.txt"), Door.WEB)
+    Caller(everybody["outsider"])
+    token = AccessToken.objects.get()
+    places = {"N": problem.pk, "OTHER": other.pk, "F": kept.pk, "T": token.pk}
+    found = {}
+    for role, person in everybody.items():
+        with transaction.atomic():
+            caller = Caller(person)
+            asked = "/".join(str(places.get(part, part)) for part in path.split("/"))
+            found[role] = ask(caller, method, asked.removeprefix("/"), body, other.pk)
+            transaction.set_rollback(True)
+    return found
+
+
+def make_other(problem: Problem) -> Problem:
+    return make_problem(problem.product, problem.reporter, component="net")
+
+
+def ask(caller: Caller, method: str, path: str, body: str, other: int) -> int:
+    if body == "FILE":
+        return int(caller.upload(path).status_code)
+    said = None
+    if body:
+        said = {n: other if v == "OTHER" else v for n, v in BODIES[body].items()}
+    answer = caller.send(method, path, said)
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+    body_of(answer)
+    return int(answer.status_code)
+
+
+def test_every_address_of_the_api_is_in_the_table() -> None:
+    listed = {line.split()[1] for line in PUBLIC.strip("\n").splitlines()[1:]}
+    names = {
+        "<int:number>": "N",
+        "<int:attachment_id>": "F",
+        "<int:token_id>": "T",
+        "<str:slug>": "base",
+    }
+    for route in api_routes(get_resolver()):
+        plain = "/".join(names.get(part, part) for part in route.split("/")) or "/"
+        assert plain in listed
+
+
+def api_routes(resolver: Any) -> list[str]:
+    """The addresses below /api/v1/ that the urlconf knows by name."""
+    found = []
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLPattern):
+            if entry.name and entry.name.startswith("api_"):
+                found.append(str(entry.pattern))
+        else:
+            found += api_routes(entry)
+    return found
