@@ -5,14 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
-from accounts.models import AccessToken, AccountEvent, Person, Role, SetupLink
-from accounts.services import digest_of, first_administrator_exists
-
-
-def setup_link_is_open(secret: str) -> bool:
-    """Whether this link would still make the first administrator. Reading does not spend it."""
-    is_known = SetupLink.objects.filter(digest=digest_of(secret), used_at=None).exists()
-    return is_known and not first_administrator_exists()
+from accounts.models import AccessToken, AccountEvent, Person, Role
 
 
 def person_by_handle(handle: str) -> Person | None:

@@ -279,6 +279,12 @@ def first_administrator_link() -> str | None:
     return f"{settings.BASE_URL}/setup/{secret}"
 
 
+def setup_link_is_open(secret: str) -> bool:
+    """Whether this link would still make the first administrator. Reading does not spend it."""
+    is_known = SetupLink.objects.filter(digest=digest_of(secret), used_at=None).exists()
+    return is_known and not first_administrator_exists()
+
+
 @transaction.atomic
 def make_first_administrator(secret: str, email: str, handle: str, password: str) -> Person:
     """Spend a setup link. Raises `Denied` when it is unknown, spent, or no longer needed."""

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.forms import FirstAdministratorForm
 from accounts.policies import Denied
-from accounts.selectors import setup_link_is_open
-from accounts.services import make_first_administrator
+from accounts.services import make_first_administrator, setup_link_is_open
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
