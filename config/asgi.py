@@ -2,8 +2,12 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from config.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_asgi_application()
+# A form may carry several files; each is measured by itself where it can be named.
+application = BodyLimit(get_asgi_application(), most=12 * settings.ATTACHMENT_BYTES)

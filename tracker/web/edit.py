@@ -68,12 +68,12 @@ class EditForm(WordsForm):
     severity = choice_field("Severity", SEVERITY_CHOICES, required=True)
     fixed_in = choice_field("Fixed in release", [])
     state = choice_field("State", [], required=True)
-    resolution = choice_field("Resolution", [], "Only for a closed problem.")
+    resolution = choice_field("Resolution", [])
     duplicate_of = line_field(
-        "Duplicate of", 20, "The number of the problem that stays open; empty undoes it.",
+        "Duplicate of", 20, "Its number; empty undoes it.",
         inputmode="numeric",
     )  # fmt: skip
-    assignee = line_field("Assignee", 41, "A handle, or empty for nobody.", list="assignees")
+    assignee = line_field("Assignee", 41, "A handle; empty for nobody.", list="assignees")
     is_confidential = forms.BooleanField(
         label="Confidential", required=False, help_text="Hidden from all but those who work on it."
     )
