@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from send_problem.credentials import Account, keep_account
+from send_problem.servers import remember_server
 from tests.send_problem.contract_server import World, contract_server
 from tests.send_problem.running import Client
 
@@ -23,9 +26,17 @@ def stranger(tmp_path: Path) -> Client:
     return Client(tmp_path)
 
 
+def give_account(client: Client, world: World, server: str) -> None:
+    """What a login leaves behind, without the time that one takes."""
+    token = f"gw_{uuid.uuid4().hex}"
+    world.tokens[token] = "rita@example.org"
+    with client.at_home():
+        keep_account(server, Account(token, "rita", "rita@example.org", "rita@laptop"))
+        remember_server(server)
+
+
 @pytest.fixture
 def client(stranger: Client, world: World) -> Client:
-    """A user who is signed in as rita@example.org; the requests for that are not counted."""
-    stranger.sign_in(world.base_url)
-    world.seen.clear()
+    """A user who is signed in as rita@example.org."""
+    give_account(stranger, world, world.base_url)
     return stranger

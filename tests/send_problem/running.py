@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.send_problem.contract_server import CODE
 
@@ -126,6 +127,15 @@ class Client:
         """Leave this system signed in."""
         done = self.run("--server", server, "login", email, stdin=CODE)
         assert done.code == 0, done.err
+
+    @contextlib.contextmanager
+    def at_home(self) -> Iterator[None]:
+        """Let functions of the package that are called here use this user's folders."""
+        folders = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+        with mock.patch.dict(os.environ, {"HOME": str(self.home)}):
+            for name in folders:
+                os.environ.pop(name, None)
+            yield
 
     def write(self, name: str, data: str | bytes) -> Path:
         """A file in the home."""

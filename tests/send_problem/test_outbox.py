@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from send_problem.catalogue import ask_catalogue
+from send_problem.connection import Link
 from tests.send_problem.bad_wire import Fault, Wire, bad_wire
+from tests.send_problem.conftest import give_account
 from tests.send_problem.contract_server import World
 from tests.send_problem.running import REPORT, Client, Done, kill, report
 
@@ -41,8 +45,10 @@ def assert_arrived_once(client: Client, world: World) -> None:
 
 def through(client: Client, world: World, wire: Wire) -> None:
     """Sign in so that the client speaks through the wire."""
-    client.sign_in(wire.url)
-    client.run("template")  # The offer is known, so that the next connection is that of the report.
+    give_account(client, world, wire.url)
+    # The offer is known, so that the next connection is that of the report.
+    with client.at_home(), contextlib.closing(Link(wire.url)) as link:
+        ask_catalogue(link)
     world.seen.clear()
 
 
