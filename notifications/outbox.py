@@ -10,6 +10,7 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +20,11 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import bell
+from notifications import bell, handover
 from notifications.backends.base import (
     Carrier,
     ClaimLost,
+    LastWord,
     NotNow,
     Refused,
     Uncertain,
@@ -34,6 +36,7 @@ from notifications.envelopes import (
     digest_message_id,
     event_message_id,
 )
+from notifications.handover import Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.recipients import recipients
 from notifications.rendering import NothingToSay, Withheld, render
@@ -142,9 +145,12 @@ def deliver(pk: int) -> bool:
     message = _claim(pk)
     if message is None:
         return False
+    last_word = _Handover(message)
     try:
         mail = render(message)
-        _carry(mail, lambda: _hand_over(message))
+        with last_word:
+            _carry(mail, last_word)
+            return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
     except ClaimLost:
         return False
     except Uncertain as error:
@@ -156,9 +162,10 @@ def deliver(pk: int) -> bool:
     except Undelivered as error:
         return _postpone_or_fail(message, error)
     except Exception:
-        logger.exception("%s cannot be made into a mail", message)
-        return _postpone_or_fail(message, NotNow("It could not be rendered; see the log."))
-    return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
+        logger.exception("%s could not be sent", message)
+        if last_word.was_marked:
+            return False
+        return _postpone_or_fail(message, NotNow("Something of ours broke; see the log."))
 
 
 def _claim(pk: int) -> Message | None:
@@ -186,21 +193,45 @@ def _stale(now: datetime) -> Q:
     return Q(state=Message.State.IN_FLIGHT) & condition
 
 
-def _hand_over(message: Message) -> None:
-    """Note, for good, that the last line goes out now. Raises `ClaimLost`."""
-    handed = Message.objects.filter(
-        pk=message.pk, claim=message.claim, state=Message.State.IN_FLIGHT
-    ).update(state=Message.State.HANDED_OVER, claimed_at=timezone.now())
-    if not handed:
-        raise ClaimLost
+class _Handover(ExitStack):
+    """The moment at which a mail becomes the server's: noted in its row and in the journal."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__()
+        self._message = message
+        self._slot: Slot | None = None
+        self.mark: Callable[[], None] = _asked_too_late
+
+    @property
+    def was_marked(self) -> bool:
+        """Whether the server may have the mail; known afterwards."""
+        return self._slot is not None and self._slot.was_marked
+
+    def ask(self) -> None:
+        """Note, for good, that the last line is about to go out. Raises `ClaimLost`."""
+        message = self._message
+        assert message.claim is not None  # noqa: S101 - it was claimed just now
+        self._slot = self.enter_context(journal().slot(message.claim))
+        self._slot.open()
+        self.mark = self._slot.mark
+        handed = Message.objects.filter(
+            pk=message.pk, claim=message.claim, state=Message.State.IN_FLIGHT
+        ).update(state=Message.State.HANDED_OVER, claimed_at=timezone.now())
+        if not handed:
+            raise ClaimLost
 
 
-def _carry(mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+def _asked_too_late() -> None:
+    raise AssertionError("nothing may be sent before it was asked for")
+
+
+def _carry(mail: EmailMessage, last_word: LastWord) -> None:
     backend = get_connection()
     if isinstance(backend, Carrier):
-        backend.carry(mail, before_handing_over)
+        backend.carry(mail, last_word)
         return
-    before_handing_over()
+    last_word.ask()
+    last_word.mark()
     backend.send_messages([mail])
 
 
@@ -281,7 +312,7 @@ def _settle(delivery: DigestDelivery, outcome: DigestDelivery.Outcome) -> None:
 def sweep() -> int:
     """Settle what a crash left behind and ring for what nobody came for; how many were rung."""
     now = timezone.now()
-    _take_unconfirmed_as_sent(now)
+    _settle_handovers(now)
     ready = (
         Q(state=Message.State.QUEUED, due_at__lte=now)
         & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
@@ -301,13 +332,25 @@ def sweep() -> int:
     return len(rung)
 
 
-def _take_unconfirmed_as_sent(now: datetime) -> None:
-    """A server that got the last line has the mail, though nobody heard it say so."""
-    unheard = Message.objects.filter(
-        state=Message.State.HANDED_OVER, claimed_at__lt=now - UNCONFIRMED_AFTER
-    )
-    for message in unheard.select_related("delivery"):
-        _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
+def _settle_handovers(now: datetime) -> None:
+    """Decide on mails whose worker died while handing over.
+
+    Where the journal shows that the last line was not sent, the mail is sent again. Else the
+    server has it, though nobody heard it say so.
+    """
+    # Read before the rows: a process that is dead now changes none of them any more.
+    dead = handover.read_dead()
+    for message in Message.objects.filter(state=Message.State.HANDED_OVER).select_related(
+        "delivery"
+    ):
+        was_sent = dead.was_sent.get(message.claim) if message.claim is not None else None
+        if was_sent is False:
+            _mine(message).update(
+                state=Message.State.QUEUED, claim=None, claimed_at=None, due_at=now, rung_at=None
+            )
+        elif was_sent or (message.claimed_at or now) < now - UNCONFIRMED_AFTER:
+            _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
+    dead.forget()
 
 
 @transaction.atomic

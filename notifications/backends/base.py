@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from email.generator import BytesGenerator
 from io import BytesIO
 from typing import Protocol, runtime_checkable
@@ -50,14 +49,23 @@ class ClaimLost(Exception):
     """Another worker has taken the message meanwhile; this one must not finish it."""
 
 
+class LastWord(Protocol):
+    """What a backend tells the outbox around the moment at which a mail becomes the server's."""
+
+    def ask(self) -> None:
+        """All but the last line is out: may it follow? Raises `ClaimLost` when not."""
+
+    def mark(self) -> None:
+        """It follows now. Costs next to nothing, and must be the last call before the send."""
+
+
 @runtime_checkable
 class Carrier(Protocol):
     """A backend that the outbox can trust with a mail that must arrive once."""
 
-    def carry(self, mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
         """Send one mail to its one recipient.
 
-        Calls `before_handing_over` at the last moment at which nothing has been sent yet, unless
-        sending twice is the same as sending once; what that raises is passed on and nothing sent.
-        Raises `Undelivered` in one of its kinds, or `Uncertain`.
+        `last_word` is left alone where sending twice is the same as sending once. What it raises
+        is passed on, and nothing sent. Raises `Undelivered` in one of its kinds, or `Uncertain`.
         """

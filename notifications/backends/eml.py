@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from notifications.backends.base import Unreachable, to_bytes
+from notifications.backends.base import LastWord, Unreachable, to_bytes
 
 LONGEST_NAME = 150
 
@@ -36,7 +36,7 @@ class EmailBackend(BaseEmailBackend):
             self._write(mail)
         return len(email_messages)
 
-    def carry(self, mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
         """Write the mail. Raises `Unreachable` when the folder takes no files."""
         try:
             self._write(mail)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 import smtplib
 import socket
-from collections.abc import Callable
+import ssl
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
-from notifications.backends.base import NotNow, Refused, Uncertain, Unreachable, to_bytes
+from notifications.backends.base import LastWord, NotNow, Refused, Uncertain, Unreachable, to_bytes
 
 _END = b".\r\n"
 
@@ -25,7 +25,7 @@ _END = b".\r\n"
 class _Plain(smtplib.SMTP):
     """SMTP whose DATA stops before its last line."""
 
-    before_last_line: Callable[[], None] | None = None
+    last_word: LastWord | None = None
     handed_over = False
 
     def data(self, msg: Any) -> tuple[int, bytes]:
@@ -36,11 +36,36 @@ class _Plain(smtplib.SMTP):
             raise smtplib.SMTPDataError(code, reply)
         body = re.sub(rb"(?m)^\.", b"..", msg)
         self.send(body if body.endswith(b"\r\n") else body + b"\r\n")
-        if self.before_last_line is not None:
-            self.before_last_line()
+        if self.last_word is not None:
+            self.last_word.ask()
         self.handed_over = True
-        self.send(_END)
+        self._send_end()
         return self.getreply()
+
+    def _send_end(self) -> None:
+        """Mark and send with nothing between them, not even a wait for the socket or a thread.
+
+        Leaving blocking mode is a system call of its own and comes first: after it this thread
+        has its full slice of time, and a send that need not wait does not give it away.
+        """
+        connection: Any = self.sock
+        mark = self.last_word.mark if self.last_word is not None else _nothing
+        send = connection.send
+        wait = connection.gettimeout()
+        connection.settimeout(0)
+        try:
+            mark()
+            sent = send(_END)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            sent = 0
+        finally:
+            connection.settimeout(wait)
+        if sent < len(_END):
+            self.send(_END[sent:])
+
+
+def _nothing() -> None:
+    """For mail that is not of the outbox."""
 
 
 class _OverTls(_Plain, smtplib.SMTP_SSL):
@@ -54,13 +79,13 @@ class EmailBackend(smtp.EmailBackend):
     def connection_class(self) -> type[smtplib.SMTP]:
         return _OverTls if self.use_ssl else _Plain
 
-    def carry(self, mail: EmailMessage, before_handing_over: Callable[[], None]) -> None:
+    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
         """Send one mail over a connection of its own."""
         message = to_bytes(mail)
         sender = sanitize_address(mail.from_email, "utf-8")
         recipients = [sanitize_address(address, "utf-8") for address in mail.recipients()]
         connection = self._connect()
-        connection.before_last_line = before_handing_over
+        connection.last_word = last_word
         try:
             connection.sendmail(sender, recipients, message)
         except (smtplib.SMTPException, OSError) as error:

@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Person
 from notifications import digests, outbox
+from notifications.backends.base import Refused
 from notifications.digest_content import Digest, Window, compose
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.schedule import next_due
@@ -160,7 +161,7 @@ def test_a_digest_that_failed_is_covered_by_the_next(
     message = Message.objects.get(delivery=first)
     claimed = outbox._claim(message.pk)
     assert claimed is not None
-    outbox._postpone_or_fail(claimed, outbox.Refused("550 no"))
+    outbox._postpone_or_fail(claimed, Refused("550 no"))
     row.refresh_from_db()
     assert row.last_covered_until is None
     first.refresh_from_db()

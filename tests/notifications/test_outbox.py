@@ -206,8 +206,8 @@ def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> N
     assert slow is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         assert outbox.deliver(message.pk)
-        with pytest.raises(ClaimLost):
-            outbox._carry(render(slow), lambda: outbox._hand_over(slow))
+        with pytest.raises(ClaimLost), outbox._Handover(slow) as last_word:
+            outbox._carry(render(slow), last_word)
     assert len(server.messages) == 1
 
 

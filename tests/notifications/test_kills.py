@@ -1,0 +1,123 @@
+"""Digests to 500 people while web, worker, beat and broker are killed: each gets exactly one."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.services import Groundswell, groundswell, postgresql, process, smtp, wait_until
+
+pytestmark = pytest.mark.end_to_end
+
+PEOPLE = 500
+SEED = int(os.environ.get("KILL_SEED", "1"))
+# In seconds: what a rescue may take at the most, with everybody killed several times.
+PATIENCE = 180
+PROGRAMS = ("web", "worker", "beat", "redis")
+
+
+def make_crowd(installation: Groundswell) -> None:
+    code = f"from tests.notifications.crowd import *; make_developers({PEOPLE})"
+    installation.manage("shell", "-c", code)
+
+
+def start_digests(installation: Groundswell, times: int = 1) -> None:
+    code = f"from tests.notifications.crowd import *; make_due({times})"
+    installation.manage("shell", "-c", code)
+
+
+def states(installation: Groundswell) -> Counter[str]:
+    """How many digests are in each state of the outbox, read past all of our code."""
+    query = "SELECT state, count(*) FROM notifications_message WHERE kind = 'digest' GROUP BY state"
+    url = installation.environment.get("DATABASE_URL", "")
+    if url:
+        host, _, name = url.partition("@/")[2].rpartition("/")
+        with psycopg.connect(f"host={host} user=groundswell dbname={name}") as connection:
+            return Counter(dict(connection.execute(query).fetchall()))
+    database = sqlite3.connect(installation.data_dir / "groundswell.sqlite3", timeout=20)
+    try:
+        return Counter(dict(database.execute(query).fetchall()))
+    finally:
+        database.close()
+
+
+def kill_at_random(installation: Groundswell, arrived: Callable[[], int], seed: int) -> list[str]:
+    """Kill each program twice, in any order, while digests are being sent; what was killed."""
+    chance = random.Random(seed)
+    order = [*PROGRAMS, *PROGRAMS]
+    chance.shuffle(order)
+    killed = []
+    for name in order:
+        time.sleep(chance.uniform(0.05, 0.5))
+        if arrived() >= PEOPLE:
+            break
+        installation.kill(name)
+        killed.append(f"{name} at {arrived()}")
+    return killed
+
+
+def wait_for_all(installation: Groundswell) -> None:
+    """Until no digest waits any more."""
+    wait_until(lambda: states(installation) == {"sent": PEOPLE}, PATIENCE, "the last digest")
+
+
+def digest_files(installation: Groundswell) -> list[Path]:
+    return list((installation.data_dir / "mail").glob("digest-*.eml"))
+
+
+def readers(installation: Groundswell) -> Counter[str]:
+    return Counter(m["To"] for m in installation.mails() if "digest" in m["Subject"])
+
+
+def exactly_one_each() -> Counter[str]:
+    return Counter(f"dev{serial}@example.org" for serial in range(PEOPLE))
+
+
+def test_each_gets_one_file_whoever_is_killed() -> None:
+    with groundswell() as installation:
+        make_crowd(installation)
+        start_digests(installation)
+        wait_until(lambda: len(digest_files(installation)) > 20, what="the first digests")
+        killed = kill_at_random(installation, lambda: len(digest_files(installation)), SEED)
+        assert any(each.startswith("worker") for each in killed), killed
+        wait_for_all(installation)
+        assert readers(installation) == exactly_one_each(), killed
+
+
+def test_each_gets_one_mail_by_smtp_whoever_is_killed() -> None:
+    with smtp() as server, postgresql() as database:
+        server.delay = 0.01
+        with groundswell(DATABASE_URL=database, EMAIL_URL=server.url) as installation:
+            make_crowd(installation)
+            start_digests(installation)
+            wait_until(lambda: len(server.recipients) > 20, what="the first digests")
+            killed = kill_at_random(installation, lambda: len(server.recipients), SEED)
+            assert any(each.startswith("worker") for each in killed), killed
+            wait_for_all(installation)
+            assert Counter(server.recipients) == exactly_one_each(), killed
+
+
+def test_two_workers_and_two_beats_send_each_digest_once() -> None:
+    with smtp() as server, groundswell(EMAIL_URL=server.url) as installation, ExitStack() as more:
+        make_crowd(installation)
+        celery = [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
+        log = installation.data_dir / "more.log"
+        for part in (
+            ["worker", "--pool", "threads", "--concurrency", "4", "--hostname", "second@%h"],
+            ["beat", "--pidfile=", f"--schedule={installation.data_dir}/second-beat"],
+        ):
+            arguments = [*celery, *part, "-l", "WARNING"]
+            more.enter_context(process(arguments, log=log, environment=installation.environment))
+        start_digests(installation, times=6)
+        wait_for_all(installation)
+        assert Counter(server.recipients) == exactly_one_each()
