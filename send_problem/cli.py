@@ -211,7 +211,10 @@ def flush(call: Call, refused: bool) -> None:
 @click.argument("action", required=False, type=click.Choice(["list", "drop"]))
 @click.argument("item", required=False, metavar="[ID]")
 def outbox(call: Call, action: str | None, item: str | None) -> None:
-    """List what waits, or drop one of it."""
+    """List what waits, or drop one of it.
+
+    'drop' takes the ID of the list.
+    """
     from send_problem.verbs import queueing
 
     if (action == "drop") != (item is not None):
@@ -277,7 +280,9 @@ def status(call: Call, number: int) -> None:
 @click.argument("words", nargs=-1, required=True)
 @click.option("--product", metavar="NAME", help="Only in this product.")
 @click.option("--all", "is_all", is_flag=True, help="Closed ones too.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--limit", default=20, metavar="N", type=click.IntRange(1, 100), help="At most so many [20]."
+)
 def search(
     call: Call, words: tuple[str, ...], product: str | None, is_all: bool, limit: int
 ) -> None:
