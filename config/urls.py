@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from accounts.api.views import Unknown
+from config.client import send_problem_pyz
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("votes.web.urls")),
@@ -13,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("config.api_urls")),
     re_path(r"^api/", Unknown.as_view()),
+    path("send-problem.pyz", send_problem_pyz),
     path("admin/", admin.site.urls),
 ]
