@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from tests.conftest import sign_in
-from tracker.models import Problem
+from tracker.models import Problem, Product
 from tracker.templatetags.groundswell import ago
 from votes.web.charts import CHART_BOTTOM, CHART_HEIGHT, SPARK_HEIGHT, bar_chart, spark_bars
 
@@ -143,6 +143,14 @@ def test_the_bars_of_a_trend_are_as_high_as_their_months() -> None:
 
 def test_one_vote_in_a_quiet_year_does_not_look_like_a_crowd() -> None:
     assert spark_bars([0] * 11 + [1])[-1].height < SPARK_HEIGHT / 2
+
+
+def test_a_product_without_votes_says_so_instead_of_an_empty_picture(
+    client: Client, product: Product
+) -> None:
+    html = client.get("/products/base/").content.decode()
+    assert "Nobody voted in these 24 months." in html
+    assert 'class="bar' not in html
 
 
 @pytest.mark.parametrize(
