@@ -483,6 +483,29 @@ def test_an_empty_comment_comes_back_and_a_long_one_keeps_its_text(
     assert not Comment.objects.exists()
 
 
+def test_a_triager_answers_and_sets_the_state_at_once(
+    client: Client, problem: Problem, triager: Person, outsider: Person
+) -> None:
+    sign_in(client, triager)
+    answer = {"text": "Works as written.", "then": "closed/not a defect"}
+    assert '<option value="closed/not a defect">' in page(client, f"/{problem.pk}")
+    assert client.post(f"/{problem.pk}/comment", answer).status_code == 302
+    problem.refresh_from_db()
+    assert (problem.state, problem.resolution) == ("closed", "not a defect")
+    assert problem.comments.get().text == "Works as written."
+    late = client.post(f"/{problem.pk}/comment", {"text": "Typed.", "then": "suspended"})
+    assert late.status_code == 409
+    assert "cannot become suspended" in words(late)
+    assert "Typed." in words(late)
+    sign_in(client, outsider)
+    assert 'name="then"' not in page(client, f"/{problem.pk}")
+    refused = client.post(f"/{problem.pk}/comment", {"text": "No!", "then": "open"})
+    assert refused.status_code == 403
+    problem.refresh_from_db()
+    assert problem.state == "closed"
+    assert problem.comments.count() == 1
+
+
 def test_a_preview_is_safe_and_sends_nothing(
     client: Client, problem: Problem, outsider: Person
 ) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tracker import markdown
+from tracker.changes import Conflict, ProblemChange
 from tracker.downloads import download
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import TEXT_CHARS, Door, Problem
-from tracker.services import attach_all, comment
+from tracker.policies import rights_on
+from tracker.services import attach_all, change, comment
+from tracker.web.edit import outcome_choices
 from tracker.web.forms import CommentForm
 from tracker.web.pages import (
     is_htmx,
@@ -35,34 +38,50 @@ def uploads_of(request: HttpRequest) -> list[UploadedFile]:
 def add_comment(request: HttpRequest, number: int) -> HttpResponseBase:
     """Add a comment with its files; what is wrong comes back with the text as typed."""
     problem = the_problem(request, number, with_place)
-    form = CommentForm(request.POST if request.method == "POST" else None)
+    form = comment_form(request, problem, request.POST if request.method == "POST" else None)
+    status = 200
     if request.method == "POST":
         uploads = uploads_of(request)
         try:
             return HttpResponseRedirect(once(request, lambda: _add(request, problem), uploads))
         except DraftErrors as faults:
-            errors = dict(faults.errors)
+            errors, status = dict(faults.errors), 400
             form.refuse({**errors, "uploads": errors.pop("file", [])})
+        except Conflict as conflict:
+            status = 409
+            form.refuse({"then": [str(conflict)]})
     context = {
         "problem": problem,
         "form": form,
         "form_token": request.POST.get("form_token") or new_form_token(),
     }
-    return render(request, "problems/comment.html", context, status=400 if form.errors else 200)
+    return render(request, "problems/comment.html", context, status=status)
+
+
+def comment_form(
+    request: HttpRequest, problem: Problem, data: QueryDict | None = None
+) -> CommentForm:
+    """The form of a comment, with what this person may set the problem to at the same time."""
+    outcomes = outcome_choices(problem, rights_on(request.user, problem))
+    return CommentForm(data, outcomes=outcomes)
 
 
 def _add(request: HttpRequest, problem: Problem) -> str:
     person, uploads = person_of(request), uploads_of(request)
-    text = request.POST.get("text", "")
-    if not text.strip() and not uploads:
+    text, then = request.POST.get("text", ""), request.POST.get("then", "")
+    if not text.strip() and not uploads and not then:
         faults = Faults()
         faults.add("text", "Write something, or choose a file.")
         faults.raise_if_any()
     attachments = attach_all(problem, person, uploads, Door.WEB)
-    if not text.strip():
-        return f"{problem.get_absolute_url()}#attachments"
-    added = comment(problem, person, text, Door.WEB, attachments)
-    return f"{problem.get_absolute_url()}#comment-{added.pk}"
+    place = "#attachments" if attachments else ""
+    if text.strip():
+        added = comment(problem, person, text, Door.WEB, attachments)
+        place = f"#comment-{added.pk}"
+    if then:
+        state, _, resolution = then.partition("/")
+        change(problem, person, ProblemChange(state=state, resolution=resolution), Door.WEB)
+    return f"{problem.get_absolute_url()}{place}"
 
 
 @require_POST

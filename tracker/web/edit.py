@@ -104,6 +104,14 @@ def state_choices(problem: Problem, rights: Rights) -> Choices:
     return [(state.value, state.label) for state in states]
 
 
+def outcome_choices(problem: Problem, rights: Rights) -> Choices:
+    """What a comment may make of the problem: "open", or "closed/fixed" with its resolution."""
+    states = [value for value, _ in state_choices(problem, rights)[1:]]
+    ends = [r for r in Resolution if r != Resolution.DUPLICATE] if State.CLOSED in states else []
+    going_on: Choices = [(value, value) for value in states if value != State.CLOSED]
+    return going_on + [(f"closed/{r.value}", f"closed: {r.label}") for r in ends]
+
+
 def _state_right(problem: Problem, state: State) -> str:
     if state == State.CLOSED:
         return "close"
