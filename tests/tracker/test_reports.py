@@ -162,8 +162,8 @@ def test_a_confidential_problem_is_seen_by_those_it_concerns_only(
     for person in (reporter, maintainer, triager, committer, administrator):
         assert list(visible_problems(person)) == [secret]
     other_maintainer = make_person("nina")
-    for person in (None, outsider, other_maintainer):
-        assert not visible_problems(person).exists()
+    for stranger in (None, outsider, other_maintainer):
+        assert not visible_problems(stranger).exists()
     assignee = make_person("assi")
     Problem.objects.update(assignee=assignee)
     assert visible_problems(assignee).exists()
