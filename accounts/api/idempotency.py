@@ -93,7 +93,8 @@ def _claim(person: Person, key: str, fingerprint: str) -> tuple[IdempotentReques
 
 def _first(row: IdempotentRequest, work: Work) -> Made:
     made = work(row)
-    row.status, row.body = made.status, made.body
+    # As text: PostgreSQL gives the members of an object back in another order.
+    row.status, row.body = made.status, json.dumps(made.body)
     row.headers = made.headers | {"Location": made.location}
     row.save(update_fields=["status", "body", "headers"])
     return made
@@ -102,7 +103,7 @@ def _first(row: IdempotentRequest, work: Work) -> Made:
 def _again(row: IdempotentRequest) -> Made:
     headers = dict(row.headers)
     location = headers.pop("Location", "")
-    return Made(row.body or {}, location, row.status or 201, headers)
+    return Made(json.loads(row.body or "{}"), location, row.status or 201, headers)
 
 
 def _fingerprint(request: Request) -> str:

@@ -23,6 +23,7 @@ from accounts.policies import require
 from tracker.api.requests import door_of, problem_or_404
 from tracker.changes import ProblemChange
 from tracker.drafts import DraftErrors, ProblemDraft, check
+from tracker.duplicates import lock_groups
 from tracker.models import Kind, Problem, Resolution, Severity, State
 from tracker.policies import may
 from tracker.services import change, lock, report
@@ -206,6 +207,9 @@ class ProblemView(ApiView):
         undo = {"duplicate_of": said.pop("duplicate_of")} if "duplicate_of" in said else {}
         asked = ProblemChange(**texts(said), **undo)
         with transaction.atomic():
+            if "duplicate_of" in undo or problem.duplicate_of_id is not None:
+                # Before any row, as whoever changes a group does.
+                lock_groups()
             _ask_match(request, person, problem)
             change(problem, person, asked, door_of(request))
         answer = whole(person, problem_or_404(person, number))
