@@ -34,7 +34,7 @@ from tracker.products import set_maintainers
 from tracker.services import store_file
 from votes.demo.people import ROLE_ACCOUNTS, Cast, DemoPerson, make_cast
 from votes.demo.stories import SPAN, Step, Story, Teller
-from votes.demo.texts import ProductTexts, load_products
+from votes.demo.texts import ProductTexts, ages_of_releases, load_products
 from votes.models import Vote
 from votes.policies import YOUNG_PER_PROBLEM
 from votes.recounting import find_wrong, repair
@@ -135,11 +135,10 @@ def _store_product(texts: ProductTexts, shelves: _Shelves, until: datetime) -> N
     )
     shelves.products[texts.slug] = product
     newest = len(texts.releases) - 1
-    for position, name in enumerate(texts.releases):
-        age = SPAN * ((newest - position) / newest) * 1.1
+    ages = ages_of_releases(texts)
+    for position, (name, age) in enumerate(zip(texts.releases, ages, strict=True)):
         shelves.releases[texts.slug, name] = Release.objects.create(
-            product=product, name=name, position=position,
-            released_on=(until - age - timedelta(days=9)).date(),
+            product=product, name=name, position=position, released_on=(until - age).date(),
             is_supported=position > newest - 4,
         )  # fmt: skip
     for part in texts.components:

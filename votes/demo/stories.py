@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,9 @@ from votes.demo.texts import (
     Family,
     ProductTexts,
     Report,
-    choose_parts,
+    ages_of_releases,
+    block_for,
+    choose_synopsis,
     facts,
     load_common,
     write_log,
@@ -71,6 +74,8 @@ class Story:
     end: datetime
     door: Door
     is_confidential: bool = False
+    # Whether it is the one that its family's particulars were written for.
+    is_first: bool = False
     steps: list[Step] = field(default_factory=list)
     votes: list[PlannedVote] = field(default_factory=list)
     duplicate_of: Story | None = None
@@ -94,16 +99,14 @@ class Teller:
         self.families = [f for p in products for c in p.components for f in c.families]
         self.cast = cast
         self.until = until
-        self.taken: dict[int, set[tuple[str, str, str]]] = {}
-        # What a family's maintainer found out is told once; told eight times nobody believes it.
-        self.told: set[str] = set()
+        self.taken: dict[Family, set[str]] = defaultdict(set)
 
     def tell(self, count: int) -> list[Story]:
         """`count` stories, oldest first."""
-        shares = [family.share for family in self.families]
-        families = self._spread(shares, count)
-        stories = [self._begin(family) for family in families]
-        stories.sort(key=lambda story: story.created_at)
+        families = self._spread([family.share for family in self.families], count)
+        times = sorted(self._some_time() for _ in families)
+        self.chance.shuffle(families)
+        stories = [self._begin(*each) for each in zip(families, times, strict=True)]
         self._find_duplicates(stories)
         for story in stories:
             if story.duplicate_of is None:
@@ -121,56 +124,50 @@ class Teller:
         open_families = [family for family in self.families if not family.confidential]
         return families + self.chance.sample(open_families * 3, count - len(families))
 
-    def _begin(self, family: Family) -> Story:
+    def _some_time(self) -> datetime:
+        """A little more of late than at the start."""
+        age = SPAN * (1 - self.chance.random() ** 0.8)
+        time: datetime = self.until - age - timedelta(minutes=self.chance.randrange(20, 1440))
+        return time.replace(microsecond=0)
+
+    def _begin(self, family: Family, created: datetime) -> Story:
         chance = self.chance
-        product = self.products[family.product]
-        # A little more of late than at the start.
-        age = SPAN * (1 - chance.random() ** 0.8)
-        created = self.until - age - timedelta(minutes=chance.randrange(20, 1440))
-        newest = len(product.releases) - 1
-        known = self._facts(product, created)
-        taken = self.taken.setdefault(id(family), set())
-        report = write_report(
-            chance, family, choose_parts(chance, family, taken), known, self.common
-        )
-        # The stories of the last weeks are about releases that exist by then.
-        assert product.releases.index(report.release) <= newest  # noqa: S101
+        known = self._facts(self.products[family.product], created, family.hardware)
+        synopsis = choose_synopsis(chance, family, self.taken[family], known)
         story = Story(
             product=family.product, component=family.component, kind=family.kind,
-            severity=chance.choice(family.severity), report=report,
+            severity=chance.choice(family.severity),
+            report=write_report(chance, family, synopsis, known, self.common),
             reporter=self.cast.somebody(chance, created), created_at=created, end=self.until,
             door=chance.choice(DOORS), is_confidential=family.confidential,
+            is_first=synopsis[1] == 0,
         )  # fmt: skip
         story.fields["family"], story.fields["facts"] = family, known
         return story
 
-    def _facts(self, product: ProductTexts, at: datetime) -> Facts:
+    def _facts(
+        self, product: ProductTexts, at: datetime, hardware: list[str] | None = None
+    ) -> Facts:
         """Facts of somebody who writes at that time: no release from the future."""
-        share = 1 - (self.until - at) / (SPAN * 1.05)
-        newest = round(1 + share * (len(product.releases) - 2))
-        return facts(self.chance, product, max(1, min(newest, len(product.releases) - 1)))
+        age = self.until - at
+        out = [i for i, ago in enumerate(ages_of_releases(product)) if ago > age]
+        newest = max(1, *out)
+        return facts(self.chance, product, newest, hardware)
 
     def _find_duplicates(self, stories: list[Story]) -> None:
-        """One in fourteen says in other words what an older one has said."""
-        candidates = [s for s in stories if s.kind == Kind.DEFECT and not s.is_confidential]
-        for story in self.chance.sample(candidates, len(stories) // 14):
-            family: Family = story.fields["family"]
-            heads = [
-                head
-                for head in candidates
-                if head.fields["family"] is family
-                and head.duplicate_of is None
-                and head.created_at < story.created_at - timedelta(days=1)
-                and all(other.duplicate_of is not story for other in candidates)
-            ]
-            if not heads:
-                continue
-            story.duplicate_of = head = self.chance.choice(heads)
-            subject, _, trigger = head.report.parts
-            parts = (subject, story.report.parts[1], trigger)
-            story.report = write_report(
-                self.chance, family, parts, story.fields["facts"], self.common
-            )
+        """Later reports of a family say in other words what its first one has said."""
+        by_family: dict[Family, list[Story]] = defaultdict(list)
+        for story in stories:
+            by_family[story.fields["family"]].append(story)
+        for family, (head, *others) in by_family.items():
+            later = [s for s in others if s.created_at > head.created_at + timedelta(days=1)]
+            chosen = self.chance.sample(later, min(len(later), len(family.again)))
+            for story, words in zip(chosen, family.again, strict=False):
+                if self.chance.random() < 0.7:
+                    story.duplicate_of = head
+                    story.report = write_report(
+                        self.chance, family, (words, 0), story.fields["facts"], self.common
+                    )
 
     # What becomes of it
 
@@ -209,19 +206,22 @@ class Teller:
         return self.chance.choices(list(weights), list(weights.values()))[0]
 
     def _say(self, name: str, story: Story) -> str:
-        """One of the common blocks, with facts of its own speaker."""
+        """One of the common blocks, with facts of its own speaker; none twice in a story."""
+        said: set[str] = story.fields.setdefault("said", set())
+        block = block_for(self.common, name, story.kind)
+        if not story.report.log:
+            block = [text for text in block if "{log}" not in text]
+        text = self.chance.choice([text for text in block if text not in said] or block)
+        said.add(text)
         known = self._facts(self.products[story.product], story.created_at)
-        known.values |= {"log": story.fields["facts"].values["log"]}
-        return known.fill(self.chance.choice(self.common[name]))
+        known.values["log"] = story.fields["facts"].values["log"]
+        return known.fill(text)
 
     def _own_words(self, story: Story, name: str, otherwise: str) -> str:
-        """What this family's maintainer says, for the first to be told so."""
-        text: str = getattr(story.fields["family"], name)
-        if text in self.told:
-            return self._say(otherwise, story)
-        self.told.add(text)
+        """What the family's maintainer says of its first synopsis, for which it was written."""
+        family: Family = story.fields["family"]
         known: Facts = story.fields["facts"]
-        return known.fill(text)
+        return known.fill(getattr(family, name)) if story.is_first else self._say(otherwise, story)
 
     def _maintainer(self, story: Story) -> int:
         return self.chance.choice(self.cast.maintainers[story.product, story.component])
@@ -243,7 +243,7 @@ class Teller:
     def _worked_on(self, story: Story) -> list[Step]:
         who = self._maintainer(story)
         taken = {"assignee": who, "state": State.IN_PROGRESS}
-        found = Step(who, self._own_words(story, "cause", "working"))
+        found = Step(who, self._own_words(story, "cause", "causes"))
         return [*self._opened(story), Step(who, self._say("working", story), taken), found]
 
     def _asked(self, story: Story) -> list[Step]:
@@ -308,7 +308,7 @@ class Teller:
         ]
 
     def _maybe_attach(self, story: Story) -> None:
-        if story.report.log and self.chance.random() < 0.16:
+        if story.kind == Kind.DEFECT and self.chance.random() < (0.6 if story.report.log else 0.1):
             name = self.chance.choice(["messages.txt", "trace.log", "console.txt", "session.log"])
             at = story.created_at + timedelta(minutes=2)
             file = (name, write_log(self.chance, story.report))
@@ -350,7 +350,11 @@ class Teller:
     def _vote(self, stories: list[Story]) -> None:
         chance = self.chance
         public = [s for s in stories if not s.is_confidential]
-        lasting = [s for s in public if s.end - s.created_at > timedelta(days=25)]
+        lasting = [
+            s
+            for s in public
+            if s.duplicate_of is None and s.end - s.created_at > timedelta(days=25)
+        ]
         famous = chance.sample(lasting, min(FAMOUS, len(lasting)))
         for story in public:
             size = min(45, int(2.2 * chance.paretovariate(0.95)) - 2)
