@@ -142,7 +142,8 @@ def _image_as_link(
 
 
 def _make_parser() -> MarkdownIt:
-    options = {"html": False, "linkify": False, "maxNesting": DEEPEST}
+    # People paste logs and write lists without marks: a line's end is meant.
+    options = {"html": False, "linkify": False, "breaks": True, "maxNesting": DEEPEST}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     parser.core.ruler.push("refer", _refer)
     parser.core.ruler.push("fit_page", _fit_page)

@@ -64,6 +64,10 @@ def test_tables_lists_and_headings_stand_below_the_pages_own() -> None:
     assert "style=" not in shown
 
 
+def test_the_end_of_a_line_is_kept() -> None:
+    assert "one<br>\ntwo" in render("one\ntwo")
+
+
 def test_a_text_nested_too_deep_is_shown_as_typed_and_whole() -> None:
     text = "- " * 500 + "the end"
     shown = render(text)

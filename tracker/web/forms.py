@@ -171,12 +171,12 @@ class CommentForm(WordsForm):
 
     text = text_field("Comment", rows=5, required=True, **_FOCUSED_BY_C)
     uploads = files_field()
-    then = choice_field("And set it to", [])
+    then = choice_field("Then set it to", [])
 
     def __init__(self, *args: Any, outcomes: Choices, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if outcomes:
-            set_choices(self, "then", [("", "what it is"), *outcomes])
+            set_choices(self, "then", [("", "leave it as it is"), *outcomes])
         else:
             del self.fields["then"]
 
