@@ -19,8 +19,8 @@ from tracker.models import OPEN, Comment, Component, Problem, State
 from tracker.policies import visible_problems
 from votes.models import Vote
 
-OWN_LINES: Final = 10
-WHOLE_LINES: Final = 5
+# Enough to choose from; the rest is behind a link.
+LINES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def _untouched(person: Person, components: list[Component], window: Window) -> S
     """Reports that are as new as on their first day, whenever that was."""
     answers = Comment.objects.filter(problem=OuterRef("pk")).exclude(author=OuterRef("reporter"))
     found = _own_problems(person, components).filter(~Exists(answers), state=State.NEW)
-    lines = [Line(problem) for problem in _first(found, OWN_LINES)]
+    lines = [Line(problem) for problem in _first(found, LINES)]
     return Section(
         "untouched",
         "Reports that nobody has touched",
         lines,
-        found.count() if len(lines) == OWN_LINES else len(lines),
+        found.count() if len(lines) == LINES else len(lines),
         _list_url(components, state="new"),
         is_news=True,
     )
@@ -108,12 +108,12 @@ def _untouched(person: Person, components: list[Component], window: Window) -> S
 
 def _own_risen(person: Person, components: list[Component], window: Window) -> Section:
     found = _own_problems(person, components)
-    return _risen("risen", "Rose in what you maintain", found, window, OWN_LINES,
+    return _risen("risen", "Rose in what you maintain", found, window, LINES,
                   _list_url(components, sort="heat"))  # fmt: skip
 
 
 def _own_top(person: Person, components: list[Component], window: Window) -> Section:
-    lines = [Line(p) for p in _first(_own_problems(person, components), OWN_LINES)]
+    lines = [Line(p) for p in _first(_own_problems(person, components), LINES)]
     url = _list_url(components, sort="heat")
     return Section("top", "Biggest in what you maintain", lines, len(lines), url, is_news=False)
 
@@ -130,9 +130,9 @@ def _whole(window: Window, minute: int) -> list[Section]:
     """The part that is the same for everybody: public problems only."""
     public = visible_problems(None).filter(OPEN, head=None)
     url = f"{settings.BASE_URL}/problems/"
-    top = [Line(problem) for problem in _first(public, WHOLE_LINES)]
+    top = [Line(problem) for problem in _first(public, LINES)]
     return [
-        _risen("risen everywhere", "Rose everywhere", public, window, WHOLE_LINES, url),
+        _risen("risen everywhere", "Rose everywhere", public, window, LINES, url),
         Section("top of all", "Biggest of all", top, len(top), url, is_news=False),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +58,7 @@ class DigestWords:
                 "\n".join(
                     [
                         "-- ",
-                        wrap(f"You get this every {_PERIOD_NOUN[self.period]} as a developer."),
+                        wrap(f"You get this every {_PERIOD_NOUN[self.period]}."),
                         f"When it comes, and whether: {self.settings_url}",
                         "Stop it:",
                         self.stop_url,
@@ -95,12 +96,13 @@ def _section_text(section: Section) -> str:
 
 
 def _line_text(line: Line) -> str:
+    """Two lines for each problem, however long its synopsis is."""
     problem = line.problem
     people = f"{problem.people} {'person' if problem.people == 1 else 'people'}"
-    gained = f" (+{line.gained})" if line.gained else ""
-    head = wrap(f"#{problem.pk} {problem.synopsis}", COLUMNS - 2).replace("\n", "\n  ")
-    where = f"{problem.product}/{problem.component}, {people}{gained}, {problem.state}"
-    return f"  {head}\n    {where}\n    {settings.BASE_URL}{problem.get_absolute_url()}"
+    gained = f", +{line.gained}" if line.gained else ""
+    head = textwrap.shorten(f"#{problem.pk} {problem.synopsis}", COLUMNS - 2, placeholder=" …")
+    where = f"{people}{gained} · {problem.product}/{problem.component} · "
+    return f"  {head}\n      {where}{settings.BASE_URL}{problem.get_absolute_url()}"
 
 
 def _s(count: int) -> str:

@@ -48,15 +48,14 @@ class Journal:
 
     @contextmanager
     def slot(self, claim: uuid.UUID) -> Iterator[Slot]:
-        """A place for one claim; free again once its message is settled, or not begun."""
+        """A place for one claim, for as long as this process works on it."""
         with self._lock:
             at = self._free.pop() * SLOT_BYTES
         self._map[at : at + 16] = claim.bytes
-        slot = Slot(self._map, at + 16)
+        self._map[at + 16] = OPEN
         try:
-            yield slot
+            yield Slot(self._map, at + 16)
         finally:
-            slot.was_marked = self._map[at + 16] == SENT
             self._map[at + 16] = FREE
             with self._lock:
                 self._free.append(at // SLOT_BYTES)
@@ -68,16 +67,15 @@ class Slot:
     def __init__(self, notes: mmap.mmap, at: int) -> None:
         self._notes = notes
         self._at = at
-        # Known once the slot is free again.
-        self.was_marked = False
-
-    def open(self) -> None:
-        """From now on, no mark means that nothing was sent."""
-        self._notes[self._at] = OPEN
 
     def mark(self) -> None:
-        """The last line goes out next."""
+        """The last line goes out next; without a mark nothing was sent."""
         self._notes[self._at] = SENT
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the server may have the mail."""
+        return self._notes[self._at] == SENT
 
 
 @dataclass

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +54,8 @@ CLAIM_LASTS = (
     (32767, timedelta(minutes=10)),
 )
 UNCONFIRMED_AFTER = timedelta(minutes=1)
-RING_AGAIN_AFTER = timedelta(seconds=45)
+# Longer than the broker itself takes to give a killed worker's task to another.
+RING_AGAIN_AFTER = timedelta(seconds=25)
 RING_AGAIN_FOR_STALE_AFTER = timedelta(seconds=10)
 RINGS_PER_SWEEP = 500
 
@@ -142,20 +142,22 @@ def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:
 
 def deliver(pk: int) -> bool:
     """Send the message if it is due and nobody else has it; True when this call ended its life."""
-    message = _claim(pk)
-    if message is None:
-        return False
-    last_word = _Handover(message)
+    claim = uuid.uuid4()
+    # Noted before the row, so that a sweep knows of every claim that a dead process leaves.
+    with journal().slot(claim) as slot:
+        message = _claim(pk, claim)
+        return message is not None and _attempt(message, slot)
+
+
+def _attempt(message: Message, slot: Slot) -> bool:
     try:
-        mail = render(message)
-        with last_word:
-            _carry(mail, last_word)
-            return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
+        _carry(render(message), _Handover(message, slot))
+        return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
     except ClaimLost:
         return False
     except Uncertain as error:
         # Left as handed over: the sweep takes it as sent, and administrators see why.
-        Message.objects.filter(pk=pk, claim=message.claim).update(last_error=str(error)[:500])
+        _mine(message).update(last_error=str(error)[:500])
         return False
     except (Withheld, NothingToSay) as why:
         return _drop(message, why)
@@ -163,14 +165,13 @@ def deliver(pk: int) -> bool:
         return _postpone_or_fail(message, error)
     except Exception:
         logger.exception("%s could not be sent", message)
-        if last_word.was_marked:
+        if slot.is_marked:
             return False
         return _postpone_or_fail(message, NotNow("Something of ours broke; see the log."))
 
 
-def _claim(pk: int) -> Message | None:
+def _claim(pk: int, claim: uuid.UUID) -> Message | None:
     now = timezone.now()
-    claim = uuid.uuid4()
     claimed = (
         Message.objects.filter(pk=pk)
         .filter(Q(state=Message.State.QUEUED, due_at__lte=now) | _stale(now))
@@ -193,36 +194,21 @@ def _stale(now: datetime) -> Q:
     return Q(state=Message.State.IN_FLIGHT) & condition
 
 
-class _Handover(ExitStack):
-    """The moment at which a mail becomes the server's: noted in its row and in the journal."""
+class _Handover:
+    """The moment at which a mail becomes the server's: noted in its row, then in the journal."""
 
-    def __init__(self, message: Message) -> None:
-        super().__init__()
+    def __init__(self, message: Message, slot: Slot) -> None:
         self._message = message
-        self._slot: Slot | None = None
-        self.mark: Callable[[], None] = _asked_too_late
-
-    @property
-    def was_marked(self) -> bool:
-        """Whether the server may have the mail; known afterwards."""
-        return self._slot is not None and self._slot.was_marked
+        self.mark = slot.mark
 
     def ask(self) -> None:
         """Note, for good, that the last line is about to go out. Raises `ClaimLost`."""
         message = self._message
-        assert message.claim is not None  # noqa: S101 - it was claimed just now
-        self._slot = self.enter_context(journal().slot(message.claim))
-        self._slot.open()
-        self.mark = self._slot.mark
         handed = Message.objects.filter(
             pk=message.pk, claim=message.claim, state=Message.State.IN_FLIGHT
         ).update(state=Message.State.HANDED_OVER, claimed_at=timezone.now())
         if not handed:
             raise ClaimLost
-
-
-def _asked_too_late() -> None:
-    raise AssertionError("nothing may be sent before it was asked for")
 
 
 def _carry(mail: EmailMessage, last_word: LastWord) -> None:
@@ -312,7 +298,7 @@ def _settle(delivery: DigestDelivery, outcome: DigestDelivery.Outcome) -> None:
 def sweep() -> int:
     """Settle what a crash left behind and ring for what nobody came for; how many were rung."""
     now = timezone.now()
-    _settle_handovers(now)
+    _settle_what_the_dead_left(now)
     ready = (
         Q(state=Message.State.QUEUED, due_at__lte=now)
         & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
@@ -320,36 +306,38 @@ def sweep() -> int:
     order = Case(
         *(When(kind=kind, then=Value(priority)) for kind, priority in bell.PRIORITY.items())
     )
-    found = Message.objects.filter(ready).order_by(order, "due_at", "pk").only("pk", "kind")
-    rung = []
-    for message in found[:RINGS_PER_SWEEP]:
+    found = Message.objects.filter(ready).order_by(order, "due_at", "pk")
+    rung: list[Message] = []
+    for message in found.only("pk", "kind", "rung_at")[:RINGS_PER_SWEEP]:
         if not bell.ring(message):
             break
-        rung.append(message.pk)
-    Message.objects.filter(pk__in=rung).update(rung_at=now)
-    if len(rung) == RINGS_PER_SWEEP:
+        rung.append(message)
+    Message.objects.filter(pk__in=[message.pk for message in rung]).update(rung_at=now)
+    # More right away only where nobody was rung for yet: bells for a slow server must not pile up.
+    if len(rung) == RINGS_PER_SWEEP and rung[-1].rung_at is None:
         bell.ring_for_sweep()
     return len(rung)
 
 
-def _settle_handovers(now: datetime) -> None:
-    """Decide on mails whose worker died while handing over.
+def _settle_what_the_dead_left(now: datetime) -> None:
+    """Decide on mails whose worker died.
 
-    Where the journal shows that the last line was not sent, the mail is sent again. Else the
+    Where the journal of a dead process shows that the last line was not sent, the mail is sent
+    again at once. Without a journal, what was handed over is taken as sent after a while: the
     server has it, though nobody heard it say so.
     """
     # Read before the rows: a process that is dead now changes none of them any more.
     dead = handover.read_dead()
-    for message in Message.objects.filter(state=Message.State.HANDED_OVER).select_related(
-        "delivery"
-    ):
-        was_sent = dead.was_sent.get(message.claim) if message.claim is not None else None
-        if was_sent is False:
-            _mine(message).update(
-                state=Message.State.QUEUED, claim=None, claimed_at=None, due_at=now, rung_at=None
-            )
-        elif was_sent or (message.claimed_at or now) < now - UNCONFIRMED_AFTER:
-            _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
+    unsent = [claim for claim, was_sent in dead.was_sent.items() if not was_sent]
+    Message.objects.filter(claim__in=unsent, state__in=UNDER_WAY).update(
+        state=Message.State.QUEUED, claim=None, claimed_at=None, due_at=now, rung_at=None
+    )
+    sent = [claim for claim, was_sent in dead.was_sent.items() if was_sent]
+    unheard = Message.objects.filter(state=Message.State.HANDED_OVER).filter(
+        Q(claim__in=sent) | Q(claimed_at__lt=now - UNCONFIRMED_AFTER)
+    )
+    for message in unheard.select_related("delivery"):
+        _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
     dead.forget()
 
 

@@ -15,6 +15,17 @@ def nothing_shared() -> None:
     forget_shared_parts()
 
 
+@pytest.fixture(scope="session")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this process keeps its journal."""
+    return tmp_path_factory.mktemp("notes")
+
+
+@pytest.fixture(autouse=True)
+def notes_of_the_tests(settings: Settings, notes: Path) -> None:
+    settings.DATA_DIR = notes
+
+
 @pytest.fixture
 def files(settings: Settings) -> Path:
     """The folder that the product writes mail to."""

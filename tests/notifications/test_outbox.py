@@ -6,8 +6,11 @@ import base64
 import contextlib
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +31,7 @@ from accounts.signals import account_mail_requested
 from notifications import bell, outbox
 from notifications.backends.base import ClaimLost
 from notifications.backends.eml import file_name
+from notifications.handover import journal
 from notifications.models import Message
 from notifications.rendering import render
 from tests.services import SmtpServer, free_port, parse_message, smtp
@@ -202,18 +206,20 @@ def test_a_server_that_is_away_loses_nothing_and_is_asked_less_and_less(
 
 def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> None:
     message = make_message()
-    slow = outbox._claim(message.pk)
+    slow = outbox._claim(message.pk, uuid.uuid4())
     assert slow is not None
+    assert slow.claim is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         assert outbox.deliver(message.pk)
-        with pytest.raises(ClaimLost), outbox._Handover(slow) as last_word:
-            outbox._carry(render(slow), last_word)
+        with journal().slot(slow.claim) as slot, pytest.raises(ClaimLost):
+            outbox._carry(render(slow), outbox._Handover(slow, slot))
+        assert not slot.is_marked
     assert len(server.messages) == 1
 
 
 def test_a_claim_that_is_young_is_respected(server: SmtpServer) -> None:
     message = make_message()
-    assert outbox._claim(message.pk)
+    assert outbox._claim(message.pk, uuid.uuid4())
     with time_machine.travel(timezone.now() + timedelta(seconds=29)):
         assert not outbox.deliver(message.pk)
     assert server.messages == []
@@ -258,13 +264,70 @@ def deaf_after_the_dot(listener: socket.socket) -> Any:
     return running()
 
 
+WORKER = """
+import os, sys, uuid
+from pathlib import Path
+from notifications.handover import Journal
+
+with Journal(Path(sys.argv[1])).slot(uuid.UUID(sys.argv[2])) as slot:
+    if sys.argv[3] == "marked":
+        slot.mark()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how_far", "state", "expected"),
+    [
+        ("open", NOW.IN_FLIGHT, (NOW.QUEUED, False)),
+        ("open", NOW.HANDED_OVER, (NOW.QUEUED, False)),
+        ("marked", NOW.HANDED_OVER, (NOW.SENT, True)),
+    ],
+)
+def test_a_dead_process_has_left_word_whether_its_mail_was_sent(
+    how_far: str, state: str, expected: tuple[str, bool], settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    folder = tmp_path / "handover"
+    folder.mkdir()
+    claim = uuid.uuid4()
+    message = make_message(state=state, claim=claim, claimed_at=timezone.now())
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    arguments = [sys.executable, "-c", WORKER, str(folder / f"{boot}.1.x"), str(claim), how_far]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"ready\n"
+        outbox.sweep()
+        message.refresh_from_db()
+        assert message.state == state, "its process lives, and may still finish"
+        worker.kill()
+    outbox.sweep()
+    message.refresh_from_db()
+    assert (message.state, message.is_unconfirmed) == expected
+    assert list(folder.iterdir()) == []
+
+
+def test_the_word_of_an_earlier_boot_is_not_believed(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    folder = tmp_path / "handover"
+    folder.mkdir()
+    claim = uuid.uuid4()
+    message = make_message(state=NOW.HANDED_OVER, claim=claim, claimed_at=timezone.now())
+    (folder / "an-earlier-boot.1.x").write_bytes(claim.bytes + b"\x01")
+    outbox.sweep()
+    message.refresh_from_db()
+    assert message.state == NOW.HANDED_OVER
+    assert list(folder.iterdir()) == []
+
+
 def test_the_sweep_rings_for_what_nobody_came_for(broker: Broker) -> None:
     waits, rung = make_message(rung_at=None), make_message()
     later = make_message(rung_at=None, due_at=timezone.now() + timedelta(minutes=1))
     assert outbox.sweep() == 1
     assert broker.bells() == [waits.pk]
     assert outbox.sweep() == 0, "a bell is heard or lost; it is not rung every time"
-    with time_machine.travel(timezone.now() + timedelta(seconds=46)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=26)):
         assert outbox.sweep() == 2
         assert broker.bells() == [waits.pk, waits.pk, rung.pk]
     with time_machine.travel(later.due_at):
