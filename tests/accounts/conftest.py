@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from pytest_django.fixtures import Settings
 
 from tests.services import redis
@@ -15,6 +16,13 @@ from tests.services import redis
 def redis_url() -> Iterator[str]:
     with redis() as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 as it is, at a cost that lets these tests sign in hundreds of times."""
+    monkeypatch.setattr(Argon2PasswordHasher, "time_cost", 1)
+    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 1024)
 
 
 @pytest.fixture(autouse=True)
