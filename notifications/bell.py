@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from celery import current_app
 from django.db import transaction
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 # More messages than this are left to one sweep, which rings for each from within a worker.
 RING_AT_MOST = 10
 QUIET_SECONDS = 5.0
+# How long the person who caused a mail may be kept waiting by a broker, in seconds.
+PATIENCE = 1.0
 # Redis serves the lower number first: nobody waits for a sign-in code behind 500 digests.
 PRIORITY = {Message.Kind.ACCOUNT: 0, Message.Kind.EVENT: 3, Message.Kind.DIGEST: 6}
 SWEEP_PRIORITY = 3
@@ -47,6 +50,7 @@ class _Breaker:
 
 
 breaker = _Breaker()
+_publisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bell")
 
 
 def ring_after_commit(messages: Sequence[Message]) -> None:
@@ -79,12 +83,17 @@ def _publish(task: str, arguments: list[int], priority: int) -> bool:
     if breaker.is_open():
         return False
     try:
-        # By name, because the tasks stand above; as the mail waits in its row, no result is kept.
-        current_app.send_task(
-            f"notifications.tasks.{task}", arguments, priority=priority, ignore_result=True
-        )
+        # In a thread of its own, because a broker that hangs is waited for much longer than this.
+        _publisher.submit(_send, task, arguments, priority).result(timeout=PATIENCE)
     except Exception as error:  # whatever kombu and redis-py raise, the row is safe
         breaker.trip()
-        logger.warning("The broker is away (%s); the sweep will find the mail.", error)
+        reason = str(error) or f"no answer within {PATIENCE:g} s"
+        logger.warning("The broker is away (%s); the sweep will find the mail.", reason)
         return False
     return True
+
+
+def _send(task: str, arguments: list[int], priority: int) -> None:
+    """By name, because the tasks stand above; the outcome is in the row, so no result is kept."""
+    name = f"notifications.tasks.{task}"
+    current_app.send_task(name, arguments, priority=priority, ignore_result=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -30,6 +31,7 @@ from notifications.backends.base import (
     Undelivered,
     Unreachable,
 )
+from notifications.backends.eml import remove_leftovers
 from notifications.envelopes import (
     account_message_id,
     digest_message_id,
@@ -370,7 +372,9 @@ def hurry(message: Message) -> bool:
 
 
 def purge() -> int:
-    """Delete messages that ended long ago; how many."""
+    """Delete messages that ended long ago, and half-written files; how many messages."""
+    if settings.MAIL_FOLDER is not None:
+        remove_leftovers(settings.MAIL_FOLDER)
     old = timezone.now() - KEEP_FOR
     ended = (Message.State.SENT, Message.State.FAILED, Message.State.DROPPED)
     return Message.objects.filter(created_at__lt=old, state__in=ended).delete()[0]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Sequence
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from notifications.backends.base import LastWord, Unreachable, to_bytes
 
 LONGEST_NAME = 150
+LEFTOVER_SECONDS = 3600
 
 
 class EmailBackend(BaseEmailBackend):
@@ -72,6 +74,15 @@ def file_name(message_id: str) -> str:
     if safe != plain:
         safe = f"{safe}-{hashlib.sha256(plain.encode()).hexdigest()[:16]}"
     return f"{safe}.eml"
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Delete what killed writers left half-written; how many."""
+    old = time.time() - LEFTOVER_SECONDS
+    found = [path for path in folder.glob(".*.part") if path.stat().st_mtime < old]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -367,6 +368,27 @@ def test_a_dead_broker_delays_nobody_and_the_sweep_finds_the_mail(broker: Broker
     broker.use(broker.url)
     assert outbox.sweep() == 30
     assert broker.bells() == [message.pk for message in messages]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_hangs_is_waited_for_once_and_not_long(broker: Broker) -> None:
+    with redis.Redis.from_url(broker.url) as connection:
+        connection.client_pause(4000)
+        start = time.monotonic()
+        for _ in range(20):
+            make_message()
+        assert time.monotonic() - start < 2
+    assert Message.objects.filter(rung_at=None).count() == 20
+
+
+def test_what_a_killed_writer_left_is_cleared_away(files: Path) -> None:
+    files.mkdir()
+    left, young = files / ".abc.part", files / ".def.part"
+    for path in (left, young):
+        path.touch()
+    os.utime(left, (0, 0))
+    outbox.purge()
+    assert list(files.iterdir()) == [young]
 
 
 def unsaved(serial: int) -> Message:
