@@ -50,6 +50,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "votes.tasks.count_waiting_votes",
         "schedule": timedelta(minutes=5),
     },
+    "purge the outbox": {
+        "task": "notifications.tasks.purge_outbox",
+        "schedule": timedelta(hours=1),
+    },
     "purge what has expired": {
         "task": "accounts.tasks.purge_expired",
         "schedule": timedelta(hours=1),
