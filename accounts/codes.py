@@ -15,13 +15,13 @@ from typing import Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.handles import RESERVED, check_handle
+from accounts.handles import PLACEHOLDER, check_handle
 from accounts.models import AccessToken, IdempotentRequest, Person, SetupLink, SignInChallenge
 from accounts.services import (
     confirm_address,
@@ -122,13 +122,19 @@ def meet(challenge_id: str, code: str, system: str) -> tuple[AccessToken, str]:
     typed = re.sub(r"[\s-]", "", code)
     if not constant_time_compare(challenge.code_digest, _digest(challenge, typed)):
         raise CodeRefused(_wrong(challenge.attempts_left))
-    with transaction.atomic():
-        met = SignInChallenge.objects.filter(pk=challenge.pk, met_at=None).update(
-            met_at=timezone.now()
-        )
-        if not met:
-            raise CodeRefused(_OVER)
-        return make_token(_person_for(challenge), system)
+    try:
+        return _redeem(challenge, system)
+    except IntegrityError:
+        # The address was registered on the web at this very moment: now its account is there.
+        return _redeem(challenge, system)
+
+
+@transaction.atomic
+def _redeem(challenge: SignInChallenge, system: str) -> tuple[AccessToken, str]:
+    met = SignInChallenge.objects.filter(pk=challenge.pk, met_at=None).update(met_at=timezone.now())
+    if not met:
+        raise CodeRefused(_OVER)
+    return make_token(_person_for(challenge), system)
 
 
 _OVER: Final = (
@@ -161,7 +167,7 @@ def _person_for(challenge: SignInChallenge) -> Person:
     """Look again: since the mail went out the account may have been made, or closed."""
     person = Person.objects.select_for_update().filter(email__iexact=challenge.email).first()
     if person is None and challenge.purpose == Purpose.SIGN_UP:
-        person = Person.objects.create_user(challenge.email, f"newcomer-{secrets.token_hex(5)}")
+        person = Person.objects.create_user(challenge.email, PLACEHOLDER + secrets.token_hex(5))
     if person is None or not person.is_active or _is_another(person, challenge):
         raise CodeRefused(_OVER)
     if not person.is_confirmed:
@@ -183,8 +189,8 @@ def handle_from(email: str) -> str:
     try:
         return check_handle(handle)
     except ValidationError as error:
-        is_reserved = handle.lower() in RESERVED or error.code == "reserved"
-        return f"{handle}-reporter"[:36] if is_reserved else handle
+        # One that is taken gets a number when it is settled.
+        return f"reporter-{handle}"[:36].rstrip("._-") if error.code == "reserved" else handle
 
 
 def purge_expired() -> dict[str, int]:

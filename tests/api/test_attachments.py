@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import AsyncClient
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
 from tests.api.calls import Caller, body_of, document, fields_of
+from tracker.downloads import PIECE_BYTES
 from tracker.models import Attachment, Problem
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +29,22 @@ def test_a_file_comes_back_as_it_was_sent(problem: Problem, outsider: Person) ->
     assert body_of(answer) == content
     listed = Caller().get(f"problems/{problem.pk}/attachments/").json()["results"]
     assert listed == [made]
+
+
+def test_it_comes_in_pieces_from_the_server_that_runs_in_production(
+    problem: Problem, outsider: Person
+) -> None:
+    content = bytes(range(256)) * 4096
+    path = f"problems/{problem.pk}/attachments/"
+    made = Caller(outsider).upload(path, content).json()
+
+    async def fetch() -> list[bytes]:
+        answer: Any = await AsyncClient().get(f"/api/v1/{path}{made['id']}/")
+        return [piece async for piece in aiter(answer)]
+
+    pieces = async_to_sync(fetch)()
+    assert b"".join(pieces) == content
+    assert len(pieces) == len(content) / PIECE_BYTES
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ def test_six_at_once_make_one_problem_and_get_the_same_answer(
 
 def same_token(caller: Caller) -> Caller:
     """Another client with the same token: Django's test client is for one thread."""
-    return Caller(**caller.headers)
+    other = Caller()
+    other.headers = dict(caller.headers)
+    return other
 
 
 @pytest.mark.django_db(transaction=True)

@@ -52,11 +52,9 @@ FEW = examples(
 
 def operations() -> list[Any]:
     """One entry for each operation of the document."""
-    schema = schemathesis.openapi.from_dict(openapi())
-    return [
-        pytest.param(operation.ok(), id=operation.ok().label)
-        for operation in schema.get_all_operations()
-    ]
+    schema: Any = schemathesis.openapi.from_dict(openapi())
+    found = [operation.ok() for operation in schema.get_all_operations()]
+    return [pytest.param(operation, id=operation.label) for operation in found]
 
 
 def test_the_document_is_valid_and_made_without_a_warning(tmp_path: Any) -> None:
