@@ -22,6 +22,7 @@ from tracker.models import (
     State,
 )
 from tracker.policies import may, visible_problems
+from tracker.text import clean_line
 
 
 class Unset:
@@ -193,7 +194,7 @@ def _set_choices(problem: Problem, wanted: dict[str, Any], faults: Faults) -> No
 def _set_assignee(problem: Problem, wanted: dict[str, Any], faults: Faults) -> None:
     if "assignee" not in wanted:
         return
-    handle = (wanted["assignee"] or "").lstrip("@")
+    handle = clean_line(wanted["assignee"] or "").lstrip("@")
     if not handle:
         problem.assignee = None
         return

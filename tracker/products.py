@@ -188,7 +188,8 @@ def set_maintainers(component: Component, people: Iterable[Person], by: Person |
 
 def find_people(handles: str, faults: Faults) -> list[Person]:
     """The people named by `handles`, which spaces or commas part."""
-    names = list(dict.fromkeys(h.lstrip("@").lower() for h in re.split(r"[\s,]+", handles) if h))
+    said = re.split(r"[\s,]+", clean_line(handles))
+    names = list(dict.fromkeys(handle.lstrip("@").lower() for handle in said if handle))
     if len(names) > 50:
         faults.add("maintainers", "Name 50 people at the most.")
         return []
@@ -240,7 +241,7 @@ def _check_release_name(product: Product, name: str, faults: Faults) -> str:
     line = check_line("name", name, 50, faults)
     if not line:
         faults.add("name", "Give the release its name, such as “15.0”.")
-    elif product.releases.filter(name__iexact=line).exists():
+    elif product.releases.filter(name__iexact=line[:50]).exists():
         faults.add("name", f"{product} has a release “{line}” already.")
     return line
 

@@ -236,8 +236,8 @@ def _stale(
 def _read_base(data: QueryDict) -> dict[str, str]:
     """What the form showed, as digests; a form without it changes nothing."""
     try:
-        read = json.loads(data.get("base", ""))
-    except ValueError:
+        read = json.loads(data.get("base", "")[:10_000])
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(read, dict):
         return {}

@@ -159,7 +159,9 @@ class ReportForm(WordsForm):
     def __init__(self, *args: Any, product: Product | None, products: Choices, **kwargs: Any):
         super().__init__(*args, **kwargs)
         set_choices(self, "product", products)
-        set_choices(self, "component", component_choices(product))
+        components = component_choices(product)
+        self.bare_product = product if len(components) == 1 else None
+        set_choices(self, "component", components)
         set_choices(self, "release", release_choices(product))
 
 

@@ -2,10 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from tracker.web import comments, edit, history, people, products
+from tracker.web import (
+    comments,
+    converters,  # noqa: F401 - registers them
+    edit,
+    history,
+    people,
+    products,
+)
 
 urlpatterns: list[URLPattern] = [
-    path("people/<str:handle>", people.person, name="person"),
+    path("people/<handle:handle>", people.person, name="person"),
     path("<int:number>/edit", edit.edit, name="problem-edit"),
     path("<int:number>/comment", comments.add_comment, name="comment"),
     path("<int:number>/attach", comments.attach, name="attach"),
@@ -13,13 +20,17 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>/history", history.history, name="history"),
     path("markdown/preview", comments.preview, name="markdown-preview"),
     path("products/new", products.new_product, name="product-new"),
-    path("products/<str:slug>/edit", products.edit_product, name="product-edit"),
-    path("products/<str:slug>/components/new", products.new_component, name="component-new"),
+    path("products/<short_name:slug>/edit", products.edit_product, name="product-edit"),
+    path("products/<short_name:slug>/components/new", products.new_component, name="component-new"),
     path(
-        "products/<str:slug>/components/<str:component>/edit",
+        "products/<short_name:slug>/components/<short_name:component>/edit",
         products.edit_component,
         name="component-edit",
     ),
-    path("products/<str:slug>/releases/new", products.new_release, name="release-new"),
-    path("products/<str:slug>/releases/<int:pk>/edit", products.edit_release, name="release-edit"),
+    path("products/<short_name:slug>/releases/new", products.new_release, name="release-new"),
+    path(
+        "products/<short_name:slug>/releases/<int:pk>/edit",
+        products.edit_release,
+        name="release-edit",
+    ),
 ]

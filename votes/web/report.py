@@ -111,7 +111,8 @@ def choices(request: HttpRequest) -> HttpResponseBase:
 @page
 def similar(request: HttpRequest) -> HttpResponseBase:
     """What may be the same problem, with a +1 beside each: a fragment for the form."""
-    product = Product.objects.filter(slug=request.GET.get("product", "")[:50]).first()
+    products = list(Product.objects.filter(is_active=True))
+    product = _chosen(products, request.GET.get("product", ""))
     context = _similar(request, product, request.GET.get("synopsis", ""))
     return render(request, "problems/similar.html", context)
 

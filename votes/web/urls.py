@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
+from tracker.web import converters  # noqa: F401 - registers them
 from votes.web import feeds, lists, problem, report, vote
 
 urlpatterns: list[URLPattern] = [
@@ -18,7 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>", problem.problem, name="problem"),
     path("<int:number>/why", problem.why, name="why"),
     path("<int:number>/voters", problem.voters_list, name="voters"),
-    path("<int:number>/voters/<str:handle>/<str:judgement>", vote.judge, name="judge"),
+    path("<int:number>/voters/<handle:handle>/<str:judgement>", vote.judge, name="judge"),
     path("<int:number>/vote", vote.vote, name="vote"),
     path("<int:number>/vote/withdraw", vote.withdraw, name="vote-withdraw"),
 ]
