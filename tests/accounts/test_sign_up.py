@@ -198,6 +198,18 @@ def test_the_wishes_of_the_browser_that_proves_the_address_are_kept(client: Clie
     assert (person.handle, person.check_password(PASSWORD)) == ("nell", True)
 
 
+def test_wishes_for_one_address_are_not_given_to_another(client: Client) -> None:
+    sign_up(Client(), email="nell@example.org")
+    sign_up(client, email="mistyped@example.org", handle="walrus", password=PASSWORD)
+    client.post(reverse("account_logout"))
+    ask_for_code(client, "nell@example.org")
+    type_sign_in_code(client, code_to("nell@example.org"))
+    person = Person.objects.get(email="nell@example.org")
+    assert person.is_confirmed
+    assert is_placeholder(person.handle)
+    assert not person.has_usable_password()
+
+
 def test_a_handle_taken_meanwhile_gets_a_number(client: Client) -> None:
     sign_up(client, handle="walrus")
     make_person("Walrus")
