@@ -206,6 +206,7 @@ STATIC_URL = "/static/"
 # No STATIC_ROOT: WhiteNoise serves the files from where they are, so nothing has to be collected.
 STATICFILES_DIRS = [PROJECT_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
 MEDIA_ROOT = DATA_DIR / "files"
