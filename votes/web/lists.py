@@ -174,7 +174,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "components": selectors.component_summaries(shown, viewer),
         "releases": list(shown.releases.all()),
         "months": selectors.votes_over_time(shown, visible(viewer), MONTHS),
-        "may_manage": may("product.manage", viewer) or may("component.manage", viewer),
+        "may_manage": any(
+            may(f"{thing}.manage", viewer) for thing in ("product", "component", "release")
+        ),
     }
     return render(request, "lists/product.html", context)
 
