@@ -74,27 +74,35 @@ class Digest:
 
 
 def compose(person: Person, window: Window, *, is_preview: bool = False) -> Digest:
-    """The digest of `person` for `window`. The same number of queries whatever it holds."""
-    components = list(person.maintained_components.select_related("product").order_by("pk"))
-    sections: list[Section] = []
-    if components:
-        sections = [make(person, components, window) for make in OWN_SECTIONS]
-    # Shared by all readers of a run for a minute: it costs as much as a page of everything.
+    """The digest of `person` for `window`. The same number of queries whatever it holds.
+
+    What several readers share is read once for all of a run: for a minute, so that nothing which
+    has become confidential lives on in it.
+    """
     minute = int(timezone.now().timestamp() // 60)
-    whole = _whole.__wrapped__ if is_preview else _whole
-    sections += whole(window, minute)
+    own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
+    components = tuple(person.maintained_components.order_by("pk").values_list("pk", flat=True))
+    sections = [*own(components, window, minute), *whole(window, minute)]
     return Digest(window, [section for section in sections if section.lines])
 
 
-def _own_problems(person: Person, components: list[Component]) -> QuerySet[Problem]:
-    found = visible_problems(person).filter(OPEN, component__in=components)
-    return found.filter(head=None)
+@lru_cache(maxsize=64)
+def _own(components: tuple[int, ...], window: Window, minute: int) -> list[Section]:
+    """The part of those who maintain just these components. They see all that is in them."""
+    rows = list(Component.objects.filter(pk__in=components).select_related("product"))
+    return [make(rows, window) for make in OWN_SECTIONS] if rows else []
 
 
-def _untouched(person: Person, components: list[Component], window: Window) -> Section:
+def _own_problems(components: list[Component]) -> QuerySet[Problem]:
+    return Problem.objects.filter(OPEN, component__in=components, head=None)
+
+
+def _untouched(components: list[Component], window: Window) -> Section:
     """Reports that are as new as on their first day, whenever that was."""
-    answers = Comment.objects.filter(problem=OuterRef("pk")).exclude(author=OuterRef("reporter"))
-    found = _own_problems(person, components).filter(~Exists(answers), state=State.NEW)
+    # Nobody has the id 0: where the reporter is not known, every comment is an answer.
+    reporter = Coalesce(OuterRef("reporter"), 0)
+    answers = Comment.objects.filter(problem=OuterRef("pk")).exclude(author=reporter)
+    found = _own_problems(components).filter(~Exists(answers), state=State.NEW)
     lines = [Line(problem) for problem in _first(found, LINES)]
     return Section(
         "untouched",
@@ -106,21 +114,22 @@ def _untouched(person: Person, components: list[Component], window: Window) -> S
     )
 
 
-def _own_risen(person: Person, components: list[Component], window: Window) -> Section:
-    found = _own_problems(person, components)
+def _own_risen(components: list[Component], window: Window) -> Section:
+    found = _own_problems(components)
     return _risen("risen", "Rose in what you maintain", found, window, LINES,
                   _list_url(components, sort="heat"))  # fmt: skip
 
 
-def _own_top(person: Person, components: list[Component], window: Window) -> Section:
-    lines = [Line(p) for p in _first(_own_problems(person, components), LINES)]
+def _own_top(components: list[Component], window: Window) -> Section:
+    lines = [Line(p) for p in _first(_own_problems(components), LINES)]
     url = _list_url(components, sort="heat")
     return Section("top", "Biggest in what you maintain", lines, len(lines), url, is_news=False)
 
 
-OwnSection = Callable[[Person, list[Component], Window], Section]
+OwnSection = Callable[[list[Component], Window], Section]
 
-# What waits for the reader comes first. Sections of later apps, such as the patches that nobody
+# What waits for the reader comes first. They are for people who maintain the components, so that
+# confidential problems belong in them. Sections of later apps, such as the patches that nobody
 # has reviewed, join here.
 OWN_SECTIONS: Final[tuple[OwnSection, ...]] = (_untouched, _own_risen, _own_top)
 
@@ -139,6 +148,7 @@ def _whole(window: Window, minute: int) -> list[Section]:
 
 def forget_shared_parts() -> None:
     """Let the next digest read everything anew."""
+    _own.cache_clear()
     _whole.cache_clear()
 
 

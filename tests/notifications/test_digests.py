@@ -77,6 +77,15 @@ def test_an_untouched_report_waits_in_the_digest_until_somebody_answers(
     assert numbers(compose(maintainer, week()), "untouched") == []
 
 
+def test_an_answer_counts_where_the_reporter_is_not_known(
+    maintainer: Person, problem: Problem, triager: Person
+) -> None:
+    Problem.objects.update(reporter=None)
+    assert numbers(compose(maintainer, week(), is_preview=True), "untouched") == [problem.pk]
+    comment(problem, triager, "Thank you.", Door.WEB)
+    assert numbers(compose(maintainer, week(), is_preview=True), "untouched") == []
+
+
 def test_a_report_whose_state_changed_is_no_longer_untouched(
     maintainer: Person, problem: Problem, triager: Person
 ) -> None:
