@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tracker.models import Door, Kind, Resolution, State
+from tracker.models import Door, Kind, Resolution, Severity, State
 from votes.demo.people import Cast
 from votes.demo.texts import (
     Facts,
@@ -350,12 +350,7 @@ class Teller:
     def _vote(self, stories: list[Story]) -> None:
         chance = self.chance
         public = [s for s in stories if not s.is_confidential]
-        lasting = [
-            s
-            for s in public
-            if s.duplicate_of is None and s.end - s.created_at > timedelta(days=25)
-        ]
-        famous = chance.sample(lasting, min(FAMOUS, len(lasting)))
+        famous = self._famous(public)
         for story in public:
             size = min(45, int(2.2 * chance.paretovariate(0.95)) - 2)
             if story in famous:
@@ -365,6 +360,21 @@ class Teller:
             self._people_who_spoke_vote(story)
         still_open = [s for s in public if s.state != State.CLOSED and s.duplicate_of is None]
         self._newcomers(max(still_open, key=lambda s: _recent(s, self.until)))
+
+    def _famous(self, stories: list[Story]) -> list[Story]:
+        """What many people know is mostly what hurts, and somebody has looked at it."""
+        lasting = [
+            story
+            for story in stories
+            if story.duplicate_of is None
+            and story.state != State.NEW
+            and story.end - story.created_at > timedelta(days=25)
+        ]
+        grave = [s for s in lasting if s.severity in {Severity.CRITICAL, Severity.MAJOR}]
+        wishes = [s for s in lasting if s.kind == Kind.ENHANCEMENT]
+        few = min(FAMOUS // 5, len(wishes))
+        many = min(FAMOUS - few, len(grave))
+        return self.chance.sample(grave, many) + self.chance.sample(wishes, few)
 
     def _shape(self, story: Story) -> Callable[[Story, int], list[datetime]]:
         old = self.until - story.created_at > timedelta(days=400)

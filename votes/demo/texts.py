@@ -179,7 +179,8 @@ def write_report(
     opening = known.fill(chance.choice(common["opening"]))
     paragraphs = [opening, *middle, known.fill(" ".join(filter(None, endings)))]
     return Report(
-        synopsis=known.fill(text),
+        # A title is one line without markup.
+        synopsis=known.fill(text).replace("`", ""),
         description="\n\n".join(filter(None, paragraphs)),
         how_to_repeat="\n".join(f"{i}. {known.fill(s)}" for i, s in enumerate(steps, 1)),
         log=log,
