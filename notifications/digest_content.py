@@ -182,8 +182,9 @@ def _risen(
 
 
 def _list_url(components: list[Component], **parameters: str) -> str:
-    """The list of one component, or of all products where there are several."""
-    if len(components) == 1:
-        (only,) = components
-        parameters = {"product": only.product.slug, "component": only.slug, **parameters}
+    """The list of one component; of several, the reader's own page, which has a link for each."""
+    if len(components) > 1:
+        return f"{settings.BASE_URL}/my/"
+    (only,) = components
+    parameters = {"product": only.product.slug, "component": only.slug, **parameters}
     return f"{settings.BASE_URL}/problems/?{urlencode(parameters)}"

@@ -101,7 +101,8 @@ def _line_text(line: Line) -> str:
     people = f"{problem.people} {'person' if problem.people == 1 else 'people'}"
     gained = f", +{line.gained}" if line.gained else ""
     head = textwrap.shorten(f"#{problem.pk} {problem.synopsis}", COLUMNS - 2, placeholder=" …")
-    where = f"{people}{gained} · {problem.product}/{problem.component} · "
+    secret = "confidential · " if problem.is_confidential else ""
+    where = f"{people}{gained} · {problem.product}/{problem.component} · {secret}"
     return f"  {head}\n      {where}{settings.BASE_URL}{problem.get_absolute_url()}"
 
 
