@@ -9,11 +9,14 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponseBase
 from django.test import Client
+from django.test.client import ClientHandler
 
 from accounts.models import Person
 from accounts.services import make_token
 
 _serial = itertools.count(1)
+# Building the middleware looks at every static file: once is enough for all callers.
+_HANDLER = ClientHandler()
 ROOT = "/api/v1/"
 
 
@@ -27,6 +30,7 @@ class Caller:
             _, secret = make_token(person, f"system {next(_serial)}")
             self.headers["Authorization"] = f"Bearer {secret}"
         self.client = Client()
+        self.client.handler = _HANDLER
 
     def send(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
