@@ -309,16 +309,25 @@ def sweep() -> int:
         *(When(kind=kind, then=Value(priority)) for kind, priority in bell.PRIORITY.items())
     )
     found = Message.objects.filter(ready).order_by(order, "due_at", "pk")
-    rung: list[Message] = []
-    for message in found.only("pk", "kind", "rung_at")[:RINGS_PER_SWEEP]:
-        if not bell.ring(message):
-            break
-        rung.append(message)
-    Message.objects.filter(pk__in=[message.pk for message in rung]).update(rung_at=now)
+    batch = list(found.only("pk", "kind", "rung_at")[:RINGS_PER_SWEEP])
+    rung = _ring_for(batch, now)
     # More right away only where nobody was rung for yet: bells for a slow server must not pile up.
-    if len(rung) == RINGS_PER_SWEEP and rung[-1].rung_at is None:
+    if rung == RINGS_PER_SWEEP and batch[-1].rung_at is None:
         bell.ring_for_sweep()
-    return len(rung)
+    return rung
+
+
+def _ring_for(batch: list[Message], now: datetime) -> int:
+    """Ring for each until the broker fails. Noted first, so that no other sweep rings for them."""
+    ids = [message.pk for message in batch]
+    Message.objects.filter(pk__in=ids).update(rung_at=now)
+    rung = 0
+    for message in batch:
+        if not bell.ring(message):
+            Message.objects.filter(pk__in=ids[rung:]).update(rung_at=None)
+            break
+        rung += 1
+    return rung
 
 
 def _settle_what_the_dead_left(now: datetime) -> None:
