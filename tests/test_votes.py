@@ -223,3 +223,16 @@ def test_the_arithmetic_of_the_rank_gives_the_number_that_orders(problem: Proble
     assert math.isclose(shown.heat, problem.heat, abs_tol=1e-9)
     assert math.isclose(sum(step.total for step in shown.steps), shown.worth_today)
     assert sum(step.terms for step in shown.steps) == problem.people == 9
+
+
+def test_a_refusal_names_the_head_only_to_those_who_may_know_of_it(
+    problem: Problem, product: Product, triager: Person, outsider: Person
+) -> None:
+    secret = make_problem(product, component="net", is_confidential=True)
+    change(problem, triager, ProblemChange(duplicate_of=secret.pk), Door.WEB)
+    with pytest.raises(VoteRefused) as refused:
+        cast_vote(problem, outsider, Door.WEB)
+    assert refused.value.head is None
+    assert f"#{secret.pk}" not in str(refused.value)
+    with pytest.raises(VoteRefused, match=f"of #{secret.pk}"):
+        cast_vote(problem, triager, Door.WEB)

@@ -15,7 +15,7 @@ from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, find_release
 from tracker.duplicates import lock_groups
 from tracker.models import Door, Problem
-from tracker.policies import may
+from tracker.policies import may, visible_problems
 from tracker.services import lock
 from votes.heat import log_add, log_sum
 from votes.models import Vote
@@ -53,7 +53,7 @@ def cast_vote(
     """
     require(may("problem.vote", person, problem))
     locked = lock(problem)
-    _refuse_when_closed(locked)
+    _refuse_when_closed(locked, person)
     said = _check_environment(locked, environment) if environment is not None else {}
     vote = Vote.objects.filter(problem=locked, person=person).select_related("person").first()
     if vote is not None:
@@ -67,14 +67,13 @@ def cast_vote(
     return vote
 
 
-def _refuse_when_closed(problem: Problem) -> None:
+def _refuse_when_closed(problem: Problem, person: Person) -> None:
+    """Names the head of a duplicate only to those who may know of it."""
     if problem.is_open:
         return
-    if problem.head_id is not None:
-        raise VoteRefused(
-            f"#{problem.pk} is a duplicate of #{problem.head_id}. Vote there instead.",
-            problem.head,
-        )
+    head = problem.head
+    if head is not None and visible_problems(person).filter(pk=head.pk).exists():
+        raise VoteRefused(f"#{problem.pk} is a duplicate of #{head.pk}. Vote there instead.", head)
     raise VoteRefused(
         f"#{problem.pk} is closed ({problem.resolution}), so it takes no more votes. "
         "If you still have it, say so in a comment."

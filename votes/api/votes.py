@@ -15,10 +15,8 @@ from accounts.api.inputs import Input, Words, read, texts
 from accounts.api.problems import Document, describe
 from accounts.api.schema import sample
 from accounts.api.views import ApiView, person_of
-from accounts.policies import Viewer, require
-from tracker.api.conversation import known_numbers
+from accounts.policies import require
 from tracker.api.requests import door_of, problem_or_404
-from tracker.changes import Conflict
 from tracker.models import Problem
 from tracker.policies import may
 from votes.models import Vote
@@ -57,12 +55,8 @@ class VoteView(ApiView):
         problem = problem_or_404(person, number)
         require(may("problem.vote", person, problem))
         said = texts(read(VoteInput, request)) if request.data else {}
-        try:
-            vote = cast_vote(
-                problem, person, door_of(request), Environment(**said) if said else None
-            )
-        except VoteRefused as refusal:
-            raise _seen_by(person, problem, refusal) from refusal
+        where = Environment(**said) if said else None
+        vote = cast_vote(problem, person, door_of(request), where)
         return Response(_numbers(problem, vote.status))
 
     @extend_schema(operation_id="withdraw_vote", responses={200: VoteSerializer})
@@ -84,13 +78,6 @@ def _numbers(problem: Problem, status: str | None) -> dict[str, Any]:
         "votes": problem.votes,
         "heat": problem.heat,
     }
-
-
-def _seen_by(viewer: Viewer, problem: Problem, refusal: VoteRefused) -> Conflict:
-    """The refusal, without the number of a head that the voter may not know of."""
-    if refusal.head is None or known_numbers(viewer, [refusal.head.pk]):
-        return refusal
-    return Conflict(f"#{problem.pk} is closed as a duplicate, so it takes no more votes.")
 
 
 @describe.register

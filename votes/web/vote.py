@@ -18,7 +18,6 @@ from accounts.models import Person
 from accounts.policies import require
 from tracker.drafts import DraftErrors
 from tracker.models import Door, Problem
-from tracker.policies import visible_problems
 from tracker.web.pages import (
     is_htmx,
     page,
@@ -44,7 +43,7 @@ def vote(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         cast_vote(problem, person, Door.WEB, _environment(request))
     except VoteRefused as refused:
-        return _refused(request, problem, _reason(request, refused))
+        return _refused(request, problem, _reason(refused))
     except DraftErrors as faults:
         sentences = [sentence for found in faults.errors.values() for sentence in found]
         return _refused(request, problem, format_html("{}", " ".join(sentences)))
@@ -101,12 +100,10 @@ def _refused(request: HttpRequest, problem: Problem, reason: SafeString) -> Http
     return render(request, "problems/refused.html", context, status=409)
 
 
-def _reason(request: HttpRequest, refused: VoteRefused) -> SafeString:
-    """Why not, with the way to where it can be done, if that may be known."""
+def _reason(refused: VoteRefused) -> SafeString:
+    """Why not, with the way to where it can be done."""
     if refused.head is None:
         return format_html("{}", str(refused))
-    if not visible_problems(request.user).filter(pk=refused.head.pk).exists():
-        return format_html("{}", "This is a duplicate of a problem that you cannot see.")
     return format_html(
         'This is a duplicate of <a href="{}">#{}</a>. Vote there instead.',
         refused.head.get_absolute_url(),
