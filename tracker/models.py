@@ -271,6 +271,10 @@ class Problem(models.Model):
             ),
             models.Index(fields=["assignee", "is_open", "-heat"], name="problem_by_assignee"),
             models.Index(fields=["reporter", "-number"], name="problem_by_reporter"),
+            # The few that must not be known are counted apart; see votes.selectors.
+            models.Index(
+                fields=["number"], condition=Q(is_confidential=True), name="problem_confidential"
+            ),
         ]
 
     def __str__(self) -> str:
