@@ -11,12 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import Person
 from notifications import services
 from notifications.envelopes import DIGEST_REACH, read_unsubscribe_token
 from notifications.models import Reach
 from notifications.selectors import subscriptions_of, targets
 from notifications.services import Target, find_target
 from tracker.models import Component, Problem
+from tracker.policies import visible_problems
 from tracker.web.pages import person_of, safe_next, signed_in
 
 ACTIONS = {
@@ -40,7 +42,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 def change(request: HttpRequest) -> HttpResponseBase:
     """Follow, mute or forget one target, and go back to where the button was."""
     person = person_of(request)
-    target = _target(request.POST.get("target", ""))
+    target = _target(request.POST.get("target", ""), person)
     if request.POST.get("action") not in ACTIONS:
         raise Http404("There is no such action.")
     act, words = ACTIONS[request.POST["action"]]
@@ -49,14 +51,16 @@ def change(request: HttpRequest) -> HttpResponseBase:
     return HttpResponseRedirect(safe_next(request, reverse("subscriptions")))
 
 
-def _target(key: str) -> Target:
-    """What a key of `selectors` names; a 404 for what there is not."""
+def _target(key: str, person: Person) -> Target:
+    """What a key of `selectors` names; a 404 for what there is not, or is not for `person`."""
     if key == Reach.EVERYTHING:
         return None
     reach, _, number = key.partition(":")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise Http404("There is no such subscription.")
     found = find_target(reach, int(number))
+    if isinstance(found, Problem) and not visible_problems(person).filter(pk=found.pk).exists():
+        found = None
     if found is None:
         raise Http404("There is no such subscription.")
     return found
