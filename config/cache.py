@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.backoff import NoBackoff
@@ -28,15 +28,22 @@ class FailOpenClient(RedisCacheClient):
     slower, not wrong. `add` answers true, so that a lock kept here is had by everybody.
     """
 
-    _away_until = 0.0
+    # By address and for the whole process: under ASGI every request has a cache object of its own.
+    _away_until: ClassVar[dict[str, float]] = {}
+    _shared_pools: ClassVar[dict[str, dict[int, Any]]] = {}
+
+    def __init__(self, servers: list[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(servers, *args, **kwargs)
+        self._address = ",".join(servers)
+        self._pools = self._shared_pools.setdefault(self._address, {})
 
     def _ask(self, question: Callable[[], Result], otherwise: Result) -> Result:
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < self._away_until.get(self._address, 0.0):
             return otherwise
         try:
             return question()
         except (NoConnection, NoAnswer) as error:
-            self._away_until = time.monotonic() + PAUSE
+            self._away_until[self._address] = time.monotonic() + PAUSE
             logger.warning("Redis does not answer (%s); going on without the cache.", error)
             return otherwise
 

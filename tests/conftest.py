@@ -29,6 +29,8 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def files_of_their_own(settings: Settings, tmp_path: Path) -> None:
     """Attachments and mails of a test go to a folder of that test."""
+    # Else each new test client looks through all static files first.
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.MAIL_FOLDER = tmp_path / "mail"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
