@@ -9,8 +9,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -44,11 +45,9 @@ def states(installation: Groundswell) -> Counter[str]:
         host, _, name = url.partition("@/")[2].rpartition("/")
         with psycopg.connect(f"host={host} user=groundswell dbname={name}") as connection:
             return Counter(dict(connection.execute(query).fetchall()))
-    database = sqlite3.connect(installation.data_dir / "groundswell.sqlite3", timeout=20)
-    try:
+    path = installation.data_dir / "groundswell.sqlite3"
+    with closing(sqlite3.connect(path, timeout=20)) as database:
         return Counter(dict(database.execute(query).fetchall()))
-    finally:
-        database.close()
 
 
 def kill_at_random(installation: Groundswell, arrived: Callable[[], int], seed: int) -> list[str]:
@@ -105,6 +104,40 @@ def test_each_gets_one_mail_by_smtp_whoever_is_killed() -> None:
             assert any(each.startswith("worker") for each in killed), killed
             wait_for_all(installation)
             assert Counter(server.recipients) == exactly_one_each(), killed
+
+
+def test_a_mail_is_sent_again_just_when_its_worker_died_before_the_server_had_it() -> None:
+    asked: list[str] = []
+
+    async def handle_rcpt(_: object, session: object, envelope: Any, *rest: Any) -> str:
+        asked.append(rest[0])
+        envelope.rcpt_tos.append(rest[0])
+        kill_the_worker_at(installation, {10, 30}, len(asked))
+        return "250 fine"
+
+    with smtp() as server, groundswell(EMAIL_URL=server.url) as installation:
+        server.handle_RCPT = handle_rcpt  # type: ignore[attr-defined]
+        server.refuse = lambda message: kill_the_worker_at(
+            installation, {20, 40}, 1 + len(server.messages)
+        )
+        make_crowd(installation, 60)
+        start_digests(installation)
+        wait_for_all(installation, 60)
+        assert Counter(server.recipients) == exactly_one_each(60)
+        assert len(asked) > 60
+        assert unconfirmed(installation) >= 2
+
+
+def kill_the_worker_at(installation: Groundswell, when: set[int], count: int) -> None:
+    if count in when:
+        installation.kill("worker")
+
+
+def unconfirmed(installation: Groundswell) -> int:
+    """How many mails were handed over by a worker that never heard the answer."""
+    with closing(sqlite3.connect(installation.data_dir / "groundswell.sqlite3")) as database:
+        query = "SELECT count(*) FROM notifications_message WHERE is_unconfirmed"
+        return int(database.execute(query).fetchone()[0])
 
 
 def test_two_workers_and_two_beats_send_each_digest_once() -> None:
