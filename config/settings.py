@@ -216,6 +216,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 ATTACHMENT_BYTES = 25 * 1024 * 1024
 ATTACHMENTS_PER_PROBLEM = 50
 
+# How old, in seconds, the charts of votes over time may be.
+CHART_SECONDS = 60
+
 # How long a vote takes to weigh half; after a change `manage.py recount_votes` sets all heats anew.
 VOTE_HALF_LIFE_DAYS = float(os.environ.get("VOTE_HALF_LIFE_DAYS", "90"))
 

@@ -31,6 +31,8 @@ def files_of_their_own(settings: Settings, tmp_path: Path) -> None:
     """Attachments and mails of a test go to a folder of that test."""
     # Else each new test client looks through all static files first.
     settings.WHITENOISE_AUTOREFRESH = True
+    # A chart that was kept belongs to another test's database.
+    settings.CHART_SECONDS = 0
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.MAIL_FOLDER = tmp_path / "mail"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")

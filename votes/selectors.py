@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db.models import CharField, Count, Func, Prefetch, Q, QuerySet, Value
 from django.utils import timezone
 
@@ -95,19 +97,29 @@ def trends(problems: Sequence[Problem], months: int = 12) -> dict[int, list[int]
     return series
 
 
-def votes_over_time(
-    product: Product | None, visible: Q, months: int = 24
-) -> list[tuple[date, int]]:
-    """(month, counted votes) of a product, or of all, over problems that meet `visible`."""
+def votes_over_time(product: Product | None, months: int = 24) -> list[tuple[date, int]]:
+    """(month, counted votes) of a product, or of all, on problems that everybody may see.
+
+    The same for every reader, so it is kept for `CHART_SECONDS`: it counts more rows than all else
+    on the pages that show it.
+    """
+    key = f"votes-over-time:{product.pk if product else 0}:{months}"
+    counted: list[tuple[date, int]] | None = cache.get(key)
+    if counted is None:
+        counted = _votes_over_time(product, months)
+        cache.set(key, counted, settings.CHART_SECONDS)
+    return counted
+
+
+def _votes_over_time(product: Product | None, months: int) -> list[tuple[date, int]]:
     calendar = last_months(months)
     if product is not None:
-        counts = _by_month(calendar, Problem.objects.filter(visible, product=product))
+        public = Problem.objects.filter(is_confidential=False, product=product)
+        counts = _by_month(calendar, public)
         return [(month, counts.get(f"{month:%Y-%m}", 0)) for month in calendar]
     # All votes are counted along an index, and the few that must not be known are taken away:
     # six times as quick as picking out the many that may.
-    confidential = Problem.objects.filter(is_confidential=True)
-    hidden = confidential.exclude(pk__in=confidential.filter(visible).values("pk"))
-    unseen = _by_month(calendar, hidden)
+    unseen = _by_month(calendar, Problem.objects.filter(is_confidential=True))
     totals = _totals(calendar)
     return [(month, totals.get(i, 0) - unseen.get(f"{month:%Y-%m}", 0))
             for i, month in enumerate(calendar)]  # fmt: skip
@@ -135,17 +147,18 @@ def _totals(calendar: Sequence[date]) -> dict[int, int]:
 
 def matrix(problem: Problem) -> tuple[list[str], list[tuple[str, list[int]]]]:
     """Where it is seen: (architectures, [(release, [people per architecture])]). "" is not said."""
-    cells: dict[tuple[str, str], set[int]] = defaultdict(set)
-    votes = group_votes(problem).exclude(status=Vote.Status.DISCOUNTED)
+    votes = group_votes(problem).exclude(status=Vote.Status.DISCOUNTED).order_by()
+    counted = votes.values_list("release__name", "release__position", "architecture")
+    cells: dict[tuple[str, str], int] = {}
     positions: dict[str, int] = {}
-    for person, release, position, architecture in votes.values_list(
-        "person", "release__name", "release__position", "architecture"
+    for release, position, architecture, people in counted.annotate(
+        people=Count("person", distinct=True)
     ):
-        cells[release or "", architecture].add(person)
+        cells[release or "", architecture] = people
         positions[release or ""] = position if position is not None else -(10**9)
     architectures = sorted({architecture for _, architecture in cells}, key=lambda a: (a == "", a))
     releases = sorted(positions, key=lambda name: (-positions[name], name))
-    rows = [(r, [len(cells.get((r, a), ())) for a in architectures]) for r in releases]
+    rows = [(r, [cells.get((r, a), 0) for a in architectures]) for r in releases]
     return architectures, rows
 
 

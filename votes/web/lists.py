@@ -13,7 +13,7 @@ from accounts.models import Person
 from accounts.policies import as_person
 from tracker.drafts import DraftErrors
 from tracker.models import Product
-from tracker.policies import may, visible, visible_problems
+from tracker.policies import may, visible_problems
 from tracker.web.pages import person_of, signed_in
 from votes import listing, selectors
 from votes.web.filters import Filters, drop, full_query, without_blanks
@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "rows": selectors.rows_for(viewer, page.problems),
         "has_more": bool(page.next_cursor),
         "waiting": selectors.waiting_for(person) if person else [],
-        "months": selectors.votes_over_time(None, visible(viewer), MONTHS),
+        "months": selectors.votes_over_time(None, MONTHS),
         "may_make_product": not page.problems and may("product.manage", viewer),
         "has_products": bool(page.problems) or Product.objects.exists(),
     }
@@ -173,7 +173,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "has_more": bool(page.next_cursor),
         "components": selectors.component_summaries(shown, viewer),
         "releases": list(shown.releases.all()),
-        "months": selectors.votes_over_time(shown, visible(viewer), MONTHS),
+        "months": selectors.votes_over_time(shown, MONTHS),
         "may_manage": any(
             may(f"{thing}.manage", viewer) for thing in ("product", "component", "release")
         ),
