@@ -213,11 +213,14 @@ def _set_duplicate(problem: Problem, wanted: dict[str, Any], actor: Person) -> N
     if number is None:
         if problem.duplicate_of is not None:
             problem.duplicate_of = problem.head = None
+            problem.resolution = ""
             wanted.setdefault("state", State.OPEN)
         return
     target = visible_problems(actor).filter(pk=number).select_related("head").first()
     if target is None:
         raise Conflict(f"There is no problem #{number} to be a duplicate of.")
+    if target.pk == problem.pk:
+        raise Conflict("A problem is no duplicate of itself; give the number of another one.")
     if would_be_a_cycle(problem, target):
         raise Conflict(f"#{number} is itself a duplicate of #{problem.pk}; undo that first.")
     problem.duplicate_of = target
@@ -237,7 +240,8 @@ def _set_state(problem: Problem, wanted: dict[str, Any]) -> None:
         raise Conflict(f"Say how it was resolved. Choose one of: {choices}.")
     if new != State.CLOSED and resolution:
         raise Conflict("Only a closed problem has a resolution; close it, or leave it out.")
-    if resolution == Resolution.DUPLICATE and not problem.duplicate_of and old != State.CLOSED:
+    becomes_one = resolution == Resolution.DUPLICATE != problem.resolution
+    if becomes_one and not problem.duplicate_of:
         raise Conflict("Say of which problem it is a duplicate: give its number.")
     if resolution != Resolution.DUPLICATE:
         problem.duplicate_of = problem.head = None

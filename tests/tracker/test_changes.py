@@ -8,7 +8,7 @@ from accounts.models import Person
 from accounts.policies import Denied
 from tests.people import make_person
 from tests.problems import make_problem, make_product
-from tracker.changes import Conflict, ProblemChange
+from tracker.changes import UNSET, Conflict, ProblemChange, Unset
 from tracker.drafts import DraftErrors
 from tracker.models import STATE_CHANGES, Door, Event, Problem, Product, State
 from tracker.services import StaleChange, change
@@ -158,7 +158,7 @@ def test_a_cycle_of_duplicates_is_refused(product: Product, triager: Person) -> 
     for other in (three, two):
         with pytest.raises(Conflict, match="itself a duplicate"):
             mark(one, other, triager)
-    with pytest.raises(Conflict, match="itself"):
+    with pytest.raises(Conflict, match="no duplicate of itself"):
         mark(one, one, triager)
 
 
@@ -179,6 +179,28 @@ def test_closing_as_duplicate_asks_for_the_number(problem: Problem, triager: Per
     asked = ProblemChange(state="closed", resolution="duplicate")
     with pytest.raises(Conflict, match="give its number"):
         change(problem, triager, asked, Door.WEB)
+
+
+def test_a_closed_problem_becomes_no_duplicate_of_nothing(
+    product: Product, problem: Problem, triager: Person
+) -> None:
+    change(problem, triager, ProblemChange(state="closed", resolution="fixed"), Door.WEB)
+    problem.refresh_from_db()
+    with pytest.raises(Conflict, match="give its number"):
+        change(problem, triager, ProblemChange(resolution="duplicate"), Door.WEB)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "reason"), [(UNSET, "how it was resolved"), ("duplicate", "give its number")]
+)
+def test_an_undone_duplicate_does_not_stay_closed_as_one(
+    product: Product, problem: Problem, triager: Person, resolution: str | Unset, reason: str
+) -> None:
+    mark(problem, make_problem(product), triager)
+    problem.refresh_from_db()
+    asked = ProblemChange(duplicate_of=None, state="closed", resolution=resolution)
+    with pytest.raises(Conflict, match=reason):
+        change(problem, triager, asked, Door.API)
 
 
 def test_a_young_persons_accepted_report_makes_them_trusted(

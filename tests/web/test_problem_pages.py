@@ -650,6 +650,20 @@ def test_marking_a_duplicate_and_undoing_it_from_the_page(
     assert (other.duplicate_of, other.state) == (None, "open")
 
 
+def test_a_reporter_is_not_offered_what_asks_for_the_number_of_another_problem(
+    client: Client, problem: Problem, triager: Person
+) -> None:
+    offered = '<option value="duplicate"'
+    sign_in(client, triager)
+    assert offered in page(client, f"/{problem.pk}/edit")
+    reporter = make_person("rolf")
+    mine = make_problem(problem.product, reporter)
+    sign_in(client, reporter)
+    shown = page(client, f"/{mine.pk}/edit")
+    assert '<option value="not a defect"' in shown
+    assert offered not in shown
+
+
 def test_a_small_form_leaves_other_fields_alone(
     client: Client, problem: Problem, triager: Person
 ) -> None:

@@ -86,7 +86,7 @@ class EditForm(WordsForm):
         set_choices(self, "fixed_in", release_choices(problem.product))
         set_choices(self, "product", [(p.slug, p.title) for p in Product.objects.all()])
         set_choices(self, "state", state_choices(problem, rights))
-        set_choices(self, "resolution", [("", "–"), *Resolution.choices])
+        set_choices(self, "resolution", resolution_choices(problem, rights))
 
 
 def current_words(problem: Problem) -> dict[str, Any]:
@@ -102,6 +102,14 @@ def state_choices(problem: Problem, rights: Rights) -> Choices:
     following = STATE_CHANGES[State(problem.state)]
     states += [s for s in State if s in following and rights[_state_right(problem, s)]]
     return [(state.value, state.label) for state in states]
+
+
+def resolution_choices(problem: Problem, rights: Rights) -> Choices:
+    """The ends that this person may give it; whoever may not name the other one marks none."""
+    ends = list(Resolution)
+    if not rights["mark_duplicate"] and problem.resolution != Resolution.DUPLICATE:
+        ends.remove(Resolution.DUPLICATE)
+    return [("", "–"), *((end.value, end.label) for end in ends)]
 
 
 def outcome_choices(problem: Problem, rights: Rights) -> Choices:
