@@ -151,8 +151,8 @@ class ReportForm(WordsForm):
     is_confidential = forms.BooleanField(
         label="Confidential",
         required=False,
-        help_text="For security holes. Only you, the maintainers of the component and triagers "
-        "will see it until they open it.",
+        help_text="For security holes. Only you, the maintainers of the component, triagers "
+        "and committers will see it until they open it.",
     )
     uploads = files_field("Logs, core files, pictures: choose several at once.")
 
