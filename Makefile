@@ -21,6 +21,7 @@ dev: venv-dev ## The same with reload and debug pages
 	@GROUNDSWELL_DEBUG=1 $(BIN)/python -m config.supervisor --reload
 
 demo: venv ## Add demonstration data, and print who may sign in
+	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py demo $(ARGS)
 
 test: venv-dev ## Run all tests, on SQLite and on PostgreSQL; ARGS="-k word" for some
@@ -83,9 +84,11 @@ define make_venv
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 endef
 
-# The client as a command, without a build: it runs from this checkout.
+# The client as a command, without a build: it runs from this checkout. A shell starts it, because
+# the path of an interpreter behind #! may hold no blank and few characters.
 define write_client
-	printf '#!%s\nimport sys\n\nsys.path.insert(0, "%s")\nfrom send_problem.cli import main\n\nsys.exit(main())\n' \
-		"$(CURDIR)/$(BIN)/python" "$(CURDIR)" > $(BIN)/send-problem; \
+	printf '%s\n' '#!/bin/sh' \
+		'PYTHONPATH= exec "$(CURDIR)/$(BIN)/python" -c "import sys; sys.path[0] = sys.argv.pop(1); from send_problem.cli import main; sys.exit(main())" "$(CURDIR)" "$$@"' \
+		> $(BIN)/send-problem; \
 	chmod 755 $(BIN)/send-problem
 endef

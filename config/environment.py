@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -32,6 +33,9 @@ SQLITE_PRAGMAS = (
     " PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864"
 )
 POSTGRESQL_CONNECT_TIMEOUT = 5
+
+# What can stand in a Host header; "*" would have Django answer to every name.
+BROWSERS_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f]*:[0-9a-f:.]+")
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 # Seconds for one exchange with a mail server; a task must end before the queue gives it up.
@@ -219,6 +223,11 @@ def _base_url(environ: Mapping[str, str], port: int) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             f"BASE_URL is {given!r}, which has no http(s)://host: write {example}."
+        )
+    if not BROWSERS_HOST.fullmatch(parts.hostname):
+        raise ConfigurationError(
+            f"BASE_URL names the host {parts.hostname!r}, which no browser sends: write {example},"
+            " and letters beyond a-z in their xn-- form."
         )
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise ConfigurationError(

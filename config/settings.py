@@ -23,7 +23,13 @@ IS_DEFAULT_SETUP = ENVIRONMENT.is_default_setup
 
 _base = urlsplit(BASE_URL)
 _IS_LOCAL = _base.hostname in {"127.0.0.1", "localhost", "::1"}
-ALLOWED_HOSTS = [_base.hostname or "localhost", "127.0.0.1", "localhost", "[::1]"]
+_base_name = _base.hostname or "localhost"
+ALLOWED_HOSTS = [
+    f"[{_base_name}]" if ":" in _base_name else _base_name,
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
 CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
 if _base.scheme == "https":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -208,6 +208,9 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("BASE_URL", "https://problems.example.org/sub", "must end after the host"),
         ("BASE_URL", "https://problems.example.org/?a=b", "must end after the host"),
         ("BASE_URL", "http://[::1", "not a URL"),
+        ("BASE_URL", "https://*", "no browser sends"),
+        ("BASE_URL", "https://problems example.org", "no browser sends"),
+        ("BASE_URL", "https://pröbleme.example.org", "xn--"),
         ("DATABASE_URL", "mysql://h/n", "begins with 'mysql'"),
         ("DATABASE_URL", "problems", "begins with 'problems'"),
         ("DATABASE_URL", "postgres://host", "names no database"),
@@ -254,6 +257,23 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
 def test_a_variable_that_is_set_to_nothing_is_not_taken_for_unset(folder: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} is set but empty: .* unset it"):
         load(folder, **{name: " "})
+
+
+@pytest.mark.parametrize("host", ["problems.example.org", "xn--prbleme-90a.org", "[2001:db8::1]"])
+def test_the_host_of_the_base_url_is_answered(folder: Path, host: str) -> None:
+    code = "import django; django.setup(); from django.test import RequestFactory as F; import sys;"
+    code += "F().get('/', headers={'host': sys.argv[1]}).get_host()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, host],
+        env=clean_environment()
+        | {"DATA_DIR": str(folder / "data"), "BASE_URL": f"https://{host}:8443"}
+        | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_password_is_not_shown_in_a_refusal(folder: Path) -> None:

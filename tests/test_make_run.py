@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -123,6 +124,46 @@ def test_where_python_is_too_old_its_version_is_named(bare_checkout: Path) -> No
     assert "is Python 3.9.2" in done.stdout
     assert done.returncode != 0
     assert not (bare_checkout / ".venv").exists()
+
+
+def test_make_demo_prepares_the_database_that_nobody_has_started_yet(tmp_path: Path) -> None:
+    done = make(PROJECT_DIR, "demo", "ARGS=--problems 60", DATA_DIR=str(tmp_path / "data"))
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "reporter@example.org" in done.stdout
+
+
+def test_a_command_before_the_first_start_says_that_the_database_is_not_prepared(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "recount_votes", "--check"],
+        cwd=PROJECT_DIR,
+        env=services.clean_environment() | {"DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "run `make run` once" in done.stderr
+
+
+def test_the_client_starts_from_a_checkout_whose_path_has_a_blank(tmp_path: Path) -> None:
+    checkout = tmp_path / "my checkouts" / ("long " * 30)
+    checkout.mkdir(parents=True)
+    shutil.copytree(PROJECT_DIR / "send_problem", checkout / "send_problem")
+    (checkout / ".venv/bin").mkdir(parents=True)
+    (checkout / ".venv/bin/python").symlink_to(sys.executable)
+    makefile = (PROJECT_DIR / "Makefile").read_text() + "\nclient:\n\t@$(write_client)\n"
+    (checkout / "Makefile").write_text(makefile)
+    assert make(checkout, "client").returncode == 0
+
+    client = [str(checkout / ".venv/bin/send-problem"), "--help"]
+    done = subprocess.run(client, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert "template" in done.stdout
 
 
 def test_nothing_is_installed_again_while_the_lock_stays_as_it_is(checkout: Path) -> None:

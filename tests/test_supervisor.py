@@ -205,6 +205,14 @@ def test_a_redis_that_refuses_stops_the_start_with_one_sentence() -> None:
         assert "the Redis that REDIS_URL names does not serve us" in sentence
 
 
+def test_an_option_that_redis_does_not_know_stops_the_start_with_one_sentence() -> None:
+    with temporary_folder() as folder:
+        sentence = refusal(folder, REDIS_URL="redis://127.0.0.1:6379/0?pool=big")
+
+        assert "REDIS_URL has an option that Redis does not know" in sentence
+        assert "'pool'" in sentence
+
+
 def test_without_any_redis_server_the_debian_package_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

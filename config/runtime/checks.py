@@ -84,6 +84,11 @@ def check_redis(url: str) -> None:
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
             client.ping()
+    except TypeError as error:
+        # redis-py hands what stands after "?" to its own functions.
+        raise ConfigurationError(
+            f"REDIS_URL has an option that Redis does not know ({_first_line(error)}): remove it."
+        ) from None
     except (redis.RedisError, ValueError) as error:
         raise ConfigurationError(
             f"the Redis that REDIS_URL names does not serve us ({_first_line(error)}):"

@@ -65,14 +65,33 @@ def check_settings() -> None:
 def migrate() -> int:
     """Apply pending migrations and return how many there were."""
     from django.core.management import call_command
+
+    pending = count_pending()
+    if pending:
+        call_command("migrate", interactive=False, verbosity=0)
+    return pending
+
+
+def count_pending() -> int:
+    """Return how many migrations the database lacks."""
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
-    pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def require_prepared() -> None:
+    """Raises ConfigurationError where the database refuses, or lacks tables that we need."""
+    from django.db import connection
+
+    connection.close()
+    check_database()
+    pending = count_pending()
     if pending:
-        call_command("migrate", interactive=False, verbosity=0)
-    return pending
+        raise ConfigurationError(
+            f"the database lacks {pending} migrations: run `make run` once, or `manage.py migrate`."
+        )
 
 
 def first_administrator_link() -> str | None:
