@@ -57,7 +57,7 @@ def comment(
     require(may("problem.comment", author, problem))
     faults = Faults()
     cleaned = check_text("text", text, faults)
-    if not cleaned.strip():
+    if not cleaned.strip() and not faults.errors:
         faults.add("text", "Write something first.")
     faults.raise_if_any()
     locked = lock(problem)
@@ -140,7 +140,9 @@ def _check_upload(problem: Problem, upload: File[bytes], name: str) -> None:
 def safe_file_name(name: str) -> str:
     """The last part of a path, one line, without what file systems or headers read otherwise."""
     last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r'["<>|:*?]', "_", clean_line(last)).strip(". ")[-200:] or "unnamed"
+    # Forms cannot carry quotes and line ends in names: browsers send them as these escapes.
+    plain = re.sub(r'%22|%0D%0A|%0[AD]|["<>|:*?]', "_", clean_line(last))
+    return plain.strip(". ")[-200:] or "unnamed"
 
 
 def _sha256(upload: File[bytes]) -> str:

@@ -14,7 +14,7 @@ from tracker.changes import ProblemChange
 from tracker.drafts import DraftErrors, ProblemDraft, check
 from tracker.models import Attachment, Comment, Door, Event, Problem, Product
 from tracker.policies import visible_problems
-from tracker.services import attach, change, comment, report
+from tracker.services import attach, change, comment, report, safe_file_name
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,18 @@ def test_a_synopsis_that_is_too_long_is_refused_with_its_length(
 
 def test_a_description_that_is_too_long_says_to_attach_it(product: Product) -> None:
     assert "Attach" in faults_of(draft(product, description="x" * 200_001))["description"][0]
+
+
+def test_a_comment_that_is_too_long_is_told_only_that(problem: Problem, reporter: Person) -> None:
+    with pytest.raises(DraftErrors) as raised:
+        comment(problem, reporter, "x" * 200_001, Door.API)
+    (sentence,) = raised.value.errors["text"]
+    assert "Attach" in sentence
+
+
+def test_a_file_whose_name_a_form_had_to_escape_is_kept_under_a_readable_one() -> None:
+    assert safe_file_name("two %22words%22%0D%0Aand a line%0A.txt") == "two _words__and a line_.txt"
+    assert safe_file_name("100%2542.txt") == "100%2542.txt"
 
 
 def test_control_characters_become_visible_and_line_ends_one_kind(product: Product) -> None:
