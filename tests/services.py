@@ -249,7 +249,7 @@ def _answers(port: int) -> bool:
 class SmtpServer:
     """A mail server that keeps what it accepts.
 
-    ``delay`` is the seconds it takes over each message. ``refuse`` may return an SMTP answer, for
+    ``delay`` is the seconds it takes over each answer. ``refuse`` may return an SMTP answer, for
     example ``"451 come back later"``, for a message that it shall not take.
     """
 
@@ -266,14 +266,18 @@ class SmtpServer:
         return f"smtp://{self.host}:{self.port}"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """Answer one message, in aiosmtpd's words."""
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        """Answer one message, in aiosmtpd's words.
+
+        It is taken before the wait: aiosmtpd drops a handler whose client hangs up, where a real
+        server keeps what it has read to the end.
+        """
         message = parse_message(envelope.content)
         answer = self.refuse(message)
         if answer is None:
             self.messages.append(message)
             self.recipients.extend(envelope.rcpt_tos)
+        if self.delay:
+            await asyncio.sleep(self.delay)
         return answer or "250 taken"
 
 
