@@ -2,10 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from accounts.web import people, profile, setup
+from accounts.web import codes, people, profile, setup
 
 urlpatterns: list[URLPattern] = [
     path("setup/<str:secret>", setup.first_administrator, name="setup"),
+    # Before allauth's own of the same names.
+    path("accounts/login/code/confirm/", codes.sign_in_code, name="account_confirm_login_code"),
+    path("accounts/confirm-email/", codes.address_code, name="account_email_verification_sent"),
+    path(
+        "accounts/password/reset/confirm/",
+        codes.password_code,
+        name="account_confirm_password_reset_code",
+    ),
     path("my/profile/", profile.profile, name="profile"),
     path("my/profile/end-sessions", profile.end_sessions, name="end_sessions"),
     path("my/tokens/", profile.tokens, name="tokens"),

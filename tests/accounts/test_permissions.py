@@ -29,6 +29,7 @@ GET   /accounts/password/change/      302 302 302 302 302 302
 GET   /accounts/inactive/             200 200 200 200 200 200
 GET   /accounts/confirm-email/        302 302 302 302 302 302
 GET   /accounts/login/code/confirm/   302 302 302 302 302 302
+GET   /accounts/password/reset/confirm/ 302 302 302 302 302 302
 GET   /my/profile/                    302 200 200 200 200 200
 POST  /my/profile/                    302 200 200 200 200 200
 POST  /my/profile/end-sessions        302 302 302 302 302 302

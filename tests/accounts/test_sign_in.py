@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import AccountEvent, Person
@@ -49,6 +52,32 @@ def test_the_mailed_code_signs_in_once(client: Client, rita: Person) -> None:
     client.post(reverse("account_logout"))
     type_sign_in_code(client, code)
     assert who(client) == ""
+
+
+@pytest.mark.parametrize(
+    ("begin", "page"),
+    [
+        ("account_login", "account_confirm_login_code"),
+        ("account_signup", "account_email_verification_sent"),
+        ("account_reset_password", "account_confirm_password_reset_code"),
+    ],
+)
+def test_a_code_that_comes_too_late_is_told_of(
+    client: Client, rita: Person, begin: str, page: str
+) -> None:
+    address = "nell@example.org" if begin == "account_signup" else rita.email
+    asked = {"login": address, "email": address, "username": "nell", "by_code": "1"}
+    client.post(reverse(begin), asked)
+    code = code_to(address)
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        answer = client.post(reverse(page), {"code": code}, follow=True)
+    assert "This code is too old" in answer.content.decode()
+    assert who(client) == ""
+
+
+def test_the_page_of_codes_says_nothing_to_whoever_only_looks(client: Client) -> None:
+    answer = client.get(reverse("account_confirm_login_code"), follow=True)
+    assert "too old" not in answer.content.decode()
 
 
 def test_an_empty_password_asks_for_a_code(client: Client, rita: Person) -> None:
