@@ -367,6 +367,21 @@ def test_after_a_vote_one_is_never_sent_to_another_site(
         assert response.headers["Location"] == f"/{problem.pk}"
 
 
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("http://testserver/problems/new?product=base", "%2Fproblems%2Fnew%3Fproduct%3Dbase"),
+        ("http://elsewhere.example.org/problems/new", "%2F"),
+        ("", "%2F"),
+    ],
+)
+def test_who_was_signed_out_while_writing_comes_back_to_the_form(
+    client: Client, product: Product, came_from: str, back: str
+) -> None:
+    response = client.post("/problems/new", {"synopsis": "x"}, headers={"Referer": came_from})
+    assert response.headers["Location"] == f"/accounts/login/?next={back}"
+
+
 def test_htmx_gets_the_button_as_it_is_now(
     client: Client, problem: Problem, outsider: Person
 ) -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
@@ -54,11 +54,20 @@ def signed_in(view: View[P]) -> View[P]:
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and from there back to where the person was."""
-    back = request.get_full_path() if request.method == "GET" else safe_next(request, "/")
+    back = request.get_full_path() if request.method == "GET" else _sent_from(request)
     address = f"{resolve_url('account_login')}?{urlencode({'next': back})}"
     if is_htmx(request):
         return HttpResponse(headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
+
+
+def _sent_from(request: HttpRequest) -> str:
+    """The page whose form was sent: as the form says, or else as the browser does."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, request.is_secure()):
+        return safe_next(request, "/")
+    came = urlsplit(referer)
+    return safe_next(request, urlunsplit(("", "", came.path or "/", came.query, "")))
 
 
 def is_htmx(request: HttpRequest) -> bool:
