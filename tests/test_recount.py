@@ -48,7 +48,7 @@ def test_what_services_keep_needs_no_recount(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(recounting, "CHUNK", 4)
     a_busy_tracker()
     assert Vote.objects.filter(status=Vote.Status.WAITING).exists()
-    assert "9 problems counted; 0 stood wrong" in recount_all(check=True)
+    assert "9 problems counted; 0 stood wrong.\n" in recount_all(check=True)
 
 
 def test_what_stood_wrong_is_named_and_set_right(monkeypatch: pytest.MonkeyPatch) -> None:

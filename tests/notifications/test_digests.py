@@ -386,7 +386,14 @@ def test_one_person_can_be_chosen(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--due-at", "yesterday"], ["--due-at", "2026-13-40"], ["--due-at", "now", "--person", "x"]],
+    [
+        ["--due-at", "yesterday"],
+        ["--due-at", "2026-13-40"],
+        ["--due-at", "9999-12-31T23:59-12:00"],
+        ["--due-at", "0001-01-01"],
+        ["--due-at", "2062-12-07"],
+        ["--due-at", "now", "--person", "x"],
+    ],
 )
 def test_the_command_says_what_is_wrong(arguments: list[str], settings: Settings) -> None:
     with pytest.raises(CommandError, match=r"--(due-at|person) is"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,6 +12,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.models import Person
 from notifications import digests
+
+FARTHEST = timedelta(days=3660)
 
 
 class Command(BaseCommand):
@@ -81,7 +83,15 @@ def read_time(words: str) -> datetime:
             f"--due-at is {words!r}: write it as 2026-12-07T08:00, with a zone such as +01:00 "
             'where you mean one, or "now".'
         )
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    try:
+        found = found if timezone.is_aware(found) else timezone.make_aware(found)
+        is_near = abs(found - timezone.now()) < FARTHEST
+    except OverflowError:
+        is_near = False
+    if not is_near:
+        # Whoever was due then would be due next a week after it, and hear nothing until then.
+        raise CommandError(f"--due-at is {words!r}, which is years away: write a time near now.")
+    return found
 
 
 def find_person(handle: str) -> Person:

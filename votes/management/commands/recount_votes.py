@@ -35,7 +35,8 @@ class Command(BaseCommand):
         total = Problem.objects.count()
         if wrong and options["check"]:
             raise CommandError(f"{wrong:,} of {total:,} problems stand wrong; nothing was changed.")
-        self.stdout.write(f"{total:,} problems counted; {wrong:,} stood wrong and were set right.")
+        outcome = " and were set right" if wrong else ""
+        self.stdout.write(f"{total:,} problems counted; {wrong:,} stood wrong{outcome}.")
 
 
 def _words(numbers: Numbers) -> str:
