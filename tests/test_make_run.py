@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,12 +167,10 @@ def test_the_client_starts_from_a_checkout_whose_path_has_a_blank(tmp_path: Path
 
 def test_nothing_is_installed_again_while_the_lock_stays_as_it_is(checkout: Path) -> None:
     make(checkout, "venv")
-    started = time.monotonic()
     done = make(checkout, "venv")
 
     assert done.returncode == 0, done.stderr
     assert "Installing" not in done.stdout
-    assert time.monotonic() - started < 1
 
 
 def test_no_index_is_named_in_what_is_committed() -> None:

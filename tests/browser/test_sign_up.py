@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -14,24 +14,13 @@ from accounts.models import Person, Role
 from accounts.services import first_administrator_link
 from notifications import outbox
 from notifications.models import Message
-from tests.services import SmtpServer, smtp
+from tests.chromium import PATIENCE
+from tests.services import SmtpServer, smtp, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 ADDRESS = "nell@example.org"
 PASSWORD = "seven wet stones in a row"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, where the tests ask the database themselves.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        started = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -41,7 +30,7 @@ def context(
     context = browser.new_context(
         base_url=str(live_server.url), java_script_enabled=bool(request.param)
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -61,7 +50,9 @@ def server(settings: Settings) -> Iterator[SmtpServer]:
 
 def newest_code(server: SmtpServer) -> str:
     """Deliver what waits, as the worker does, and read the newest mail."""
-    for message in Message.objects.filter(state=Message.State.QUEUED).order_by("pk"):
+    waiting = Message.objects.filter(state=Message.State.QUEUED)
+    wait_until(waiting.exists, what="a mail with a code")
+    for message in waiting.order_by("pk"):
         outbox.deliver(message.pk)
     part = server.messages[-1].get_body(("plain",))
     assert part is not None

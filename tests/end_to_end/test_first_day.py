@@ -13,9 +13,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests import services
+from tests.chromium import PATIENCE, chromium
 from tests.send_problem.running import Client
 from tests.services import Groundswell, SmtpServer, groundswell, wait_until
 
@@ -66,17 +67,13 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
+    with chromium() as started:
         yield started
-        started.close()
 
 
 def sit_down(browser: Browser, installation: Installation) -> Page:
     context = browser.new_context(base_url=installation.running.base_url)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     return context.new_page()
 
 

@@ -363,7 +363,8 @@ def test_a_dead_broker_delays_nobody_and_the_sweep_finds_the_mail(broker: Broker
     broker.use(f"redis://127.0.0.1:{free_port()}/0")
     start = time.monotonic()
     messages = [make_message() for _ in range(30)]
-    assert time.monotonic() - start < 1
+    # One try for each would take half a minute.
+    assert time.monotonic() - start < 5
     assert Message.objects.filter(rung_at=None).count() == 30
     broker.use(broker.url)
     assert outbox.sweep() == 30
@@ -377,7 +378,8 @@ def test_a_broker_that_hangs_is_waited_for_once_and_not_long(broker: Broker) -> 
         start = time.monotonic()
         for _ in range(20):
             make_message()
-        assert time.monotonic() - start < 2
+        # The broker hangs for four seconds, and each of the twenty would wait for a second.
+        assert time.monotonic() - start < 4
     assert Message.objects.filter(rung_at=None).count() == 20
 
 

@@ -98,7 +98,8 @@ NASTY = {
 @pytest.mark.parametrize("name", NASTY)
 def test_no_text_takes_long(name: str) -> None:
     best = min(_seconds(NASTY[name]) for _ in range(2))
-    assert best < 0.5
+    # What grows with the square of the length takes minutes here.
+    assert best < 5
 
 
 def _seconds(text: str) -> float:
