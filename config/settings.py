@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 
 from config import celery as _celery  # noqa: F401 - shared tasks belong to this application
 from config.environment import load_environment
+from config.logs import tell_host_in_one_line
 from config.queue import celery_settings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -258,6 +259,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "host": {"()": "django.utils.log.CallbackFilter", "callback": tell_host_in_one_line}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"filters": ["host"]},
+    },
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from config.environment import (
     LONGEST_SOCKET_PATH,
@@ -274,6 +275,17 @@ def test_the_host_of_the_base_url_is_answered(folder: Path, host: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.django_db
+def test_a_request_for_another_host_is_one_line_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/", headers={"host": "elsewhere.example.org"}).status_code == 400
+
+    (record,) = [r for r in caplog.records if r.name == "django.security.DisallowedHost"]
+    assert "'elsewhere.example.org': BASE_URL names the one" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_a_password_is_not_shown_in_a_refusal(folder: Path) -> None:
