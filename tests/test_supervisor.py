@@ -153,10 +153,14 @@ def test_it_runs_with_a_postgresql_and_a_redis_of_others() -> None:
 # Refusing to start
 
 
+# Root may write to whatever it owns, unless it starts something without that privilege.
+WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] * (os.getuid() == 0)
+
+
 def refusal(folder: Path, **variables: str) -> str:
     """Start where it must not start; return the sentence."""
     done = subprocess.run(
-        [sys.executable, "-m", "config.supervisor"],
+        [*WITHOUT_PRIVILEGES, sys.executable, "-m", "config.supervisor"],
         env=services.clean_environment()
         | {"DATA_DIR": str(folder / "data"), "PORT": str(services.free_port())}
         | variables,
@@ -195,6 +199,22 @@ def test_a_database_that_refuses_stops_the_start_with_one_sentence() -> None:
         assert "the database that DATABASE_URL names does not serve us" in sentence
         assert "hunter2" not in sentence
         wait_until(lambda: not list((folder / "data").glob("**/redis.sock")))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("groundswell.sqlite3", "does not serve us"), ("lock", "cannot be written")]
+)
+def test_a_file_of_somebody_else_in_the_data_folder_stops_the_start_with_one_sentence(
+    name: str, told: str
+) -> None:
+    with temporary_folder() as folder:
+        file = folder / "data" / name
+        file.parent.mkdir(mode=0o700)
+        file.touch(mode=0o400)
+
+        sentence = refusal(folder)
+        assert str(file) in sentence
+        assert told in sentence
 
 
 def test_a_redis_that_refuses_stops_the_start_with_one_sentence() -> None:

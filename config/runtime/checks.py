@@ -19,7 +19,13 @@ PATIENCE = 1.0
 
 def lock_data_dir(data_dir: Path) -> IO[str]:
     """Hold the data folder for as long as the returned file is open."""
-    file = (data_dir / "lock").open("a+")
+    path = data_dir / "lock"
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written to ({error.strerror}): give all of DATA_DIR to this user."
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

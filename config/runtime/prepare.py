@@ -34,21 +34,23 @@ def main() -> int:
 
 
 def check_database() -> None:
-    """Connect once. Raises ConfigurationError where the database refuses."""
-    from django.db import connection
+    """Connect once, ready to write. Raises ConfigurationError where the database refuses."""
+    from django.db import connection, transaction
     from django.db.utils import Error
 
     try:
-        connection.ensure_connection()
+        # In SQLite this takes the lock for writing, which a file of another user does not give.
+        with transaction.atomic(), connection.cursor():
+            pass
     except Error as error:
-        where = (
-            "the database that DATABASE_URL names"
+        where, what = (
+            ("the database that DATABASE_URL names", "start it")
             if connection.vendor == "postgresql"
-            else str(connection.settings_dict["NAME"])
+            else (str(connection.settings_dict["NAME"]), "let this user write to it")
         )
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ConfigurationError(
-            f"{where} does not serve us ({reason}): start it, or correct DATABASE_URL."
+            f"{where} does not serve us ({reason}): {what}, or correct DATABASE_URL."
         ) from None
 
 
