@@ -240,6 +240,12 @@ def _postpone_or_fail(message: Message, error: Undelivered) -> bool:
         return _finish(message, Message.State.FAILED, last_error=error.reason[:500])
     until = timezone.now() + backoff(message.attempts)
     if isinstance(error, Unreachable):
+        # A line for each try, as all mail waits with it: EMAIL_URL may name a wrong server.
+        server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+        until_words = f"{until:%H:%M:%S} UTC"
+        logger.warning(
+            "%s takes no mail (%s); all waits until %s", server, error.reason, until_words
+        )
         _hold_all(until)
     _mine(message).update(
         state=Message.State.QUEUED,

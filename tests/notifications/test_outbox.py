@@ -205,6 +205,17 @@ def test_a_server_that_is_away_loses_nothing_and_is_asked_less_and_less(
     assert len(set(server.recipients)) == len(server.recipients) == 20
 
 
+def test_the_operator_is_told_of_a_server_that_is_away_once_for_each_try(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    use_smtp(settings, port)
+    for message in [make_message(f"person{i}@example.org") for i in range(5)]:
+        outbox.deliver(message.pk)
+    (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert f"127.0.0.1:{port} takes no mail" in record.getMessage()
+
+
 def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> None:
     message = make_message()
     slow = outbox._claim(message.pk, uuid.uuid4())
