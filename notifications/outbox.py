@@ -241,11 +241,8 @@ def _postpone_or_fail(message: Message, error: Undelivered) -> bool:
     until = timezone.now() + backoff(message.attempts)
     if isinstance(error, Unreachable):
         # A line for each try, as all mail waits with it: EMAIL_URL may name a wrong server.
-        server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
-        until_words = f"{until:%H:%M:%S} UTC"
-        logger.warning(
-            "%s takes no mail (%s); all waits until %s", server, error.reason, until_words
-        )
+        where = settings.MAIL_FOLDER or f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+        logger.warning("%s takes no mail (%s); all waits until %s", where, error.reason, until)
         _hold_all(until)
     _mine(message).update(
         state=Message.State.QUEUED,

@@ -103,6 +103,7 @@ def broker() -> Iterator[Broker]:
 
 
 def use_smtp(settings: Settings, port: int) -> None:
+    settings.MAIL_FOLDER = None
     settings.EMAIL_BACKEND = "notifications.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
 
