@@ -400,6 +400,16 @@ def test_ctrl_c_lets_the_task_under_way_finish() -> None:
         ]
 
 
+def test_a_request_to_stop_that_comes_twice_at_once_lets_everything_finish() -> None:
+    with groundswell() as installation:
+        installation.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        installation.process.send_signal(signal.SIGTERM)
+        installation.process.wait(20)
+
+        assert "is killed" not in installation.output()
+
+
 def test_a_second_ctrl_c_waits_for_nothing() -> None:
     with groundswell(**WITH_SLOW_TASKS) as installation:
         note(installation, "long", 60)

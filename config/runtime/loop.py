@@ -17,6 +17,8 @@ from typing import IO, cast
 
 CHUNK = 65536
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Seconds. `timeout` and make send one request twice: to a process and to its group.
+ONE_REQUEST = 0.5
 
 
 class Loop:
@@ -24,6 +26,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.stop_requests = 0
+        self._last_request = -ONE_REQUEST
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
@@ -92,7 +95,10 @@ class Loop:
         self.turn(0)
 
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
-        self.stop_requests += 1
+        now = time.monotonic()
+        if now - self._last_request >= ONE_REQUEST:
+            self._last_request = now
+            self.stop_requests += 1
 
     def _drain_wakeups(self) -> None:
         _read(self._wake_out.fileno())
