@@ -389,11 +389,15 @@ class Groundswell:
         stop(self.process, signal.SIGINT)
         return self.process.returncode
 
+    def start(self) -> None:
+        """Start it anew with the same data, and do not wait for it."""
+        self.process = _start(self.arguments, self.environment, self.log, self.project)
+
     def restart(self) -> None:
         """Stop it and start it anew with the same data."""
         self.stop()
         self.log.unlink()
-        self.process = _start(self.arguments, self.environment, self.log, self.project)
+        self.start()
         self.wait_ready()
 
 

@@ -1,7 +1,8 @@
 """The web process: uvicorn with our application.
 
 ``python -m config.runtime.web`` listens on BIND_ADDRESS and PORT; with ``--fd N`` it serves a
-socket that is already open, which the supervisor or systemd holds.
+socket that is already open, which the supervisor or systemd holds. With ``--gate N`` it loads the
+application and then waits until the other end of that pipe is closed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def main() -> int:
     """Serve until SIGTERM; exit code 2 and one sentence where the set-up is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fd", type=int, help="a listening socket that is already open")
-    given: int | None = parser.parse_args().fd
+    parser.add_argument("--gate", type=int, help="a pipe that is closed when the database is ready")
+    arguments = parser.parse_args()
+    given: int | None = arguments.fd
     try:
         environment = load_environment(os.environ)
         listener = (
@@ -32,11 +35,23 @@ def main() -> int:
             if given is None
             else socket.socket(fileno=given)
         )
+        _load_application()
+        if arguments.gate is not None:
+            os.read(arguments.gate, 1)
         uvicorn.Server(_config(environment)).run(sockets=[listener])
     except ConfigurationError as error:
         print(f"Groundswell cannot start: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _load_application() -> None:
+    """Import all that the first request would; none of it asks the database."""
+    from django.urls import get_resolver
+
+    import config.asgi  # noqa: F401
+
+    get_resolver().url_patterns  # noqa: B018
 
 
 def _config(environment: Environment) -> uvicorn.Config:
