@@ -21,7 +21,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from tracker.changes import UNSET, Conflict, ProblemChange, apply_change
-from tracker.drafts import DraftErrors, Faults, ProblemDraft, check, check_text
+from tracker.drafts import Faults, ProblemDraft, check, check_text
 from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
 from tracker.policies import may
@@ -80,12 +80,8 @@ def attach(problem: Problem, uploader: Person, upload: File[bytes], door: Door) 
     """Keep a file with the problem. Raises `DraftErrors` when it is too large or one too many."""
     require(may("problem.attach", uploader, problem))
     name = safe_file_name(upload.name or "")
-    _check_upload(problem, upload, name)
     locked = lock(problem)
-    if locked.attachments.count() >= settings.ATTACHMENTS_PER_PROBLEM:
-        faults = Faults()
-        faults.add("file", f"A problem takes {settings.ATTACHMENTS_PER_PROBLEM} files at the most.")
-        faults.raise_if_any()
+    _check_uploads(locked, [upload])
     attachment = Attachment(
         problem=locked,
         uploader=uploader,
@@ -106,15 +102,10 @@ def attach_all(
     problem: Problem, uploader: Person, uploads: Iterable[File[bytes]], door: Door
 ) -> list[Attachment]:
     """Keep all of the files, or none: `DraftErrors` then names each that is not taken."""
-    kept, faults = [], Faults()
-    for upload in uploads:
-        try:
-            kept.append(attach(problem, uploader, upload, door))
-        except DraftErrors as refused:
-            for sentence in refused.errors.get("file", []):
-                faults.add("file", sentence)
-    faults.raise_if_any()
-    return kept
+    files = list(uploads)
+    # Before the first byte is kept, as undoing a transaction leaves files where they are.
+    _check_uploads(problem, files)
+    return [attach(problem, uploader, upload, door) for upload in files]
 
 
 def store_file(attachment: Attachment, upload: File[bytes]) -> None:
@@ -127,13 +118,18 @@ def store_file(attachment: Attachment, upload: File[bytes]) -> None:
         field.save(path, upload, save=False)
 
 
-def _check_upload(problem: Problem, upload: File[bytes], name: str) -> None:
+def _check_uploads(problem: Problem, uploads: list[File[bytes]]) -> None:
     faults = Faults()
-    if (upload.size or 0) > settings.ATTACHMENT_BYTES:
-        faults.add(
-            "file",
-            f"“{name}” has {upload.size:,} bytes; at most {settings.ATTACHMENT_BYTES:,} are taken.",
-        )
+    most = settings.ATTACHMENTS_PER_PROBLEM
+    if uploads and problem.attachments.count() + len(uploads) > most:
+        faults.add("file", f"A problem takes {most} files at the most.")
+    for upload in uploads:
+        if (upload.size or 0) > settings.ATTACHMENT_BYTES:
+            faults.add(
+                "file",
+                f"“{safe_file_name(upload.name or '')}” has {upload.size:,} bytes; "
+                f"at most {settings.ATTACHMENT_BYTES:,} are taken.",
+            )
     faults.raise_if_any()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.files.base import ContentFile
 from pytest_django.fixtures import Settings
@@ -14,7 +16,7 @@ from tracker.changes import ProblemChange
 from tracker.drafts import DraftErrors, ProblemDraft, check
 from tracker.models import Attachment, Comment, Door, Event, Problem, Product
 from tracker.policies import visible_problems
-from tracker.services import attach, change, comment, report, safe_file_name
+from tracker.services import attach, attach_all, change, comment, report, safe_file_name
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +153,26 @@ def test_a_file_too_many_is_refused(problem: Problem, reporter: Person, settings
     attach(problem, reporter, ContentFile(b"1", name="1"), Door.WEB)
     with pytest.raises(DraftErrors, match="takes 1 files"):
         attach(problem, reporter, ContentFile(b"2", name="2"), Door.WEB)
+
+
+def test_of_several_files_none_is_kept_on_disk_when_one_is_refused(
+    problem: Problem, reporter: Person, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT, settings.ATTACHMENT_BYTES = tmp_path, 3
+    files = [ContentFile(b"one", name="small"), ContentFile(b"four", name="big")]
+    with pytest.raises(DraftErrors, match="“big” has 4 bytes"):
+        attach_all(problem, reporter, files, Door.WEB)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_many_files_too_many_are_told_of_once(
+    problem: Problem, reporter: Person, settings: Settings
+) -> None:
+    settings.ATTACHMENTS_PER_PROBLEM = 2
+    files = [ContentFile(b"x", name=str(number)) for number in range(9)]
+    with pytest.raises(DraftErrors) as raised:
+        attach_all(problem, reporter, files, Door.WEB)
+    assert raised.value.errors["file"] == ["A problem takes 2 files at the most."]
 
 
 def test_history_rows_cannot_be_changed_or_deleted(problem: Problem) -> None:
