@@ -22,6 +22,10 @@ def _wrapped(lines: Iterable[str], columns: int) -> Iterator[str]:
             yield line
             continue
         indent = line[: len(line) - len(line.lstrip(" >*-"))]
+        if len(indent) > columns // 2:
+            # No paragraph; and each line that it is broken into would begin with all of that.
+            yield line
+            continue
         yield from textwrap.wrap(
             line,
             columns,

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from accounts.models import Person, Role
 from notifications import outbox
 from notifications.models import Message, Subscription
+from notifications.plain import wrap
 from notifications.policies import may_know
 from notifications.rendering import Withheld, render
 from notifications.services import mute, subscribe, unsubscribe
@@ -278,3 +279,13 @@ def test_a_product_of_another_name_is_told_of_to_nobody_here(outsider: Person) -
     subscribe(outsider, here)
     problem = make_problem(there)
     assert told(problem) == []
+
+
+@pytest.mark.parametrize("marks", ["* " * 20_000, "> " * 20_000, "- " * 20_000 + "word " * 2_000])
+def test_a_line_of_nothing_but_marks_makes_no_mail_of_many_megabytes(marks: str) -> None:
+    assert len(wrap(marks)) <= 2 * len(marks)
+
+
+def test_quotes_and_items_keep_their_indent_where_a_line_is_broken() -> None:
+    assert wrap("> " + "word " * 20).count("\n> word") == 1
+    assert wrap("* " + "word " * 20).count("\n  word") == 1
