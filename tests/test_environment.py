@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from config.environment import (
     LONGEST_SOCKET_PATH,
@@ -279,8 +281,10 @@ def test_the_host_of_the_base_url_is_answered(folder: Path, host: str) -> None:
 
 @pytest.mark.django_db
 def test_a_request_for_another_host_is_one_line_in_the_log(
-    client: Client, caplog: pytest.LogCaptureFixture
+    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
+    # Whatever sets Django up a second time in a process does this too.
+    logging.config.dictConfig(settings.LOGGING)
     assert client.get("/", headers={"host": "elsewhere.example.org"}).status_code == 400
 
     (record,) = [r for r in caplog.records if r.name == "django.security.DisallowedHost"]

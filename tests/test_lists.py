@@ -188,7 +188,7 @@ def test_a_filter_in_use_can_be_taken_away_alone(client: Client, problem: Proble
         ("kind=bug", "There is no kind “bug”"),
         ("limit=0", "Give a number from 1 to 100"),
         ("cursor=AAAA", "start at the first one"),
-        ("q=" + "+".join("abcdefghijkl"), "Search for 10 words at the most"),
+        ("q=" + "+".join("a" * 33), "Search for 32 words at the most"),
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused_with_the_reason(

@@ -37,7 +37,7 @@ SORT_LABELS: Final[Mapping[str, str]] = {
     "newest": "newest",
     "active": "recently active",
 }
-MAX_WORDS: Final = 10
+MAX_WORDS: Final = 32
 PAGE_SIZE: Final = 30
 MAX_PAGE_SIZE: Final = 100
 COUNT_LIMIT: Final = 1000

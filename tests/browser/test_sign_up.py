@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -27,6 +28,8 @@ PASSWORD = "seven wet stones in a row"
 def context(
     browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest
 ) -> Iterator[BrowserContext]:
+    # The tries of the test before, with the same address, do not count here.
+    cache.clear()
     context = browser.new_context(
         base_url=str(live_server.url), java_script_enabled=bool(request.param)
     )
