@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging.config
+import logging
 import os
 import stat
 import subprocess
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import DisallowedHost
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from config.environment import (
     LONGEST_SOCKET_PATH,
@@ -21,6 +21,7 @@ from config.environment import (
     Environment,
     load_environment,
 )
+from config.logs import tell_host_in_one_line
 from tests.services import clean_environment, temporary_folder
 
 
@@ -281,15 +282,21 @@ def test_the_host_of_the_base_url_is_answered(folder: Path, host: str) -> None:
 
 @pytest.mark.django_db
 def test_a_request_for_another_host_is_one_line_in_the_log(
-    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
+    client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Whatever sets Django up a second time in a process does this too.
-    logging.config.dictConfig(settings.LOGGING)
     assert client.get("/", headers={"host": "elsewhere.example.org"}).status_code == 400
 
     (record,) = [r for r in caplog.records if r.name == "django.security.DisallowedHost"]
     assert "'elsewhere.example.org': BASE_URL names the one" in record.getMessage()
     assert record.exc_info is None
+
+
+def test_logging_that_is_configured_twice_still_names_the_host() -> None:
+    error = DisallowedHost("Invalid HTTP_HOST header: 'x.example.org'. You may need to add it.")
+    record = logging.makeLogRecord({"exc_info": (DisallowedHost, error, None)})
+    for _ in range(2):
+        assert tell_host_in_one_line(record)
+    assert "host 'x.example.org': BASE_URL" in record.getMessage()
 
 
 def test_a_password_is_not_shown_in_a_refusal(folder: Path) -> None:
