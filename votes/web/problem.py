@@ -78,10 +78,10 @@ def _relatives(request: HttpRequest, shown: Problem) -> dict[str, Any]:
 
 def _group(shown: Problem) -> Q:
     """The problems that this one's page names: its own duplicates, and what it duplicates."""
-    found = Q(duplicate_of=shown.pk) | Q(head=shown.pk)
-    if shown.duplicate_of_id is not None:
-        found |= Q(pk__in=[shown.duplicate_of_id, shown.head_id])
-    return found
+    if shown.duplicate_of_id is None:
+        return Q(head=shown.pk)
+    own = Problem.objects.filter(duplicate_of=shown.pk).values_list("pk", flat=True)
+    return Q(pk__in=[*own, shown.duplicate_of_id, shown.head_id])
 
 
 def _forms(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, Any]:
