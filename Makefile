@@ -42,9 +42,9 @@ check: venv-dev ## Look for mistakes without running: style, types, imports, set
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { \
 		echo "make lock needs uv: run 'pip install uv' in an environment of your choice."; exit 1; }
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --quiet --universal --generate-hashes --no-header \
 		--python-version 3.11 --output-file requirements.lock pyproject.toml
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --quiet --universal --generate-hashes --no-header \
 		--python-version 3.11 --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 

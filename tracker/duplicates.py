@@ -34,6 +34,17 @@ def head_of(problem: Problem) -> Problem:
     return problem.head or problem
 
 
+def numbers_of_group(problem: Problem) -> list[int]:
+    """The problems whose votes make up this one's numbers: a head's whole group, or itself.
+
+    Queries name them one by one, because for "this problem or one whose head it is" SQLite reads
+    every problem or every person.
+    """
+    if problem.head_id is not None:
+        return [problem.pk]
+    return [problem.pk, *problem.group.values_list("pk", flat=True)]
+
+
 def would_be_a_cycle(problem: Problem, target: Problem) -> bool:
     """Whether `target` leads back to `problem`."""
     return head_of(target).pk == problem.pk or target.pk == problem.pk

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Viewer, as_person
+from tracker.duplicates import numbers_of_group
 from tracker.models import OPEN, Component, Problem, Product, State
 from tracker.policies import visible_problems
 from votes.heat import EPOCH, exponent, log_sum, tau, worth
@@ -32,15 +33,8 @@ def votes_of(viewer: Viewer, problems: Iterable[Problem]) -> dict[int, Vote]:
 
 
 def group_votes(problem: Problem) -> QuerySet[Vote]:
-    """The votes that make up the problem's numbers. One query, for the numbers of its group.
-
-    They are named one by one, because for "this problem or one whose head it is" SQLite reads
-    every problem or every person.
-    """
-    numbers = [problem.pk]
-    if problem.head_id is None:
-        numbers += problem.group.values_list("pk", flat=True)
-    return Vote.objects.filter(problem__in=numbers)
+    """The votes that make up the problem's numbers. One query, for the numbers of its group."""
+    return Vote.objects.filter(problem__in=numbers_of_group(problem))
 
 
 def last_months(count: int, now: datetime | None = None) -> list[date]:

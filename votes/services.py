@@ -13,7 +13,7 @@ from accounts.models import Person
 from accounts.policies import require
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, find_release
-from tracker.duplicates import lock_groups
+from tracker.duplicates import lock_groups, numbers_of_group
 from tracker.models import Door, Problem
 from tracker.policies import may, visible_problems
 from tracker.services import lock
@@ -170,10 +170,7 @@ def recount(problem: Problem) -> bool:
 
 def count(problem: Problem) -> tuple[int, int, float]:
     """(people, waiting, heat) as the votes say, read from the rows and written nowhere."""
-    numbers = [problem.pk]
-    if problem.head_id is None:
-        numbers += problem.group.values_list("pk", flat=True)
-    votes = Vote.objects.filter(problem__in=numbers)
+    votes = Vote.objects.filter(problem__in=numbers_of_group(problem))
     return tally(votes.values_list("person", "status", "cast_at"))
 
 
