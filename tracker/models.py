@@ -94,6 +94,8 @@ class Release(models.Model):
     is_supported = models.BooleanField(default=True)
     # Higher is newer; names do not sort by themselves.
     position = models.IntegerField(default=0)
+    # The line of development it was cut from, such as "stable/14"; "" is the main one.
+    branch = models.CharField(max_length=50, blank=True)
 
     class Meta:
         ordering: ClassVar = ["product", "-position", "-id"]
@@ -221,6 +223,8 @@ class Problem(models.Model):
     )
     # The key that the tracker it was imported from gave it; its number is kept where it is free.
     origin = models.CharField(max_length=100, blank=True)
+    # Who reported it there, as a name that may be shown, where no account here is that person's.
+    origin_author = models.CharField(max_length=200, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
@@ -317,11 +321,21 @@ class Comment(models.Model):
     )
     text = models.TextField()
     door = models.CharField(max_length=10, choices=Door.choices, default=Door.WEB)
+    # As on Problem: its key and its author in the tracker it was imported from.
+    origin = models.CharField(max_length=100, blank=True)
+    origin_author = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering: ClassVar = ["id"]
         indexes: ClassVar = [models.Index(fields=["problem", "id"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["problem", "origin"],
+                condition=~Q(origin=""),
+                name="comment_imported_once",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"comment {self.pk} on #{self.problem_id}"
@@ -347,10 +361,19 @@ class Attachment(models.Model):
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     file = models.FileField(upload_to=attachment_path, max_length=200)
+    # Its key in the tracker it was imported from.
+    origin = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["problem", "origin"],
+                condition=~Q(origin=""),
+                name="attachment_imported_once",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -395,3 +418,127 @@ class Event(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.problem_id}"
+
+
+class ReleaseStatus(models.Model):
+    """What somebody found out about one problem in one release; see `tracker.versions`.
+
+    Beside these rows, `Problem.release` says where it was reported to be and `Problem.fixed_in`
+    where the main line has it fixed.
+    """
+
+    class Status(models.TextChoices):
+        AFFECTED = "affected", "affected"
+        FIXED = "fixed", "fixed"
+        NOT_AFFECTED = "not affected", "not affected"
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="release_statuses")
+    release = models.ForeignKey(Release, models.CASCADE, related_name="problem_statuses")
+    status = models.CharField(max_length=15, choices=Status.choices)
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    set_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["problem", "-release__position", "-release__id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["problem", "release"], name="release_status_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["release", "status", "problem"], name="release_status_by_release"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.problem_id} {self.status} in {self.release_id}"
+
+
+class ClockKind(models.TextChoices):
+    """What the tracker itself watches, so that nothing is forgotten; see `tracker.clocks`."""
+
+    SILENT_ASSIGNEE = "silent assignee", "silent assignee"
+    FEEDBACK_TIMEOUT = "feedback timeout", "feedback timeout"
+    STALE = "stale", "stale"
+
+
+class ClockSetting(models.Model):
+    """How a product wants one clock to run, where that is not the default."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="clock_settings")
+    kind = models.CharField(max_length=20, choices=ClockKind.choices)
+    is_on = models.BooleanField(default=True)
+    days = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "kind"], name="clock_setting_once"),
+            models.CheckConstraint(condition=Q(days__gte=1), name="clock_setting_days_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.product_id}: {self.days} days"
+
+
+class Clock(models.Model):
+    """One running, paused or expired clock of a problem.
+
+    `due_at` is None while it is paused; `fired_at` is set by the one who claims it with a
+    conditional UPDATE, so that it fires once however many workers look.
+    """
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="clocks")
+    kind = models.CharField(max_length=20, choices=ClockKind.choices)
+    started_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(null=True)
+    fired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["problem", "kind"], name="clock_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(fired_at=None, due_at__isnull=False),
+                name="clock_by_due_time",
+            ),
+            models.Index(fields=["kind", "fired_at", "problem"], name="clock_by_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of #{self.problem_id}"
+
+
+class BulkChange(models.Model):
+    """One change that somebody made to many problems at once, and may undo once."""
+
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="bulk_changes")
+    # What was asked for, in the words of ProblemChange.
+    asked = models.JSONField()
+    at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["actor", "-id"], name="bulk_change_by_actor")]
+
+    def __str__(self) -> str:
+        return f"bulk change {self.pk} by {self.actor_id}"
+
+
+class BulkChangeItem(models.Model):
+    """What a bulk change did to one problem: its event, and the version it left behind."""
+
+    bulk_change = models.ForeignKey(BulkChange, models.CASCADE, related_name="items")
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="+")
+    event = models.ForeignKey(Event, models.CASCADE, related_name="+")
+    version = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["bulk_change", "problem"], name="bulk_change_of_a_problem_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"bulk change {self.bulk_change_id} of #{self.problem_id}"

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from tracker.models import Door, Problem, Release
@@ -44,10 +45,65 @@ class Vote(models.Model):
             models.Index(fields=["status", "cast_at", "problem"], name="vote_over_time"),
             models.Index(
                 fields=["problem"],
-                condition=models.Q(status="waiting"),
+                condition=Q(status="waiting"),
                 name="vote_waiting",
             ),
         ]
 
     def __str__(self) -> str:
         return f"+1 of {self.person_id} on #{self.problem_id}"
+
+
+class NoLonger(models.Model):
+    """Somebody who had a problem says that it is gone on a release. Their +1 stays as it is."""
+
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="no_longer")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="no_longer")
+    release = models.ForeignKey(Release, models.CASCADE, related_name="no_longer")
+    architecture = models.CharField(max_length=50, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    door = models.CharField(max_length=10, choices=Door.choices, default=Door.WEB)
+    said_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["problem", "person", "release"], name="no_longer_said_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.problem_id} no longer on {self.release_id} for {self.person_id}"
+
+
+class SavedSearch(models.Model):
+    """A search that somebody keeps under a name, for themselves or for all.
+
+    `query` is the text of the search box with its qualifiers, `sort:` among them.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_searches"
+    )
+    name = models.CharField(max_length=100)
+    query = models.CharField(max_length=1000, blank=True)
+    is_shared = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "name"], name="saved_search_name_unique"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["name", "id"], condition=Q(is_shared=True), name="saved_search_shared"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/searches/{self.pk}/"

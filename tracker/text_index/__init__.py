@@ -1,0 +1,1 @@
+"""The words of every problem, found again: one index for SQLite and PostgreSQL alike."""
