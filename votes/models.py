@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar
 
 from django.conf import settings
@@ -76,6 +77,11 @@ class NoLonger(models.Model):
         return f"#{self.problem_id} no longer on {self.release_id} for {self.person_id}"
 
 
+def new_feed_key() -> str:
+    """256 bits that nobody guesses."""
+    return secrets.token_urlsafe(32)
+
+
 class SavedSearch(models.Model):
     """A search that somebody keeps under a name, for themselves or for all.
 
@@ -88,6 +94,8 @@ class SavedSearch(models.Model):
     name = models.CharField(max_length=100)
     query = models.CharField(max_length=1000, blank=True)
     is_shared = models.BooleanField(default=False)
+    # Opens the feed of a private search to a reader that cannot sign in.
+    feed_key = models.CharField(max_length=43, default=new_feed_key)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
 

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+import votes.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -87,6 +88,10 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=100)),
                 ("query", models.CharField(blank=True, max_length=1000)),
                 ("is_shared", models.BooleanField(default=False)),
+                (
+                    "feed_key",
+                    models.CharField(default=votes.models.new_feed_key, max_length=43),
+                ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (

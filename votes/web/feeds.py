@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.feedgenerator import Atom1Feed
@@ -23,18 +25,30 @@ def problems(request: HttpRequest) -> HttpResponse:
         query = listing.parse_query(drop(request.GET, "cursor"))
     except DraftErrors as errors:
         return HttpResponse(f"{errors}\n", status=400, content_type="text/plain; charset=utf-8")
-    page = listing.page(listing.find(query, request.user), query)
     asked = drop(request.GET, "cursor", "limit")
     suffix = full_query(asked) if asked else ""
-    feed = Atom1Feed(
+    return feed_of(
+        listing.page(listing.find(query, request.user), query).problems,
         title=f"Problems by {listing.SORT_LABELS[query.sort]}",
-        link=f"{settings.BASE_URL}/problems/{suffix}",
-        feed_url=f"{settings.BASE_URL}{request.get_full_path()}",
-        feed_guid=f"{settings.BASE_URL}/problems.atom{suffix}",
+        link=f"/problems/{suffix}",
+        address=request.get_full_path(),
+        guid=f"/problems.atom{suffix}",
+    )
+
+
+def feed_of(
+    problems: Iterable[Problem], *, title: str, link: str, address: str, guid: str
+) -> HttpResponse:
+    """Problems as an Atom feed. `link`, `address` (the feed's own) and `guid` are paths here."""
+    feed = Atom1Feed(
+        title=title,
+        link=f"{settings.BASE_URL}{link}",
+        feed_url=f"{settings.BASE_URL}{address}",
+        feed_guid=f"{settings.BASE_URL}{guid}",
         description="",
         language="en",
     )
-    for problem in page.problems:
+    for problem in problems:
         _add(feed, problem)
     return HttpResponse(feed.writeString("utf-8"), content_type=MEDIA_TYPE)
 
