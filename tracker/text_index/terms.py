@@ -36,15 +36,16 @@ _DENSE: Final = (
 _LETTER: Final = r"\w\u0900-\u0dff\u0f00-\u0fff"
 _TOKEN: Final = re.compile(f"[{_LETTER}]+(?:[-.:/\\\\+#@$~'’]+[{_LETTER}]+)*")
 _SEGMENTS: Final = re.compile(r"[/\\:#@$~]+")
-_WORDS: Final = re.compile(r"[-._+'’]+")
+_WORDS: Final = re.compile(r"[-_+'’]+")
 _DENSE_RUN: Final = re.compile(f"[{_DENSE}]+")
 # parseHTTPHeader2 -> parse, HTTP, Header, 2
-_HUMPS: Final = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+")
+_HUMPS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u200b-\u200f\u00ad]")
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
-_NUMBERS: Final = re.compile(r"[\d:.\-/+TZ]*")
+# Times, dates and line numbers: digits with anything but points between them.
+_NUMBERS: Final = re.compile(r"\d[\d:.\-/+TZ]*[:\-/][\d:.\-/+TZ]*")
+_POSSESSIVE: Final = re.compile("['’]s$")
 _ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]+|[0-9a-fA-F]{16}")
-_POSSESSIVE: Final = re.compile(r"['’]s?$")
 
 
 def terms_of(text: str) -> Counter[str]:
@@ -58,11 +59,18 @@ def terms_of(text: str) -> Counter[str]:
 
 
 def words_of_query(text: str) -> list[str]:
-    """The plain terms of what somebody searches for: those that every spelling of it has."""
+    """The terms that every text has which says this: of a name in one piece that name, of others
+    their words.
+    """
     found: list[str] = []
     for token in tokens_of(text[:1000]):
-        for segment in _SEGMENTS.split(token):
-            found += [word for word in _words_of_segment(segment) if word]
+        for name in _names_of(token):
+            words = _terms_of_name(name)
+            pieces = len(words) if _DENSE_RUN.search(name) else 1
+            if _WORDS.search(name) and "_" not in name:
+                found += words[:-1] or words
+            else:
+                found += words[-pieces:]
     return list(dict.fromkeys(found))
 
 
@@ -87,51 +95,73 @@ def _cut(token: str) -> Iterator[str]:
 
 @lru_cache(maxsize=50_000)
 def _terms_of_token(token: str) -> tuple[str, ...]:
-    """Whole, by segments, by words; each form once."""
-    if _NUMBERS.fullmatch(token) and not _VERSION.fullmatch(token) and not token.isdigit():
+    """The words, the names they make, the file that a path ends in, and the whole; each once."""
+    if _NUMBERS.fullmatch(token):
         return ()
-    segments = _SEGMENTS.split(token)
-    found = [token.casefold()] if len(segments) > 1 and not segments[-1].isdigit() else []
-    if len(segments) > 2 and segments[-1].isdigit():
-        # file.c:123 is the file; where in it changes with every release.
-        segments.pop()
+    segments = _segments_of(token)
+    found: list[str] = []
     for segment in segments:
-        found += _terms_of_segment(segment)
+        names = _names_of_segment(segment)
+        for name in names:
+            found += _terms_of_name(name)
+        if len(names) > 1:
+            found.append(segment.casefold())
+    if len(segments) > 1:
+        found.append("/".join(segments).casefold())
     return tuple(dict.fromkeys(found))
 
 
-def _terms_of_segment(segment: str) -> list[str]:
-    words = [word for word in _words_of_segment(segment) if word]
-    whole = segment.casefold()
-    if _WORDS.search(segment) and len(words) > 1:
-        words.append(whole)
-    if words and len(_HUMPS.findall(segment)) > 1 and "." not in segment:
-        # One spelling for readAhead, read_ahead and read-ahead.
-        words.append(_WORDS.sub("", whole))
-    return words
+def _segments_of(token: str) -> list[str]:
+    segments = _SEGMENTS.split(token)
+    # file.c:123 is the file; where in it changes with every release.
+    return segments[:-1] if len(segments) > 1 and segments[-1].isdigit() else segments
 
 
-def _words_of_segment(segment: str) -> Iterator[str]:
+def _names_of(token: str) -> Iterator[str]:
+    if not _NUMBERS.fullmatch(token):
+        for segment in _segments_of(token):
+            yield from _names_of_segment(segment)
+
+
+def _names_of_segment(segment: str) -> list[str]:
+    """Parts between points; a version is one of them."""
     if _ADDRESS.fullmatch(segment):
-        return
+        return []
     version = _VERSION.search(segment)
-    if version:
-        yield version[0]
-        segment = segment.replace(version[0], " ")
-    for part in _WORDS.split(segment):
-        for word in [part] if part.isdigit() else _HUMPS.findall(part) or [part]:
-            yield from _word(word)
+    if version is None:
+        return [name for name in segment.split(".") if name]
+    before, after = segment[: version.start()], segment[version.end() :]
+    names = [*before.split("."), version[0], *after.split(".")]
+    return [name for name in names if name.strip("-_+'’")]
 
 
-def _word(word: str) -> Iterator[str]:
+def _terms_of_name(name: str) -> list[str]:
+    """The words of a name, and last its one spelling: readAhead, read_ahead, read-ahead."""
+    if _VERSION.fullmatch(name):
+        return [name]
+    parts = [part for part in _WORDS.split(_POSSESSIVE.sub("", name)) if part]
+    pieces = [piece for part in parts for piece in _pieces_of(part)]
+    found = [term for piece in pieces for term in _terms_of_word(piece)]
+    if len(pieces) > 1:
+        whole = "".join(parts).casefold()
+        if len(whole) > 1 and whole not in STOP_WORDS:
+            found.append(whole)
+    return found
+
+
+def _pieces_of(part: str) -> list[str]:
+    return _HUMPS.findall(part) if part.isascii() else [part]
+
+
+def _terms_of_word(word: str) -> list[str]:
     folded = word.casefold()
     if not folded.isascii() and _DENSE_RUN.search(folded):
-        yield from _pairs(folded)
-    elif folded.isdigit():
-        if len(folded) <= 9:
-            yield folded
-    elif 2 <= len(folded) <= LONGEST_WORD and folded not in STOP_WORDS:
-        yield stem(folded)
+        return list(_pairs(folded))
+    if folded.isdigit():
+        return [folded] if len(folded) <= 9 else []
+    if not 2 <= len(folded) <= LONGEST_WORD or folded in STOP_WORDS:
+        return []
+    return [stem(folded)]
 
 
 def _pairs(text: str) -> Iterator[str]:
