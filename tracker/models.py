@@ -275,6 +275,8 @@ class Problem(models.Model):
             ),
             models.Index(fields=["assignee", "is_open", "-heat"], name="problem_by_assignee"),
             models.Index(fields=["reporter", "-number"], name="problem_by_reporter"),
+            # The triage queue: those untouched for longest first.
+            models.Index(fields=["state", "changed_at", "number"], name="problem_by_state"),
             # The few that must not be known are counted apart; see votes.selectors.
             models.Index(
                 fields=["number"], condition=Q(is_confidential=True), name="problem_confidential"
@@ -517,6 +519,12 @@ class BulkChange(models.Model):
     asked = models.JSONField()
     at = models.DateTimeField(default=timezone.now)
     undone_at = models.DateTimeField(null=True)
+    # What was asked for and not done: `[{"number": int, "reason": str}]`.
+    left_out = models.JSONField(default=list)
+    # An undo is a bulk change too; that there is one for each at the most is the database's word.
+    undoes = models.OneToOneField(
+        "self", models.CASCADE, null=True, blank=True, related_name="undone_by"
+    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["actor", "-id"], name="bulk_change_by_actor")]
@@ -532,6 +540,8 @@ class BulkChangeItem(models.Model):
     problem = models.ForeignKey(Problem, models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, models.CASCADE, related_name="+")
     version = models.PositiveIntegerField()
+    # Column -> value before, of the columns that it changed: exactly what undoing puts back.
+    before = models.JSONField(default=dict)
 
     class Meta:
         constraints: ClassVar = [

@@ -26,6 +26,8 @@ PERMISSIONS: Table = {
     "problem.reopen": who(Role.DEVELOPER, Role.COMMITTER, Role.TRIAGER, Relation.ITS_REPORTER),
     "problem.assign": DEVELOPERS,
     "problem.mark_duplicate": DEVELOPERS,
+    # the desk, and one change to many problems; each change asks its own right as well
+    "problem.triage": DEVELOPERS,
     "problem.set_confidential": who(Role.TRIAGER, Relation.ITS_REPORTER, Relation.ITS_MAINTAINER),
     "product.manage": who(),
     "component.manage": who(Role.TRIAGER),
@@ -74,8 +76,10 @@ def relations_to(viewer: Viewer, problem: Problem) -> frozenset[Relation]:
 
 def may(action: str, viewer: Viewer, problem: Problem | None = None) -> Decision:
     """Whether `viewer` may do `action`, to `problem` where there is one."""
-    relations = relations_to(viewer, problem) if problem is not None else frozenset[Relation]()
-    return decide(PERMISSIONS, action, viewer, relations)
+    by_role = decide(PERMISSIONS, action, viewer)
+    if by_role or problem is None:
+        return by_role
+    return decide(PERMISSIONS, action, viewer, relations_to(viewer, problem))
 
 
 def rights_on(viewer: Viewer, problem: Problem) -> dict[str, Decision]:
