@@ -464,12 +464,18 @@ class ClockKind(models.TextChoices):
 
 
 class ClockSetting(models.Model):
-    """How a product wants one clock to run, where that is not the default."""
+    """How a product wants one clock to run, where that is not the default.
+
+    What came about before `since` does not count, so that a clock which is switched on, or made
+    quicker, acts on nothing old. `is_applied` is False until the rows of `Clock` agree.
+    """
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="clock_settings")
     kind = models.CharField(max_length=20, choices=ClockKind.choices)
     is_on = models.BooleanField(default=True)
     days = models.PositiveSmallIntegerField()
+    since = models.DateTimeField(default=timezone.now)
+    is_applied = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -484,15 +490,21 @@ class ClockSetting(models.Model):
 class Clock(models.Model):
     """One running, paused or expired clock of a problem.
 
-    `due_at` is None while it is paused; `fired_at` is set by the one who claims it with a
-    conditional UPDATE, so that it fires once however many workers look.
+    `due_at` is None while it is paused or its product has it switched off; `fired_at` is set by the
+    one who claims it with a conditional UPDATE, so that it fires once however many workers look.
+    The time between `started_at` and `paused_at` is used up when it goes on.
     """
 
     problem = models.ForeignKey(Problem, models.CASCADE, related_name="clocks")
     kind = models.CharField(max_length=20, choices=ClockKind.choices)
     started_at = models.DateTimeField(default=timezone.now)
+    paused_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
     fired_at = models.DateTimeField(null=True)
+    # Who put the question that a feedback timeout waits for.
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -552,3 +564,7 @@ class BulkChangeItem(models.Model):
 
     def __str__(self) -> str:
         return f"bulk change {self.bulk_change_id} of #{self.problem_id}"
+
+
+# Their models belong to this app; they need the ones above.
+import tracker.text_index.models  # noqa: E402, F401

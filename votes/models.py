@@ -82,6 +82,23 @@ def new_feed_key() -> str:
     return secrets.token_urlsafe(32)
 
 
+class LastLook(models.Model):
+    """When somebody looked at the news of what they voted for.
+
+    News are what happened after `seen_until`, which moves up to `looked_at` when a new visit
+    begins: whoever follows a link and comes back still finds the rest.
+    """
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="last_look"
+    )
+    seen_until = models.DateTimeField()
+    looked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.person_id} has seen all until {self.seen_until:%Y-%m-%d %H:%M}"
+
+
 class SavedSearch(models.Model):
     """A search that somebody keeps under a name, for themselves or for all.
 
