@@ -5,9 +5,14 @@ problem_happened: an event row was written.
     came from an import or a repair, of which nobody is to be notified).
 votes_moved: the duplicate groups of these problems are no longer what they were.
     Arguments: `problems` (list of Problem, whose numbers must be counted anew).
+bulk_changed: some problems were changed together, each with a quiet `problem_happened` of its own.
+    Sent once for each of the transactions that one bulk change takes.
+    Arguments: `bulk_change` (BulkChange), `items` (list of BulkChangeItem, problem and event
+    loaded).
 """
 
 from django.dispatch import Signal
 
 problem_happened = Signal()
 votes_moved = Signal()
+bulk_changed = Signal()
