@@ -23,6 +23,7 @@ class Relation(StrEnum):
     ITS_REPORTER = "its reporter"
     ITS_ASSIGNEE = "its assignee"
     ITS_MAINTAINER = "its maintainer"
+    ITS_OWNER = "its owner"
     ONESELF = "oneself"
 
 

@@ -116,7 +116,7 @@ def _untouched(components: list[Component], window: Window) -> Section:
 
 def _own_risen(components: list[Component], window: Window) -> Section:
     found = _own_problems(components)
-    return _risen("risen", "Rose in what you maintain", found, window, LINES,
+    return risen("risen", "Rose in what you maintain", found, window, LINES,
                   _list_url(components, sort="heat"))  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _whole(window: Window, minute: int) -> list[Section]:
     url = f"{settings.BASE_URL}/problems/"
     top = [Line(problem) for problem in _first(public, LINES)]
     return [
-        _risen("risen everywhere", "Rose everywhere", public, window, LINES, url),
+        risen("risen everywhere", "Rose everywhere", public, window, LINES, url),
         Section("top of all", "Biggest of all", top, len(top), url, is_news=False),
     ]
 
@@ -157,7 +157,7 @@ def _first(found: QuerySet[Problem], lines: int) -> list[Problem]:
     return list(found.order_by("-heat", "-number")[:lines])
 
 
-def _risen(
+def risen(
     key: str, title: str, found: QuerySet[Problem], window: Window, lines: int, url: str
 ) -> Section:
     """Those with new voters in the window, most first. Two queries."""

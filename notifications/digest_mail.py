@@ -14,6 +14,7 @@ from notifications.digest_content import Digest, Line, Section
 from notifications.models import DigestSubscription
 from notifications.plain import COLUMNS, paragraphs, wrap
 from notifications.schedule import zone
+from votes.models import SavedSearch
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,14 @@ class DigestWords:
     period: str
     since: datetime
     stop_url: str
+    # None for the reader's own digest.
+    search: SavedSearch | None = None
 
     @property
     def summary(self) -> str:
         """The one line that says whether to read on."""
+        if self.search is not None:
+            return self._summary_of_search
         untouched = self.digest.count("untouched")
         risen = self.digest.count("risen")
         everywhere = self.digest.count("risen everywhere")
@@ -41,11 +46,21 @@ class DigestWords:
         return ", ".join(said) or "nothing new"
 
     @property
+    def _summary_of_search(self) -> str:
+        new, risen = self.digest.count("new"), self.digest.count("risen")
+        said = [f"{new} new" if new else "", f"{risen} rose" if risen else ""]
+        return ", ".join(filter(None, said)) or "nothing new"
+
+    @property
     def subject(self) -> str:
+        if self.search is not None:
+            return f"{self.search.name}: {self.summary}"
         return f"Your {self.period} digest: {self.summary}"
 
     @property
     def settings_url(self) -> str:
+        if self.search is not None:
+            return f"{settings.BASE_URL}{self.search.get_absolute_url()}"
         return f"{settings.BASE_URL}/my/digest/"
 
     def as_text(self) -> str:
@@ -85,6 +100,7 @@ def digest_words(
         period if period in _PERIOD_NOUN else "weekly",
         digest.window.start.astimezone(zone(person.time_zone)),
         stop_url,
+        subscription.saved_search,
     )
 
 

@@ -18,6 +18,7 @@ from notifications import schedule
 from notifications.digest_content import Digest, Window, compose
 from notifications.models import DigestDelivery, DigestSubscription
 from notifications.outbox import queue_digests
+from notifications.search_digest import compose_search
 
 BATCH = 50
 Period = DigestSubscription.Period
@@ -45,6 +46,11 @@ def send_due(as_of: datetime | None = None, person: Person | None = None) -> lis
     return queued
 
 
+def own_subscription(person: Person) -> DigestSubscription | None:
+    """The person's own digest, which is of no saved search; None where nothing was said."""
+    return DigestSubscription.objects.filter(person=person, saved_search=None).first()
+
+
 def make_missing_subscriptions(now: datetime) -> None:
     """Give each developer a weekly digest who has none yet."""
     rows = [default_subscription(person, now) for person in _developers_without()]
@@ -66,9 +72,8 @@ def _developers_without() -> QuerySet[Person]:
     return Person.objects.filter(
         is_active=True,
         email_confirmed_at__isnull=False,
-        digest_subscription=None,
         pk__in=_developers(),
-    )
+    ).exclude(pk__in=DigestSubscription.objects.filter(saved_search=None).values("person"))
 
 
 def due(as_of: datetime, person: Person | None = None) -> QuerySet[DigestSubscription]:
@@ -81,7 +86,7 @@ def due(as_of: datetime, person: Person | None = None) -> QuerySet[DigestSubscri
     ).exclude(period=Period.OFF)
     if person is not None:
         found = found.filter(person=person)
-    return found.select_related("person").order_by("next_due_at", "pk")
+    return found.select_related("person", "saved_search").order_by("next_due_at", "pk")
 
 
 @transaction.atomic
@@ -124,23 +129,23 @@ def _covers_from(row: DigestSubscription, covers_until: datetime) -> datetime:
     return row.last_covered_until or covers_until - schedule.length(row)
 
 
-def preview(person: Person, until: datetime | None = None) -> Digest:
-    """What would be sent to `person` at `until` (now)."""
-    until = until or timezone.now()
-    row = DigestSubscription.objects.filter(person=person).first()
-    row = row or default_subscription(person, until)
-    return compose(person, Window(_covers_from(row, until), until), is_preview=True)
+def preview_of(row: DigestSubscription, until: datetime) -> Digest:
+    """What would be sent at `until` for a subscription, stored or not."""
+    window = Window(_covers_from(row, until), until)
+    if row.saved_search is not None:
+        return compose_search(row.person, row.saved_search, window)
+    return compose(row.person, window, is_preview=True)
 
 
 def plan(as_of: datetime, person: Person | None = None) -> list[Planned]:
     """What `send_due` would queue, without writing a row; digests with nothing to say too."""
     now = timezone.now()
-    people = [row.person for row in due(as_of, person)]
+    rows = list(due(as_of, person))
     for developer in _developers_without():
         row = default_subscription(developer, now)
         if row.next_due_at <= as_of and person in {None, developer}:
-            people.append(developer)
-    return [Planned(each, preview(each, min(as_of, now))) for each in people]
+            rows.append(row)
+    return [Planned(row.person, preview_of(row, min(as_of, now))) for row in rows]
 
 
 def next_due(person: Person | None = None) -> DigestSubscription | None:

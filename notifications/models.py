@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tracker.models import Component, Event, Problem, Product
+from votes.models import SavedSearch
 
 
 class Reason(models.TextChoices):
@@ -100,8 +101,10 @@ class Subscription(models.Model):
 
 
 class DigestSubscription(models.Model):
-    """When a person gets the digest, and up to when the digests sent so far have told.
+    """When a person gets a digest, and up to when the digests sent so far have told.
 
+    Without a saved search it is the digest of what the person maintains and of all; with one it is
+    that search's, on a schedule of its own.
     `next_due_at` is claimed by a conditional UPDATE that moves it. `last_covered_until` moves only
     when a digest was sent, so that one that failed or was missed is covered by the next.
     """
@@ -121,8 +124,11 @@ class DigestSubscription(models.Model):
         SATURDAY = 5, "Saturday"
         SUNDAY = 6, "Sunday"
 
-    person = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="digest_subscription"
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="digest_subscriptions"
+    )
+    saved_search = models.ForeignKey(
+        SavedSearch, models.CASCADE, null=True, blank=True, related_name="digest_subscriptions"
     )
     period = models.CharField(max_length=10, choices=Period.choices, default=Period.WEEKLY)
     # A monthly digest comes on the first of these weekdays in the month.
@@ -137,6 +143,14 @@ class DigestSubscription(models.Model):
 
     class Meta:
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["person"], condition=Q(saved_search=None), name="own_digest_once"
+            ),
+            models.UniqueConstraint(
+                fields=["person", "saved_search"],
+                condition=Q(saved_search__isnull=False),
+                name="digest_of_a_search_once",
+            ),
             models.CheckConstraint(condition=Q(hour__lte=23), name="digest_hour_of_a_day"),
             models.CheckConstraint(condition=Q(weekday__lte=6), name="digest_day_of_a_week"),
         ]

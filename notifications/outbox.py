@@ -183,7 +183,8 @@ def _claim(pk: int, claim: uuid.UUID) -> Message | None:
     )
     if not claimed:
         return None
-    return Message.objects.select_related("person", "delivery__subscription").get(pk=pk)
+    related = ("person", "delivery__subscription__saved_search")
+    return Message.objects.select_related(*related).get(pk=pk)
 
 
 def _stale(now: datetime) -> Q:

@@ -16,8 +16,10 @@ from notifications.event_mail import event_words
 from notifications.models import DigestSubscription, Message
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
+from notifications.search_digest import compose_search
 from tracker.models import Event
 from tracker.text import clean_line
+from votes.saved_searches import may_see
 
 # A subject longer than this is cut by every reader of mail.
 LONGEST_SUBJECT = 150
@@ -79,13 +81,20 @@ def _digest_mail(message: Message) -> EmailMultiAlternatives:
     delivery, person = message.delivery, message.person
     assert delivery is not None  # noqa: S101 - held by a constraint of the table
     assert person is not None  # noqa: S101
-    if delivery.subscription.period == DigestSubscription.Period.OFF:
+    subscription = delivery.subscription
+    if subscription.period == DigestSubscription.Period.OFF:
         raise Withheld("Its reader has stopped the digest.")
-    digest = compose(person, Window(delivery.covers_from, delivery.covers_until))
+    window = Window(delivery.covers_from, delivery.covers_until)
+    if subscription.saved_search is None:
+        digest = compose(person, window)
+    elif may_see(person, subscription.saved_search):
+        digest = compose_search(person, subscription.saved_search, window)
+    else:
+        raise Withheld("Its search is no longer shared.")
     if not digest.is_worth_sending:
         raise NothingToSay("Nothing to say.")
-    stop_url = unsubscribe_url(person.pk, DIGEST_REACH, None)
-    words = digest_words(digest, delivery.subscription, person, stop_url)
+    stop_url = unsubscribe_url(person.pk, DIGEST_REACH, subscription.saved_search_id)
+    words = digest_words(digest, subscription, person, stop_url)
     headers = {"X-Groundswell-Reason": "digest", **_one_click(stop_url)}
     html = render_to_string("mail/digest.html", words.for_html())
     return _mail(message, words.subject, words.as_text(), html, headers)

@@ -8,13 +8,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
-from accounts.policies import Denied
+from accounts.policies import Denied, require
 from accounts.services import set_time_zone
 from notifications import schedule
 from notifications.envelopes import DIGEST_REACH
 from notifications.models import DigestSubscription, Reach, Reason, Subscription
 from tracker.models import Component, Event, Problem, Product
 from tracker.policies import visible_problems
+from votes.models import SavedSearch
+from votes.saved_searches import may_see
 
 Target = Product | Component | Problem | None
 
@@ -51,7 +53,7 @@ def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
     if person is None:
         return False
     if reach == DIGEST_REACH:
-        rows = DigestSubscription.objects.filter(person=person)
+        rows = DigestSubscription.objects.filter(person=person, saved_search=target_id)
         return bool(rows.update(period=DigestSubscription.Period.OFF, is_chosen=True))
     target = find_target(reach, target_id)
     if target is None and reach != Reach.EVERYTHING:
@@ -103,22 +105,28 @@ def set_digest(
     weekday: int,
     hour: int,
     time_zone: str,
+    saved_search: SavedSearch | None = None,
     now: datetime | None = None,
 ) -> DigestSubscription:
-    """Let the digest come when the person wants it, from the next such time on."""
+    """Let a digest come when the person wants it, from the next such time on.
+
+    It is the person's own, or that of a saved search. Raises `Denied` for a search that the person
+    may not see.
+    """
+    if saved_search is not None:
+        require(may_see(person, saved_search))
     set_time_zone(person, time_zone)
     values = {"period": period, "weekday": weekday, "hour": hour, "is_chosen": True}
     wanted = DigestSubscription(person=person, **values)
     due = schedule.next_due(wanted, time_zone, now or timezone.now())
     row, _ = DigestSubscription.objects.update_or_create(
-        person=person, defaults={**values, "next_due_at": due}
+        person=person, saved_search=saved_search, defaults={**values, "next_due_at": due}
     )
     return row
 
 
 def reschedule_digest(person: Person) -> None:
-    """Set the due time anew after the person's zone has changed."""
-    row = DigestSubscription.objects.filter(person=person).first()
-    if row is not None:
+    """Set the due times anew after the person's zone has changed."""
+    for row in DigestSubscription.objects.filter(person=person):
         row.next_due_at = schedule.next_due(row, person.time_zone, timezone.now())
         row.save(update_fields=["next_due_at"])

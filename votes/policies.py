@@ -1,11 +1,19 @@
-"""Whose vote counts at once, and whose waits."""
+"""Whose vote counts at once and whose waits, and who may keep searches."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from accounts.models import Person, Role
+from accounts.policies import Relation, Table, who
 from tracker.models import Problem, Resolution, State
+
+PERMISSIONS: Table = {
+    "search.save": who(Role.REPORTER),
+    "search.change": frozenset({Relation.ITS_OWNER}),
+    # a triager takes away a shared name that offends
+    "search.delete": who(Role.TRIAGER, Relation.ITS_OWNER),
+}
 
 YOUNG_FOR = timedelta(days=1)
 YOUNG_PER_PROBLEM = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from csp.decorators import csp_replace
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -19,6 +19,8 @@ from notifications.models import DigestSubscription
 from notifications.schedule import zone
 from notifications.services import set_digest
 from tracker.web.pages import person_of, signed_in
+from votes.models import SavedSearch
+from votes.saved_searches import visible_searches
 
 # The HTML of a mail styles itself, and does nothing else.
 MAIL_POLICY = {
@@ -34,18 +36,32 @@ MAIL_POLICY = {
 @never_cache
 @signed_in
 def digest(request: HttpRequest) -> HttpResponseBase:
-    """Settings and preview."""
+    """Settings and preview of one's own digest."""
+    return _settings(request, _own(person_of(request)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@signed_in
+def search_digest(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Settings and preview of the digest of a saved search."""
     person = person_of(request)
-    row = _subscription(person)
-    form = DigestForm(request.POST or None, initial=_initial(person, row))
+    search = get_object_or_404(visible_searches(person), pk=pk)
+    return _settings(request, _of_search(person, search))
+
+
+def _settings(request: HttpRequest, row: DigestSubscription) -> HttpResponseBase:
+    person, search = row.person, row.saved_search
+    form = DigestForm(request.POST or None, initial=_initial(row))
     if request.method == "POST" and form.is_valid():
-        saved = set_digest(person, **form.cleaned_data)
-        messages.success(request, _saved_words(saved, person))
-        return redirect("my-digest")
+        saved = set_digest(person, saved_search=search, **form.cleaned_data)
+        messages.success(request, _saved_words(saved))
+        return redirect(request.path)
     is_off = row.period == DigestSubscription.Period.OFF
     context = {
         "form": form,
-        "words": _words(person, row),
+        "search": search,
+        "words": _words(row),
         "is_off": is_off,
         "next_due": None if is_off else row.next_due_at.astimezone(zone(person.time_zone)),
     }
@@ -59,8 +75,7 @@ def digest(request: HttpRequest) -> HttpResponseBase:
 @signed_in
 def digest_html(request: HttpRequest) -> HttpResponseBase:
     """The mail itself: exactly what would be sent now."""
-    person = person_of(request)
-    words = _words(person, _subscription(person))
+    words = _words(_own(person_of(request)))
     return render(request, "mail/digest.html", words.for_html())
 
 
@@ -69,14 +84,13 @@ def digest_html(request: HttpRequest) -> HttpResponseBase:
 @signed_in
 def digest_text(request: HttpRequest) -> HttpResponseBase:
     """The mail's plain text."""
-    person = person_of(request)
-    words = _words(person, _subscription(person))
+    words = _words(_own(person_of(request)))
     return HttpResponse(words.as_text(), content_type="text/plain; charset=utf-8")
 
 
-def _subscription(person: Person) -> DigestSubscription:
+def _own(person: Person) -> DigestSubscription:
     """The person's, or what they have while they said nothing: weekly for developers only."""
-    row = DigestSubscription.objects.filter(person=person).first()
+    row = digests.own_subscription(person)
     if row is None:
         row = digests.default_subscription(person, timezone.now())
         if not person.has_role(Role.DEVELOPER):
@@ -84,22 +98,32 @@ def _subscription(person: Person) -> DigestSubscription:
     return row
 
 
-def _initial(person: Person, row: DigestSubscription) -> dict[str, object]:
+def _of_search(person: Person, search: SavedSearch) -> DigestSubscription:
+    """The person's to this search; off while they have none."""
+    row = person.digest_subscriptions.filter(saved_search=search).first()
+    if row is None:
+        row = digests.default_subscription(person, timezone.now())
+        row.saved_search, row.period = search, DigestSubscription.Period.OFF
+    return row
+
+
+def _initial(row: DigestSubscription) -> dict[str, object]:
     return {
         "period": row.period,
         "weekday": row.weekday,
         "hour": row.hour,
-        "time_zone": person.time_zone,
+        "time_zone": row.person.time_zone,
     }
 
 
-def _words(person: Person, row: DigestSubscription) -> DigestWords:
-    stop_url = unsubscribe_url(person.pk, DIGEST_REACH, None)
-    return digest_words(digests.preview(person), row, person, stop_url)
+def _words(row: DigestSubscription) -> DigestWords:
+    stop_url = unsubscribe_url(row.person_id, DIGEST_REACH, row.saved_search_id)
+    return digest_words(digests.preview_of(row, timezone.now()), row, row.person, stop_url)
 
 
-def _saved_words(row: DigestSubscription, person: Person) -> str:
+def _saved_words(row: DigestSubscription) -> str:
+    what = f"digest of “{row.saved_search}”" if row.saved_search else "digest"
     if row.period == DigestSubscription.Period.OFF:
-        return "You get no digest."
-    due = row.next_due_at.astimezone(zone(person.time_zone))
-    return f"The next digest comes on {due:%A}, {due.day} {due:%B} at {due:%H:%M}."
+        return f"You get no {what}."
+    due = row.next_due_at.astimezone(zone(row.person.time_zone))
+    return f"The next {what} comes on {due:%A}, {due.day} {due:%B} at {due:%H:%M}."

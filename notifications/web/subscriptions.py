@@ -98,7 +98,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _stopped_words(reach: str, target_id: int | None) -> str:
     """What ends, in words that give away nothing about a problem beyond its number."""
     if reach == DIGEST_REACH:
-        return "your digest"
+        return "the mails of this search" if target_id else "your digest"
     if reach == Reach.PROBLEM:
         return f"problem #{target_id}"
     target = find_target(reach, target_id)

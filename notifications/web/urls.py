@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("my/digest/", digest.digest, name="my-digest"),
     path("my/digest/mail.html", digest.digest_html, name="my-digest-html"),
     path("my/digest/mail.txt", digest.digest_text, name="my-digest-text"),
+    path("searches/<int:pk>/digest", digest.search_digest, name="search-digest"),
     path("unsubscribe/<str:token>/", subscriptions.unsubscribe, name="unsubscribe"),
     path("outbox/", outbox.page_of_messages, name="outbox"),
     path("outbox/<int:pk>/send", outbox.send_again, name="send-again"),

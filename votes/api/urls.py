@@ -2,11 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from votes.api import problems, votes
+from votes.api import problems, searches, votes
 
 urlpatterns: list[URLPattern] = [
     path("problems/", problems.ProblemsView.as_view(), name="api_problems"),
     path("problems/similar/", problems.SimilarView.as_view(), name="api_similar"),
+    path("searches/", searches.SearchesView.as_view(), name="api_searches"),
+    path("searches/<int:pk>/", searches.SearchView.as_view(), name="api_search"),
     path("problems/<int:number>/", problems.ProblemView.as_view(), name="api_problem"),
     path("problems/<int:number>/vote/", votes.VoteView.as_view(), name="api_vote"),
 ]

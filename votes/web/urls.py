@@ -3,13 +3,19 @@
 from django.urls import URLPattern, path, re_path
 
 from tracker.web import converters  # noqa: F401 - registers them
-from votes.web import feeds, lists, problem, report, vote
+from votes.web import feeds, lists, problem, report, searches, vote
 
 urlpatterns: list[URLPattern] = [
     path("", lists.home, name="home"),
     path("my/", lists.my, name="my"),
     path("problems/", lists.problems, name="problems"),
     path("problems.atom", feeds.problems, name="problems_feed"),
+    path("searches/", searches.searches, name="searches"),
+    path("searches/new", searches.new, name="new-search"),
+    path("searches/<int:pk>/", searches.search, name="search"),
+    path("searches/<int:pk>.atom", searches.feed, name="search_feed"),
+    path("searches/<int:pk>/edit", searches.edit, name="edit-search"),
+    path("searches/<int:pk>/delete", searches.delete, name="delete-search"),
     path("send-problem/", lists.send_problem, name="send-problem"),
     path("products/", lists.products, name="products"),
     re_path(r"^products/(?P<slug>[a-z0-9._+-]{1,50})/$", lists.product, name="product"),
