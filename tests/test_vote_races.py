@@ -13,7 +13,7 @@ from django.db import connection
 from accounts.models import Person, Role
 from tests.people import make_person
 from tests.problems import make_problem, make_product
-from tracker.changes import Conflict, ProblemChange
+from tracker.changes import Conflict, FieldsMoved, ProblemChange, fingerprint, in_words
 from tracker.models import Door, Problem
 from tracker.services import StaleChange, change
 from votes.models import Vote
@@ -73,6 +73,25 @@ def test_of_two_changes_from_the_same_version_one_wins() -> None:
     assert sum(isinstance(result, StaleChange) for result in results) == 1
     problem.refresh_from_db()
     assert problem.version == 2
+
+
+def test_of_changes_from_the_same_form_each_field_is_changed_by_exactly_one() -> None:
+    problem, triager = make_problem(), make_person("tom", Role.TRIAGER)
+    triager = Person.objects.get(pk=triager.pk)
+    shown = {name: fingerprint(in_words(problem, name)) for name in ("severity", "hardware")}
+
+    def ask(**values: str) -> Callable[[], object]:
+        asked = ProblemChange(**values)
+        return lambda: change(problem, triager, asked, Door.WEB, base=shown)
+
+    severities = [ask(severity="major"), ask(severity="minor"), ask(severity="critical")]
+    results = all_at_once([*severities, ask(hardware="a card"), ask(hardware="a disk")])
+    refused = [result.fields for result in results if isinstance(result, FieldsMoved)]
+    assert sorted(refused) == [["hardware"], ["severity"], ["severity"]]
+    problem.refresh_from_db()
+    assert problem.version == 3
+    assert problem.severity != "normal"
+    assert problem.hardware
 
 
 def test_two_problems_marked_as_duplicates_of_each_other_at_once_make_no_cycle() -> None:

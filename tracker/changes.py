@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from tracker.models import (
     State,
 )
 from tracker.policies import may, visible_problems
-from tracker.text import clean_line
+from tracker.text import clean_line, clean_text
 
 
 class Unset:
@@ -37,6 +39,17 @@ UNSET: Final = Unset()
 
 class Conflict(Exception):
     """What was asked cannot be done to the problem as it is now; the message says why."""
+
+
+class FieldsMoved(Conflict):
+    """Somebody else changed fields that this change is about; `fields` are their names."""
+
+    def __init__(self, names: list[str]) -> None:
+        words = " and ".join(name.removeprefix("is_").replace("_", " ") for name in names)
+        super().__init__(
+            f"Somebody else changed the {words} meanwhile. Look at what it is now and choose again."
+        )
+        self.fields = names
 
 
 @dataclass
@@ -97,14 +110,39 @@ def in_words(problem: Problem, name: str) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def apply_change(problem: Problem, asked: ProblemChange, actor: Person) -> list[dict[str, Any]]:
+def fingerprint(value: Any) -> str:
+    """Tells two values of a field apart, whatever line ends a browser made of them."""
+    words = "" if value is None else str(value)
+    return hashlib.sha256(clean_text(words).encode()).hexdigest()[:16]
+
+
+def refuse_moved(problem: Problem, asked: ProblemChange, base: Mapping[str, str]) -> None:
+    """Compare each field that is to change, and no other, with what the change started from.
+
+    `base` maps names of fields to the `fingerprint` of the value that the person saw. A field
+    that already is what was asked for is no conflict. Raises `FieldsMoved`.
+    """
+    moved = []
+    for name, value in asked.asked().items():
+        now = fingerprint(in_words(problem, name))
+        if now not in {base.get(name, now), fingerprint(value)}:
+            moved.append(name)
+    if moved:
+        raise FieldsMoved(moved)
+
+
+def apply_change(
+    problem: Problem, asked: ProblemChange, actor: Person | None
+) -> list[dict[str, Any]]:
     """Set the fields on the locked row (unsaved) and return the changes for its history.
 
+    Nobody as `actor` is the tracker itself, of which no rights are asked.
     Raises `DraftErrors` for wrong words, `Denied` and `Conflict`; the row is then not to be saved.
     """
     wanted = asked.asked()
     before = {f.name: in_words(problem, f.name) for f in fields(ProblemChange)}
-    _ask_rights(problem, wanted, before, actor)
+    if actor is not None:
+        _ask_rights(problem, wanted, before, actor)
     faults = Faults()
     _set_place(problem, wanted, faults)
     _set_texts(problem, wanted, faults)
@@ -205,7 +243,7 @@ def _set_assignee(problem: Problem, wanted: dict[str, Any], faults: Faults) -> N
     problem.assignee = person
 
 
-def _set_duplicate(problem: Problem, wanted: dict[str, Any], actor: Person) -> None:
+def _set_duplicate(problem: Problem, wanted: dict[str, Any], actor: Person | None) -> None:
     """Marking closes the problem as a duplicate; undoing opens it."""
     if "duplicate_of" not in wanted:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from tracker.changes import UNSET, Conflict, ProblemChange, apply_change
+from tracker.changes import UNSET, Conflict, ProblemChange, apply_change, refuse_moved
 from tracker.drafts import Faults, ProblemDraft, check, check_text
 from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
@@ -65,14 +65,19 @@ def comment(
     for attachment in attachments:
         attachment.comment = added
         attachment.save(update_fields=["comment"])
-    changes: list[dict[str, Any]] = []
-    if locked.state == State.FEEDBACK and locked.reporter_id == author.pk:
-        changes = [{"field": "state", "old": State.FEEDBACK.value, "new": State.OPEN.value}]
-        locked.state = State.OPEN
-        locked.version += 1
+    changes = _take_as_answer(locked, author)
     touch(locked)
     record(locked, Event.Kind.COMMENTED, author, door, changes=changes, comment=added)
     return added
+
+
+def _take_as_answer(problem: Problem, author: Person) -> list[dict[str, Any]]:
+    """The reporter's word, or file, puts a problem that waits for it back to open."""
+    if problem.state != State.FEEDBACK or problem.reporter_id != author.pk:
+        return []
+    problem.state = State.OPEN
+    problem.version += 1
+    return [{"field": "state", "old": State.FEEDBACK.value, "new": State.OPEN.value}]
 
 
 @transaction.atomic
@@ -92,8 +97,9 @@ def attach(problem: Problem, uploader: Person, upload: File[bytes], door: Door) 
     )
     store_file(attachment, upload)
     attachment.save()
+    changes = _take_as_answer(locked, uploader)
     touch(locked)
-    record(locked, Event.Kind.ATTACHED, uploader, door, attachment=attachment)
+    record(locked, Event.Kind.ATTACHED, uploader, door, changes=changes, attachment=attachment)
     return attachment
 
 
@@ -158,12 +164,14 @@ def change(
     door: Door,
     *,
     expected_version: int | None = None,
+    base: Mapping[str, str] | None = None,
 ) -> Event | None:
     """Change fields and state at once: all that is asked, or nothing.
 
     Returns the event, or None when everything was so already. Raises `DraftErrors` for wrong
-    words, `Denied`, `Conflict` for a state that cannot follow, and `StaleChange` when
-    `expected_version` is not the row's.
+    words, `Denied`, `Conflict` for a state that cannot follow, `StaleChange` when
+    `expected_version` is not the row's, and `FieldsMoved` when one of the asked fields is no longer
+    what `base` has (see `refuse_moved`): changes of different fields both go through.
     """
     if asked.duplicate_of is not UNSET or problem.duplicate_of_id is not None:
         lock_groups()
@@ -173,6 +181,8 @@ def change(
             "Somebody changed this problem while you were editing. Look at what is new and "
             "send your change again."
         )
+    if base is not None:
+        refuse_moved(locked, asked, base)
     was_duplicate = locked.duplicate_of
     changes = apply_change(locked, asked, actor)
     if not changes:
@@ -182,6 +192,25 @@ def change(
     if locked.duplicate_of != was_duplicate:
         regroup(locked, was_duplicate)
     return record(locked, Event.Kind.CHANGED, actor, door, changes=changes)
+
+
+@transaction.atomic
+def change_by_tracker(
+    problem: Problem, asked: ProblemChange, note: str, *, quiet: bool = False
+) -> Event | None:
+    """As `change`, by nobody: what the tracker does by itself, and `note` says why.
+
+    It changes no duplicates. Raises `DraftErrors` and `Conflict` as `change` does.
+    """
+    locked = lock(problem)
+    changes = apply_change(locked, asked, None)
+    if not changes:
+        return None
+    locked.version += 1
+    touch(locked)
+    return record(
+        locked, Event.Kind.CHANGED, None, Door.SYSTEM, changes=changes, note=note, quiet=quiet
+    )
 
 
 def lock(problem: Problem) -> Problem:

@@ -50,21 +50,62 @@ class Entry:
 
 @dataclass
 class Timeline:
-    """The latest entries, oldest first; `left_out` says whether there are older ones."""
+    """The latest entries, oldest first; `left_out` says whether there are older ones.
+
+    `seen` is the number of the last event that they tell of.
+    """
 
     entries: list[Entry]
     attachments: list[Attachment]
     left_out: bool
+    seen: int = 0
 
 
-def timeline(problem: Problem, viewer: Viewer, latest: int = LATEST) -> Timeline:
-    """The entries of `problem` as `viewer` may read them. Four queries, however many there are."""
-    events = list(problem.events.select_related("actor").order_by("-id")[: latest + 1])
-    comments = list(problem.comments.select_related("author").order_by("-id")[: latest + 1])
+@dataclass(frozen=True)
+class FieldNews:
+    """What others made of one field: `who` last, `change` from first to last, in words."""
+
+    name: str
+    who: Person | None
+    change: FieldChange
+
+
+def timeline(problem: Problem, viewer: Viewer, latest: int = LATEST, after: int = 0) -> Timeline:
+    """The entries of `problem` as `viewer` may read them. Four queries, however many there are.
+
+    `after` is the number of an event: only what came later is wanted.
+    """
+    rows = problem.events.filter(pk__gt=after).select_related("actor").order_by("-id")
+    events = list(rows[: latest + 1])
+    spoken = problem.comments.select_related("author").order_by("-id")
+    if after:
+        spoken = spoken.filter(pk__in=[event.comment_id for event in events])
+    comments = list(spoken[: latest + 1])
     attachments = list(problem.attachments.select_related("uploader"))
     entries = _entries(events, comments, attachments, viewer)
     left_out = len(events) > latest or len(comments) > latest
-    return Timeline(entries[-latest:], attachments, left_out)
+    seen = events[0].pk if events else after
+    return Timeline(entries[-latest:], attachments, left_out, seen)
+
+
+def last_event(problem: Problem) -> int:
+    """The number of the latest event of `problem`; they rise, as each is written under its lock."""
+    return problem.events.order_by("-id").values_list("pk", flat=True).first() or 0
+
+
+def field_news(problem: Problem, viewer: Viewer, after: int) -> list[FieldNews]:
+    """The fields that changed after the event `after`, as `viewer` may read them."""
+    events = problem.events.filter(pk__gt=after).exclude(changes=[])
+    rows = list(events.select_related("actor").order_by("id"))
+    visible = _visible_numbers(rows, viewer)
+    news: dict[str, FieldNews] = {}
+    for event in rows:
+        for change in event.changes:
+            told = _in_words(change, visible)
+            first = news.get(change["field"])
+            whole = FieldChange(told.field, first.change.old if first else told.old, told.new)
+            news[change["field"]] = FieldNews(change["field"], event.actor, whole)
+    return list(news.values())
 
 
 def _entries(

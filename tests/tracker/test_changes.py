@@ -8,7 +8,14 @@ from accounts.models import Person
 from accounts.policies import Denied
 from tests.people import make_person
 from tests.problems import make_problem, make_product
-from tracker.changes import UNSET, Conflict, ProblemChange, Unset
+from tracker.changes import (
+    UNSET,
+    Conflict,
+    FieldsMoved,
+    ProblemChange,
+    Unset,
+    fingerprint,
+)
 from tracker.drafts import DraftErrors
 from tracker.models import STATE_CHANGES, Door, Event, Problem, Product, State
 from tracker.services import StaleChange, change
@@ -69,6 +76,37 @@ def test_reopening_forgets_the_resolution(problem: Problem, triager: Person) -> 
     change(problem, triager, ProblemChange(state="open"), Door.WEB)
     problem.refresh_from_db()
     assert (problem.resolution, problem.closed_at) == ("", None)
+
+
+SHOWN = {"severity": fingerprint("normal"), "hardware": fingerprint("")}
+
+
+def test_changes_of_different_fields_from_the_same_form_both_go_through(
+    problem: Problem, triager: Person, maintainer: Person
+) -> None:
+    change(problem, maintainer, ProblemChange(severity="minor"), Door.WEB, base=SHOWN)
+    change(problem, triager, ProblemChange(hardware="a card"), Door.WEB, base=SHOWN)
+    problem.refresh_from_db()
+    assert (problem.severity, problem.hardware) == ("minor", "a card")
+
+
+def test_a_second_change_of_the_same_field_is_refused_whole_and_names_the_field(
+    problem: Problem, triager: Person, maintainer: Person
+) -> None:
+    change(problem, maintainer, ProblemChange(severity="minor"), Door.WEB, base=SHOWN)
+    asked = ProblemChange(severity="major", hardware="a card")
+    with pytest.raises(FieldsMoved, match="Somebody else changed the severity") as refused:
+        change(problem, triager, asked, Door.WEB, base=SHOWN)
+    assert refused.value.fields == ["severity"]
+    problem.refresh_from_db()
+    assert (problem.severity, problem.hardware) == ("minor", "")
+
+
+def test_two_who_make_the_same_change_agree(
+    problem: Problem, triager: Person, maintainer: Person
+) -> None:
+    change(problem, maintainer, ProblemChange(severity="minor"), Door.WEB, base=SHOWN)
+    assert change(problem, triager, ProblemChange(severity="minor"), Door.WEB, base=SHOWN) is None
 
 
 def test_a_stale_change_is_refused_and_changes_nothing(

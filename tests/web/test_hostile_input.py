@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import Person
 from tests.conftest import sign_in
-from tests.web.test_problem_pages import an_edit
+from tests.web.test_problem_pages import an_edit, hidden
 from tracker.models import Problem, Product
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_an_edit_with_hostile_words_is_answered(
         response = client.post(f"/{problem.pk}/edit", form | {field: sent(HOSTILE[name])})
         assert response.status_code < 500, field
         assert b"<script>alert" not in response.content
-        form["version"] = str(Problem.objects.get().version)
+        form["base"] = hidden(client, f"/{problem.pk}/edit", "base")
 
 
 @pytest.mark.parametrize(

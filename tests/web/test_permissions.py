@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 ROLES = ("anyone", "outsider", "reporter", "maintainer", "triager", "committer", "administrator")
 
 # 302 for somebody signed out is the way to sign in; 302 of a POST that succeeded leads on.
-# 400 and 409 mean that it was allowed: an empty form is wrong, one without a version is stale.
+# 400 and 409 mean that it was allowed: an empty form is wrong, one without its base is refused.
 # P is a public problem, C a confidential one; both reported by the reporter.
 TABLE = """
                                      anyone outs repo main tria comm admi

@@ -67,10 +67,7 @@ def an_edit(client: Client, problem: Problem, **values: Any) -> dict[str, Any]:
     """The edit form as a browser sends it: every field as it was shown, but for `values`."""
     path = f"/{problem.pk}/edit"
     content = client.get(path).content.decode()
-    sent: dict[str, Any] = {
-        "version": hidden(client, path, "version"),
-        "base": hidden(client, path, "base"),
-    }
+    sent: dict[str, Any] = {name: hidden(client, path, name) for name in ("base", "seen")}
     for name in re.findall(r'<(?:input|textarea|select)[^>]* name="(\w+)"', content):
         if name not in sent and name not in {"csrfmiddlewaretoken", "q"}:
             sent[name] = _shown(content, name)
@@ -601,8 +598,9 @@ def test_only_the_touched_fields_are_changed(
     assert problem.events.filter(kind="changed").count() == 1
 
 
-def test_a_stale_change_shows_both_versions_and_loses_nothing_typed(
-    client: Client, problem: Problem, triager: Person, committer: Person
+@pytest.mark.parametrize("chosen", ["yours", "theirs"])
+def test_two_changes_of_one_field_are_shown_side_by_side_and_one_is_chosen(
+    client: Client, problem: Problem, triager: Person, committer: Person, chosen: str
 ) -> None:
     sign_in(client, triager)
     mine = an_edit(client, problem, synopsis="my words", hardware="my card")
@@ -610,23 +608,65 @@ def test_a_stale_change_shows_both_versions_and_loses_nothing_typed(
     response = client.post(f"/{problem.pk}/edit", mine)
     assert response.status_code == 409
     shown = words(response)
-    assert "<td>their words</td><td>my words</td>" in shown
+    assert f"cleo changed synopsis from {problem.synopsis} to their words while you" in shown
+    assert "Theirs: </span>their words</label>" in shown
+    assert "Yours: </span>my words</label>" in shown
+    assert "choose_severity" not in shown
     assert 'value="my card"' in shown
     assert '<option value="major" selected>' in shown
     problem.refresh_from_db()
-    assert problem.synopsis == "their words"
+    assert (problem.synopsis, problem.hardware) == ("their words", "")
     content = response.content.decode()
     again = {
         name: html.unescape(re.search(rf'name="{name}" value="([^"]*)"', content)[1])  # type: ignore[index]
-        for name in ("version", "base", "synopsis", "hardware")
-    } | {"severity": "major"}
+        for name in ("base", "seen", "synopsis", "hardware")
+    } | {"severity": "major", "choose_synopsis": chosen}
     assert client.post(f"/{problem.pk}/edit", again).status_code == 302
     problem.refresh_from_db()
-    assert (problem.synopsis, problem.hardware, problem.severity) == (
-        "my words",
-        "my card",
+    kept = {"yours": "my words", "theirs": "their words"}[chosen]
+    assert (problem.synopsis, problem.hardware, problem.severity) == (kept, "my card", "major")
+
+
+def test_two_changes_of_different_fields_both_go_through(
+    client: Client, problem: Problem, triager: Person, committer: Person
+) -> None:
+    sign_in(client, triager)
+    mine = an_edit(client, problem, hardware="my card")
+    change(problem, committer, ProblemChange(synopsis="their words", severity="major"), Door.WEB)
+    assert client.post(f"/{problem.pk}/edit", mine).status_code == 302
+    problem.refresh_from_db()
+    assert (problem.synopsis, problem.severity, problem.hardware) == (
+        "their words",
         "major",
+        "my card",
     )
+
+
+def test_a_comment_that_closes_what_somebody_else_closed_otherwise_comes_back_whole(
+    client: Client, problem: Problem, triager: Person, committer: Person
+) -> None:
+    sign_in(client, triager)
+    base = hidden(client, f"/{problem.pk}", "then_base")
+    closed = ProblemChange(state="closed", resolution="cannot reproduce")
+    change(problem, committer, closed, Door.WEB)
+    mine = {"text": "Fixed it.", "then": "closed/fixed", "then_base": base, "form_token": "one"}
+    response = client.post(f"/{problem.pk}/comment", mine)
+    assert response.status_code == 409
+    assert "Somebody else changed the state" not in words(response)
+    assert "Somebody else changed the resolution meanwhile" in words(response)
+    assert "Fixed it.</textarea>" in words(response)
+    assert not problem.comments.exists()
+
+
+def test_a_form_that_lost_what_it_showed_changes_nothing_and_comes_back(
+    client: Client, problem: Problem, triager: Person
+) -> None:
+    sign_in(client, triager)
+    response = client.post(f"/{problem.pk}/edit", {"severity": "major", "hardware": "my card"})
+    assert response.status_code == 409
+    assert 'value="my card"' in words(response)
+    problem.refresh_from_db()
+    assert problem.severity == "normal"
 
 
 def test_a_refused_change_can_be_corrected_and_sent_again(
@@ -641,7 +681,7 @@ def test_a_refused_change_can_be_corrected_and_sent_again(
     assert "nobody who can be assigned" in content
     base = re.search(r'name="base" value="([^"]*)"', content)
     assert base
-    right = {"version": "1", "base": html.unescape(base[1]), "assignee": "tom", "hardware": "card"}
+    right = {"base": html.unescape(base[1]), "assignee": "tom", "hardware": "card"}
     assert client.post(f"/{problem.pk}/edit", right).status_code == 302
     problem.refresh_from_db()
     assert (problem.assignee, problem.hardware) == (triager, "card")
@@ -653,13 +693,13 @@ def test_marking_a_duplicate_and_undoing_it_from_the_page(
     other = make_problem(product)
     sign_in(client, triager)
     path = f"/{other.pk}"
-    quick = {"version": hidden(client, path, "version"), "base": hidden(client, path, "base")}
+    quick = {"base": hidden(client, path, "base")}
     response = client.post(f"{path}/edit", {**quick, "duplicate_of": f"#{problem.pk}"})
     assert response.status_code == 302
     shown = page(client, path)
     assert f'A duplicate of <a href="/{problem.pk}">' in shown
     assert other.synopsis in page(client, f"/{problem.pk}")
-    undo = {"version": hidden(client, path, "version"), "base": hidden(client, path, "base")}
+    undo = {"base": hidden(client, path, "base")}
     assert client.post(f"{path}/edit", {**undo, "duplicate_of": ""}).status_code == 302
     other.refresh_from_db()
     assert (other.duplicate_of, other.state) == (None, "open")
@@ -685,7 +725,7 @@ def test_a_small_form_leaves_other_fields_alone(
     change(problem, triager, ProblemChange(is_confidential=True, hardware="card"), Door.WEB)
     sign_in(client, triager)
     path = f"/{problem.pk}"
-    quick = {"version": hidden(client, path, "version"), "base": hidden(client, path, "base")}
+    quick = {"base": hidden(client, path, "base")}
     client.post(f"{path}/edit", {**quick, "state": "open"})
     problem.refresh_from_db()
     assert (problem.state, problem.is_confidential, problem.hardware) == ("open", True, "card")

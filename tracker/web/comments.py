@@ -14,7 +14,7 @@ from tracker.drafts import DraftErrors, Faults
 from tracker.models import TEXT_CHARS, Door, Problem
 from tracker.policies import rights_on
 from tracker.services import attach_all, change, comment
-from tracker.web.edit import outcome_choices
+from tracker.web.edit import OUTCOME, base_of, outcome_choices, read_base
 from tracker.web.forms import CommentForm
 from tracker.web.pages import (
     is_htmx,
@@ -63,7 +63,7 @@ def comment_form(
 ) -> CommentForm:
     """The form of a comment, with what this person may set the problem to at the same time."""
     outcomes = outcome_choices(problem, rights_on(request.user, problem))
-    return CommentForm(data, outcomes=outcomes)
+    return CommentForm(data, outcomes=outcomes, base=base_of(problem, OUTCOME))
 
 
 def _add(request: HttpRequest, problem: Problem) -> str:
@@ -80,7 +80,8 @@ def _add(request: HttpRequest, problem: Problem) -> str:
         place = f"#comment-{added.pk}"
     if then:
         state, _, resolution = then.partition("/")
-        change(problem, person, ProblemChange(state=state, resolution=resolution), Door.WEB)
+        asked = ProblemChange(state=state, resolution=resolution)
+        change(problem, person, asked, Door.WEB, base=read_base(request.POST, "then_base"))
     return f"{problem.get_absolute_url()}{place}"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -15,7 +15,14 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import Person
 from accounts.policies import Decision, Denied
-from tracker.changes import RIGHT_FOR, Conflict, ProblemChange, in_words
+from tracker.changes import (
+    RIGHT_FOR,
+    Conflict,
+    FieldsMoved,
+    ProblemChange,
+    fingerprint,
+    in_words,
+)
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import (
     STATE_CHANGES,
@@ -27,8 +34,8 @@ from tracker.models import (
     State,
 )
 from tracker.policies import rights_on
-from tracker.services import StaleChange, change
-from tracker.text import clean_text
+from tracker.services import change
+from tracker.timeline import LONG_FIELDS, FieldNews, field_news, last_event
 from tracker.web.forms import (
     KIND_CHOICES,
     SEVERITY_CHOICES,
@@ -112,6 +119,10 @@ def resolution_choices(problem: Problem, rights: Rights) -> Choices:
     return [("", "–"), *((end.value, end.label) for end in ends)]
 
 
+# The fields that a comment may set.
+OUTCOME: Final = ("state", "resolution")
+
+
 def outcome_choices(problem: Problem, rights: Rights) -> Choices:
     """What a comment may make of the problem: "open", or "closed/fixed" with its resolution."""
     states = [value for value, _ in state_choices(problem, rights)[1:]]
@@ -137,15 +148,9 @@ def permitted(problem: Problem, rights: Rights) -> dict[str, Decision]:
     return decisions
 
 
-def digest(value: Any) -> str:
-    """Tells two values of a field apart, whatever line ends a browser made of them."""
-    return hashlib.sha256(clean_text(str(value)).encode()).hexdigest()[:16]
-
-
-def base_of(problem: Problem, names: list[str]) -> str:
+def base_of(problem: Problem, names: Iterable[str]) -> str:
     """What the form showed when it was opened, for its hidden field `base`."""
-    words = current_words(problem)
-    return json.dumps({name: digest(words[name]) for name in names})
+    return json.dumps({name: fingerprint(in_words(problem, name)) for name in names})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -160,7 +165,10 @@ def edit(request: HttpRequest, number: int) -> HttpResponseBase:
     if request.method == "POST":
         return _change(request, problem, rights, person_of(request))
     form = EditForm(problem=problem, rights=rights)
-    return render(request, "problems/edit.html", edit_context(problem, form, decisions))
+    seen = number_in(request.GET, "seen")
+    news = field_news(problem, request.user, seen) if seen else []
+    context = edit_context(problem, form, decisions, news=news)
+    return render(request, "problems/edit.html", context)
 
 
 def with_all(rows: Any) -> Any:
@@ -189,6 +197,7 @@ def edit_context(
         "form": form,
         "groups": groups,
         "base": base_of(problem, offered),
+        "seen": last_event(problem),
         "components": problem.product.components.filter(is_active=True),
         "assignees": problem.component.maintainers.order_by("handle"),
         **more,
@@ -196,21 +205,25 @@ def edit_context(
 
 
 def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Person) -> HttpResponse:
-    base = _read_base(request.POST)
+    base = read_base(request.POST)
     form = EditForm(_with_unsent(request.POST, problem, base), problem=problem, rights=rights)
-    said = {name: value for name, value in form.words().items() if name in base}
-    touched = {name: value for name, value in said.items() if digest(value) != base[name]}
+    touched = {
+        name: value
+        for name, value in form.words().items()
+        if name in base and fingerprint(value) != base[name] and not _gave_way(request.POST, name)
+    }
     status = 400
     try:
-        asked = ProblemChange(**_as_asked(touched))
-        event = change(problem, person, asked, Door.WEB, expected_version=_version(request.POST))
+        if not base:
+            raise Conflict("This form came without what it showed. Look at it and save again.")
+        event = change(problem, person, ProblemChange(**_as_asked(touched)), Door.WEB, base=base)
         if event is None:
             messages.info(request, "Nothing was changed: everything was so already.")
         return redirect(problem)
     except DraftErrors as faults:
         form.refuse(faults.errors)
-    except StaleChange:
-        return _stale(request, problem, touched, base)
+    except FieldsMoved as moved:
+        return _moved(request, problem, touched, moved.fields)
     except Conflict as conflict:
         status = 409
         form.refuse({"": [str(conflict)]})
@@ -220,31 +233,54 @@ def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Pers
     context = edit_context(problem, form, permitted(problem, rights))
     # A second attempt is compared with what the first form showed.
     context["base"] = json.dumps({**json.loads(context["base"]), **base})
+    context["seen"] = number_in(request.POST, "seen")
     return render(request, "problems/edit.html", context, status=status)
 
 
-def _stale(
-    request: HttpRequest, problem: Problem, touched: dict[str, Any], base: dict[str, str]
+def _gave_way(data: QueryDict, name: str) -> bool:
+    """Whether the person chose what somebody else made of the field."""
+    return data.get(f"choose_{name}") == "theirs"
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A field that two people changed: both values, and what the other one did, where known."""
+
+    name: str
+    label: str
+    theirs: Any
+    yours: Any
+    news: FieldNews | None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether these are texts of several lines."""
+        return self.name in LONG_FIELDS
+
+
+def _moved(
+    request: HttpRequest, problem: Problem, touched: dict[str, Any], names: list[str]
 ) -> HttpResponse:
-    """Somebody else was quicker: their version stands in the form except where this one differs."""
+    """Somebody changed the same: theirs stands in the form but where this person typed."""
     now = the_problem(request, problem.pk, with_all)
     rights = rights_on(request.user, now)
     current = current_words(now)
     form = EditForm({**current, **touched}, problem=now, rights=rights, initial=current)
     form.words()
-    both = [
-        (form[name].label, current[name], value, name in {"description", "how_to_repeat"})
-        for name, value in touched.items()
-        if digest(current[name]) != digest(value)
+    seen = number_in(request.POST, "seen")
+    news = {n.name: n for n in field_news(now, request.user, seen)} if seen else {}
+    meetings = [
+        Meeting(name, str(form[name].label), current[name], touched[name], news.get(name))
+        for name in names
     ]
-    context = edit_context(now, form, permitted(now, rights), both=both, is_stale=True)
+    context = edit_context(now, form, permitted(now, rights), meetings=meetings)
     return render(request, "problems/edit.html", context, status=409)
 
 
-def _read_base(data: QueryDict) -> dict[str, str]:
-    """What the form showed, as digests; a form without it changes nothing."""
+def read_base(data: QueryDict, name: str = "base") -> dict[str, str]:
+    """What the form showed, as fingerprints; a form without it changes nothing."""
     try:
-        read = json.loads(data.get("base", "")[:10_000])
+        read = json.loads(data.get(name, "")[:10_000])
     except (ValueError, RecursionError):
         return {}
     if not isinstance(read, dict):
@@ -260,9 +296,10 @@ def _with_unsent(data: QueryDict, problem: Problem, base: dict[str, str]) -> dic
     return words | data.dict()
 
 
-def _version(data: QueryDict) -> int:
-    text = data.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+def number_in(data: QueryDict, name: str) -> int:
+    """A number that a form or an address carries; 0 where it carries none."""
+    text = data.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _as_asked(touched: dict[str, Any]) -> dict[str, Any]:

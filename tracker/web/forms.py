@@ -169,14 +169,15 @@ _FOCUSED_BY_C: dict[str, Any] = {"data-comment": "", "aria-keyshortcuts": "c"}
 
 
 class CommentForm(WordsForm):
-    """A comment, perhaps with files."""
+    """A comment, perhaps with files. `base` is what its last choice started from."""
 
     text = text_field("Comment", rows=5, required=True, **_FOCUSED_BY_C)
     uploads = files_field()
     then = choice_field("Then set it to", [])
 
-    def __init__(self, *args: Any, outcomes: Choices, **kwargs: Any):
+    def __init__(self, *args: Any, outcomes: Choices, base: str, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.base = base
         if outcomes:
             set_choices(self, "then", [("", "leave it as it is"), *outcomes])
         else:

@@ -17,7 +17,7 @@ from accounts.policies import may as may_to_account
 from tracker.models import Problem
 from tracker.policies import rights_on, visible_problems
 from tracker.timeline import timeline
-from tracker.web.edit import EditForm, base_of, outcome_choices, permitted
+from tracker.web.edit import OUTCOME, EditForm, base_of, outcome_choices, permitted
 from tracker.web.forms import CommentForm, EnvironmentForm
 from tracker.web.pages import new_form_token, page, the_problem, with_place
 from votes.models import Vote
@@ -97,7 +97,9 @@ def _forms(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, 
         "may_edit": any(decisions.values()),
         "quick_fields": [edit[name] for name in quick],
         "quick_base": base_of(shown, quick),
-        "comment_form": CommentForm(outcomes=outcome_choices(shown, rights)),
+        "comment_form": CommentForm(
+            outcomes=outcome_choices(shown, rights), base=base_of(shown, OUTCOME)
+        ),
         "form_token": new_form_token(),
         "environment_form": EnvironmentForm(
             initial=said, product=shown.product, auto_id="where_%s"
