@@ -50,6 +50,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "votes.tasks.count_waiting_votes",
         "schedule": timedelta(minutes=5),
     },
+    "run the clocks": {
+        "task": "tracker.tasks.run_clocks",
+        "schedule": timedelta(minutes=5),
+    },
+    "wind the clocks": {
+        "task": "tracker.tasks.wind_clocks",
+        "schedule": timedelta(minutes=15),
+    },
     "purge the outbox": {
         "task": "notifications.tasks.purge_outbox",
         "schedule": timedelta(hours=1),

@@ -32,6 +32,7 @@ PERMISSIONS: Table = {
     "product.manage": who(),
     "component.manage": who(Role.TRIAGER),
     "release.manage": who(Role.TRIAGER, Role.COMMITTER),
+    "clock.manage": who(Role.TRIAGER),
 }
 
 # Beside its reporter, its assignee and the maintainers of its component.

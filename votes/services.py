@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from tracker.changes import Conflict
+from tracker.clocks.keeping import sign_of_life
 from tracker.drafts import Faults, check_line, find_release
 from tracker.duplicates import lock_groups, numbers_of_group
 from tracker.models import Door, Problem
@@ -99,6 +100,7 @@ def _new_vote(
     vote = Vote.objects.create(
         problem=problem, person=person, door=door, cast_at=at, status=status, is_young=young, **said
     )
+    sign_of_life(problem, at)
     if problem.group.exists():
         # The person may have voted on a duplicate already.
         recount(problem)
