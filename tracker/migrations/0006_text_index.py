@@ -90,8 +90,8 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "product",
                         "term",
+                        "product",
                         blank=True,
                         editable=False,
                         primary_key=True,

@@ -70,7 +70,7 @@ class Frequency(models.Model):
     Confidential ones are left out, so that no order and no score tells of their words.
     """
 
-    pk = models.CompositePrimaryKey("product", "term")
+    pk = models.CompositePrimaryKey("term", "product")
     product = models.ForeignKey(Product, models.CASCADE, related_name="+", db_index=False)
     term = models.BigIntegerField()
     problems = models.IntegerField()

@@ -10,26 +10,25 @@ from django.db import connection
 Row = tuple[int, int, int, int]
 
 # A row that a repair left behind is set right instead of being in the way.
-_SET_RIGHT: Final = "ON CONFLICT (term, shelf, problem) DO UPDATE SET weight = excluded.weight"
 _POSTINGS_BY_ROW: Final = (
     "INSERT INTO tracker_posting (term, shelf, problem, weight) VALUES (%s, %s, %s, %s) "
-    + _SET_RIGHT
+    "ON CONFLICT (term, shelf, problem) DO UPDATE SET weight = excluded.weight"
 )
 _POSTINGS_BY_COLUMN: Final = (
     "INSERT INTO tracker_posting (term, shelf, problem, weight) SELECT * FROM unnest"
-    "(%s::bigint[], %s::integer[], %s::bigint[], %s::smallint[]) " + _SET_RIGHT
-)
-_TO_WHAT_IS_THERE: Final = (
-    "ON CONFLICT (product_id, term) "
-    "DO UPDATE SET problems = tracker_frequency.problems + excluded.problems"
+    "(%s::bigint[], %s::integer[], %s::bigint[], %s::smallint[]) "
+    "ON CONFLICT (term, shelf, problem) DO UPDATE SET weight = excluded.weight"
 )
 _ADD_BY_ROW: Final = (
     "INSERT INTO tracker_frequency (product_id, term, problems) VALUES (%s, %s, %s) "
-    + _TO_WHAT_IS_THERE
+    "ON CONFLICT (term, product_id) "
+    "DO UPDATE SET problems = tracker_frequency.problems + excluded.problems"
 )
 _ADD_BY_COLUMN: Final = (
     "INSERT INTO tracker_frequency (product_id, term, problems) "
-    "SELECT %s, * FROM unnest(%s::bigint[], %s::integer[]) " + _TO_WHAT_IS_THERE
+    "SELECT %s, * FROM unnest(%s::bigint[], %s::integer[]) "
+    "ON CONFLICT (term, product_id) "
+    "DO UPDATE SET problems = tracker_frequency.problems + excluded.problems"
 )
 _DROP_ZEROS: Final = (
     "DELETE FROM tracker_frequency WHERE problems <= 0 AND product_id = %s AND term"
