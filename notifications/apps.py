@@ -6,6 +6,7 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
-        from notifications import receivers
+        from notifications import receivers, transfer
 
         receivers.connect()
+        transfer.declare()

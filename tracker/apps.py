@@ -8,6 +8,8 @@ class TrackerConfig(AppConfig):
     def ready(self) -> None:
         from tracker.clocks import receivers as clocks
         from tracker.text_index import receivers
+        from tracker.transfer import tables
 
         receivers.connect()
         clocks.connect()
+        tables.declare()

@@ -6,6 +6,7 @@ class VotesConfig(AppConfig):
     verbose_name = "Votes"
 
     def ready(self) -> None:
-        from votes import receivers
+        from votes import receivers, transfer
 
         receivers.connect()
+        transfer.declare()

@@ -1,0 +1,1 @@
+"""What leaves with an export: the register in which every app declares its tables."""

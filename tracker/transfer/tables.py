@@ -1,0 +1,167 @@
+"""The tables of the tracker itself, and what is corrected where only a part of it leaves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F, Q
+
+from accounts.transfer.registry import BadRow, Part, Row, Table, registry
+from tracker.models import (
+    Attachment,
+    BulkChange,
+    BulkChangeItem,
+    Clock,
+    ClockSetting,
+    Comment,
+    Component,
+    Event,
+    Maintainership,
+    Problem,
+    Product,
+    Release,
+    ReleaseStatus,
+    attachment_path,
+)
+from tracker.policies import visible
+from tracker.transfer.groups import regroup_rows, wrong_heads
+
+NOBODY_REFERS: Final = "no other row and no address names it"
+# Stands in a history where the number of a problem was that is not in the archive.
+ELSEWHERE: Final = 0
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def declare() -> None:
+    """Called once, when the app is ready."""
+    registry.add(*_products(), *_problems(), *_work())
+    registry.rewrite(Problem, regroup_rows)
+    registry.rewrite(Event, _hide_numbers)
+    registry.after_loading.append(_check_problems)
+
+
+def _products() -> list[Table]:
+    return [
+        Table(
+            "products", Product, key=("slug",), within=_the_product,
+            public=("id", "slug", "title", "description", "is_active", "created_at"),
+        ),
+        Table(
+            "components", Component, key=("product", "slug"), within="product",
+            public=("id", "product", "slug", "title", "description", "is_active"),
+        ),
+        Table(
+            "maintainerships", Maintainership, left_out={"id": NOBODY_REFERS}, within="component",
+            public=("component", "person"),
+        ),
+        Table(
+            "releases", Release, key=("product", "name"), within="product",
+            public=(
+                "id", "product", "name", "released_on", "is_supported", "position", "branch",
+            ),
+        ),
+        Table("clock_settings", ClockSetting, left_out={"id": NOBODY_REFERS}, within="product"),
+    ]  # fmt: skip
+
+
+def _problems() -> list[Table]:
+    return [
+        Table(
+            "problems", Problem, key=("number",), within=_the_problems,
+            public=(
+                "number", "product", "component", "kind", "severity", "synopsis", "description",
+                "how_to_repeat", "release", "architecture", "hardware", "fixed_in", "state",
+                "is_open", "resolution", "duplicate_of", "head", "reporter", "assignee",
+                "origin", "origin_author", "created_at", "changed_at", "closed_at", "version",
+                "people", "waiting", "heat",
+            ),
+        ),
+        Table(
+            "comments", Comment, key=("id",), within="problem",
+            public=("id", "problem", "author", "text", "door", "origin_author", "created_at"),
+        ),
+        Table(
+            "attachments", Attachment, key=("id",), within="problem",
+            left_out={"file": "follows from sha256"}, prepare=_place_file,
+            public=(
+                "id", "problem", "comment", "uploader", "name", "content_type", "size", "sha256",
+                "created_at",
+            ),
+        ),
+        Table(
+            "events", Event, key=("id",), within="problem", prepare=_check_event,
+            public=(
+                "id", "problem", "actor", "kind", "door", "changes", "comment", "attachment",
+                "note", "at",
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _work() -> list[Table]:
+    return [
+        Table(
+            "release_statuses", ReleaseStatus, left_out={"id": NOBODY_REFERS}, within="problem",
+            public=("problem", "release", "status", "set_at"),
+        ),
+        Table("clocks", Clock, left_out={"id": NOBODY_REFERS}, within="problem"),
+        Table("bulk_changes", BulkChange, key=("id",), within=_with_items),
+        Table("bulk_change_items", BulkChangeItem, left_out={"id": NOBODY_REFERS},
+              within="problem"),
+    ]  # fmt: skip
+
+
+def _the_product(part: Part) -> Q:
+    return Q(slug=part.product) if part.product else Q()
+
+
+def _the_problems(part: Part) -> Q:
+    seen = visible(AnonymousUser()) if part.is_public else Q()
+    return seen & (Q(product__slug=part.product) if part.product else Q())
+
+
+def _with_items(part: Part) -> Q:
+    return Q(pk__in=part.rows(BulkChangeItem).order_by().values("bulk_change"))
+
+
+def _hide_numbers(part: Part, rows: list[Row]) -> None:
+    """History names no problem that is not in the archive."""
+    changes = [c for row in rows for c in row["changes"] if c["field"] == "duplicate_of"]
+    named = {c[side] for c in changes for side in ("old", "new") if c[side]}
+    if not named:
+        return
+    kept = set(part.rows(Problem).filter(pk__in=named).values_list("pk", flat=True))
+    for change in changes:
+        for side in ("old", "new"):
+            if change[side] and change[side] not in kept:
+                change[side] = ELSEWHERE
+
+
+def _place_file(attachment: Attachment) -> None:
+    if not _SHA256.fullmatch(attachment.sha256):
+        raise BadRow("sha256 must be 64 lower-case hexadecimal digits")
+    if not attachment.name.strip(". ") or re.search(r"[/\\\x00-\x1f\x7f]", attachment.name):
+        raise BadRow(f"name {attachment.name!r} is no plain file name")
+    attachment.file.name = attachment_path(attachment, attachment.name)
+
+
+def _check_event(event: Event) -> None:
+    changes: Any = event.changes
+    if not isinstance(changes, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("field"), str) and {"old", "new"} <= {*each}
+        for each in changes
+    ):
+        raise BadRow('changes must be a list of {"field": …, "old": …, "new": …}')
+
+
+def _check_problems() -> list[str]:
+    """What no single row can tell. Raises `BadRow`."""
+    misplaced = Problem.objects.exclude(component__product=F("product")).order_by("pk").first()
+    if misplaced is not None:
+        raise BadRow(f"the component of #{misplaced.pk} is none of its product")
+    wrong = wrong_heads()
+    if wrong:
+        raise BadRow(f"the head of #{wrong[0]} is not where its chain of duplicates ends")
+    return []
