@@ -15,5 +15,14 @@ warnings.filterwarnings(
     "ignore", message="StreamingHttpResponse must consume synchronous iterators"
 )
 
+django_application = get_asgi_application()
+
+# These know the models, which exist from here on.
+from notifications.live.hub import Hub  # noqa: E402
+from notifications.live.streams import LiveStreams  # noqa: E402
+
+# All streams of this process. `config.runtime.web` ends them when it stops.
+hub = Hub(settings.REDIS_URL, settings.LIVE_STREAMS)
+
 # A form may carry several files; each is measured by itself where it can be named.
-application = BodyLimit(get_asgi_application(), most=12 * settings.ATTACHMENT_BYTES)
+application = BodyLimit(LiveStreams(django_application, hub), most=12 * settings.ATTACHMENT_BYTES)

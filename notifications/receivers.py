@@ -8,15 +8,19 @@ from django.db.models.signals import post_save
 
 from accounts.models import Person
 from accounts.signals import account_mail_requested
+from notifications.live.publishing import tell_after_commit
 from notifications.outbox import queue_account_mail, queue_event_mails
 from notifications.services import follow_what_one_commented, reschedule_digest
-from tracker.models import Event
+from tracker.models import Event, Problem
 from tracker.signals import problem_happened
+from votes.signals import votes_changed
 
 
 def connect() -> None:
     account_mail_requested.connect(mail_the_account, dispatch_uid="notifications.mail_the_account")
     problem_happened.connect(tell_followers, dispatch_uid="notifications.tell_followers")
+    problem_happened.connect(tell_open_pages, dispatch_uid="notifications.tell_open_pages")
+    votes_changed.connect(tell_of_votes, dispatch_uid="notifications.tell_of_votes")
     post_save.connect(
         follow_the_clock, sender=Person, dispatch_uid="notifications.follow_the_clock"
     )
@@ -40,3 +44,13 @@ def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
     if not quiet:
         follow_what_one_commented(event)
         queue_event_mails(event)
+
+
+def tell_open_pages(event: Event, quiet: bool, **kwargs: Any) -> None:
+    """Of an import nobody is told: its pages show it when they are next loaded or told of more."""
+    if not quiet:
+        tell_after_commit(event.problem_id)
+
+
+def tell_of_votes(problem: Problem, **kwargs: Any) -> None:
+    tell_after_commit(problem.pk)

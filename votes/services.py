@@ -21,6 +21,7 @@ from tracker.services import lock
 from votes.heat import log_add, log_sum
 from votes.models import Vote
 from votes.policies import is_young, young_quota
+from votes.signals import votes_changed
 
 
 class VoteRefused(Conflict):
@@ -62,8 +63,10 @@ def cast_vote(
             for name, value in said.items():
                 setattr(vote, name, value)
             vote.save(update_fields=list(said))
+            votes_changed.send(Problem, problem=locked)
     else:
         vote = _new_vote(locked, person, door, at or timezone.now(), said)
+        votes_changed.send(Problem, problem=locked)
     _copy_numbers(locked, problem)
     return vote
 
@@ -144,6 +147,7 @@ def withdraw_vote(problem: Problem, person: Person) -> bool:
     locked = lock(problem)
     deleted, _ = Vote.objects.filter(problem=locked, person=person).delete()
     if deleted:
+        votes_changed.send(Problem, problem=locked)
         recount(locked)
         if locked.head_id is not None:
             recount(locked.head)  # type: ignore[arg-type]
@@ -166,6 +170,7 @@ def recount(problem: Problem) -> bool:
     if changed:
         locked.people, locked.waiting, locked.heat = people, waiting, heat
         locked.save(update_fields=["people", "waiting", "heat"])
+        votes_changed.send(Problem, problem=locked)
     _copy_numbers(locked, problem)
     return changed
 

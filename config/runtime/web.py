@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import socket
 import sys
 
@@ -19,6 +20,7 @@ from config.runtime.checks import listen
 
 # Seconds that requests under way get to finish; the supervisor kills after a little more.
 GRACE = 8
+FILES = 16384
 
 
 def main() -> int:
@@ -35,14 +37,33 @@ def main() -> int:
             if given is None
             else socket.socket(fileno=given)
         )
+        _raise_file_limit()
         _load_application()
         if arguments.gate is not None:
             os.read(arguments.gate, 1)
-        uvicorn.Server(_config(environment)).run(sockets=[listener])
+        Server(_config(environment)).run(sockets=[listener])
     except ConfigurationError as error:
         print(f"Groundswell cannot start: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of open pages first: each would be waited for as a request under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from config.asgi import hub
+
+        hub.shut()
+        await super().shutdown(sockets)
+
+
+def _raise_file_limit() -> None:
+    """Each open page holds a connection, and many systems begin with 1024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _load_application() -> None:

@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from notifications.web import devmail, digest, outbox, subscriptions
+from notifications.web import devmail, digest, live, outbox, subscriptions
 
 urlpatterns: list[URLPattern] = [
+    path("<int:number>/live", live.live, name="live"),
     path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("my/subscriptions/change", subscriptions.change, name="change-subscription"),
     path("my/digest/", digest.digest, name="my-digest"),
