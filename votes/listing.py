@@ -1,4 +1,7 @@
-"""Lists of problems: one query language of parameters for web, API, feed and client.
+"""Lists of problems: one search language for web, API, feed and client, and pages of what it finds.
+
+`votes.search` reads the language. The parameters that an address may have beside `q` say the same
+as qualifiers do: `?product=base&q=panic` is `?q=product:base panic`.
 
 Paging is by key: a cursor holds the sort key and number of the row at the edge of a page, so that
 a page costs the same however far down it is, and votes cast meanwhile neither repeat nor hide rows
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -17,35 +20,58 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from accounts.models import Person
-from accounts.policies import Viewer, as_person
-from tracker.drafts import Faults, nearest
-from tracker.models import OPEN, Component, Kind, Problem, Product, Release, Severity, State
+from accounts.policies import Viewer
+from tracker.drafts import DraftErrors, Faults, nearest
+from tracker.models import Kind, Problem, Severity, State
 from tracker.policies import visible_problems
 from tracker.text import clean_line
-from votes.models import Vote
+from votes.search.language import MAX_CHARS, Qualifier, Query, parse
+from votes.search.places import Places
+from votes.search.qualifiers import NAMES, QUALIFIERS
+from votes.search.reading import Search
 
+# Order -> the column, or annotation, whose largest value comes first; of the last the smallest.
 SORTS: Final[Mapping[str, str]] = {
     "heat": "heat",
+    "match": "relevance",
     "people": "people",
     "newest": "number",
     "active": "changed_at",
+    "oldest": "number",
 }
 SORT_LABELS: Final[Mapping[str, str]] = {
+    "match": "best match",
     "heat": "heat",
     "people": "people",
     "newest": "newest",
     "active": "recently active",
+    "oldest": "oldest",
 }
-MAX_WORDS: Final = 32
+# Parameters beside `q`, and the qualifiers that they stand for.
+PARAMETERS: Final[Mapping[str, str]] = {
+    "product": "product",
+    "component": "component",
+    "state": "state",
+    "kind": "kind",
+    "severity": "severity",
+    "release": "release",
+    "assignee": "assignee",
+    "reporter": "author",
+    "voted": "voted",
+}
 PAGE_SIZE: Final = 30
 MAX_PAGE_SIZE: Final = 100
 COUNT_LIMIT: Final = 1000
+_LONGEST_VALUE: Final = 300
 
 
 @dataclass
 class ListQuery:
-    """What was asked for, checked. `states` empty means the open ones; ["any"] means all."""
+    """What was asked for: the text of the search box, the other parameters, and the page.
+
+    `states` empty means the open ones; ["any"] means all. `sort` becomes what the text says where
+    it is not given, and else the best match where there are words and heat where there are none.
+    """
 
     q: str = ""
     product: str = ""
@@ -57,9 +83,39 @@ class ListQuery:
     assignee: str = ""
     reporter: str = ""
     voted: str = ""
-    sort: str = "heat"
+    sort: str = ""
     cursor: str = ""
     limit: int = PAGE_SIZE
+    places: Places = field(default_factory=Places, repr=False, compare=False)
+    search: Search = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        typed, faults = parse(self.q, NAMES, QUALIFIERS)
+        self.search = Search(typed, Query(tuple(self._given())), self.places, faults)
+        self.sort = self.sort or self.search.sort or "match"
+        if self.sort == "match" and not self.search.text.wanted_terms:
+            self.sort = "heat"
+
+    def _given(self) -> Iterator[Qualifier]:
+        if self.states:
+            yield Qualifier("state", tuple(self.states))
+        for parameter, name in PARAMETERS.items():
+            value = "" if parameter == "state" else getattr(self, parameter)
+            if value:
+                yield Qualifier(name, (value,))
+
+    @property
+    def text(self) -> str:
+        """All that was asked for as one text of the search box, the order included."""
+        return str(self.tree)
+
+    @property
+    def tree(self) -> Query:
+        """The same as a tree."""
+        words = bool(self.search.text.wanted_terms)
+        tree = self.search.query.without(*self.search.query.named("sort"))
+        is_usual = self.sort == ("match" if words else "heat")
+        return tree if is_usual else tree.plus(Qualifier("sort", (self.sort,)))
 
 
 @dataclass
@@ -71,30 +127,34 @@ class Page:
     previous_cursor: str
 
 
-def parse_query(params: QueryDict) -> ListQuery:
+def parse_text(q: str, viewer: Viewer = None, cursor: str = "") -> ListQuery:
+    """The query of a search box's text. Raises `DraftErrors` naming each word that is wrong."""
+    params = QueryDict(mutable=True)
+    params["q"] = q
+    if cursor:
+        params["cursor"] = cursor
+    return parse_query(params)
+
+
+def parse_query(params: QueryDict, places: Places | None = None) -> ListQuery:
     """The query of a URL. Raises `DraftErrors` naming each parameter that makes no sense.
 
-    Parameters that are not of this language (a tracking tag, say) are passed over.
+    Parameters that are not of this language (a tracking tag, say) are passed over. Searches that
+    are read together share the look-ups of names in `places`.
     """
     faults = Faults()
-    texts = {
-        name: clean_line(params.get(name, "")[:300])
-        for name in ("q", "product", "component", "release", "assignee", "reporter", "voted")
-    }
-    states = [s for s in map(clean_line, params.getlist("state")) if s]
-    for state in states:
-        _one_of("state", state, [*State.values, "any"], faults)
     query = ListQuery(
-        **texts,
-        states=states,
+        **_texts(params),
+        states=_states(params, faults),
         kind=_one_of("kind", params.get("kind", ""), Kind.values, faults),
         severity=_one_of("severity", params.get("severity", ""), Severity.values, faults),
-        sort=_one_of("sort", params.get("sort", ""), list(SORTS), faults) or "heat",
+        sort=_one_of("sort", params.get("sort", ""), list(SORTS), faults),
         cursor=params.get("cursor", ""),
         limit=_limit(params.get("limit", ""), faults),
+        places=places or Places(),
     )
-    if len(query.q.split()) > MAX_WORDS:
-        faults.add("q", f"Search for {MAX_WORDS} words at the most.")
+    for fault in query.search.faults:
+        faults.add("q", fault.says)
     if query.voted not in {"", "me"}:
         faults.add("voted", "Only “me” can be asked for here.")
     if query.cursor:
@@ -104,6 +164,22 @@ def parse_query(params: QueryDict) -> ListQuery:
             faults.add("cursor", "This page no longer exists; start at the first one.")
     faults.raise_if_any()
     return query
+
+
+def _texts(params: QueryDict) -> dict[str, str]:
+    """The parameters that any text may stand in; too long a `q` stays, to be refused."""
+    q = params.get("q", "")
+    texts = {
+        name: clean_line(params.get(name, "")[:_LONGEST_VALUE])
+        for name in ("product", "component", "release", "assignee", "reporter", "voted")
+    }
+    return texts | {"q": q if len(q) > MAX_CHARS else clean_line(q)}
+
+
+def _states(params: QueryDict, faults: Faults) -> list[str]:
+    states = [s for s in map(clean_line, params.getlist("state")[:20]) if s]
+    choices = [*State.values, "any"]
+    return [s for state in states if (s := _one_of("state", state, choices, faults))]
 
 
 def _one_of(name: str, value: str, choices: list[str], faults: Faults) -> str:
@@ -124,75 +200,25 @@ def _limit(value: str, faults: Faults) -> int:
 
 
 def find(query: ListQuery, viewer: Viewer) -> QuerySet[Problem]:
-    """The problems that `query` asks for and `viewer` may know of, unordered."""
-    found = visible_problems(viewer)
-    if not query.states:
-        found = found.filter(OPEN)
-    elif "any" not in query.states:
-        found = found.filter(state__in=query.states)
-        if State.CLOSED not in query.states:
-            found = found.filter(OPEN)
-        elif set(query.states) == {State.CLOSED}:
-            # The same, said so that the indexes of the orders serve it.
-            found = found.filter(is_open__in=(False,))
-    for name in ("kind", "severity"):
-        if value := getattr(query, name):
-            found = found.filter(**{name: value})
-    found = found.filter(_place(query))
-    found = _people(found, query, viewer)
-    for word in query.q.split():
-        found = found.filter(_word(word))
-    return found
+    """The problems that `query` asks for and `viewer` may know of, unordered.
 
-
-def _place(query: ListQuery) -> Q:
-    """Sub-selects over the small tables, so that the big one is read by its own indexes."""
-    condition = Q()
-    if query.product:
-        condition &= Q(product__in=Product.objects.filter(slug=query.product).values("pk"))
-    if query.component:
-        components = Component.objects.filter(slug=query.component)
-        condition &= Q(component__in=components.values("pk"))
-    if query.release:
-        releases = Release.objects.filter(name=query.release)
-        condition &= Q(release__in=releases.values("pk"))
-    return condition
-
-
-def _people(found: QuerySet[Problem], query: ListQuery, viewer: Viewer) -> QuerySet[Problem]:
-    me = as_person(viewer)
-    for name in ("assignee", "reporter"):
-        handle: str = getattr(query, name)
-        if handle == "none":
-            found = found.filter(**{f"{name}__isnull": True})
-        elif handle == "me":
-            found = found.filter(**{name: me}) if me else found.none()
-        elif handle:
-            people = Person.objects.filter(handle__iexact=handle.lstrip("@"))
-            found = found.filter(**{f"{name}__in": people.values("pk")})
-    if query.voted == "me":
-        # From the votes to the problems: most people have few votes among many problems.
-        own = Vote.objects.filter(person=me).values("problem")
-        found = found.filter(pk__in=own) if me else found.none()
-    return found
-
-
-def _word(word: str) -> Q:
-    condition = Q(synopsis__icontains=word) | Q(description__icontains=word)
-    number = word.removeprefix("#")
-    if number.isascii() and number.isdigit() and len(number) < 19:
-        condition |= Q(pk=int(number))
-    return condition
+    Raises `DraftErrors` for a query that `parse_query` would not have let through.
+    """
+    if query.search.faults:
+        raise DraftErrors({"q": [fault.says for fault in query.search.faults]})
+    return visible_problems(viewer).filter(query.search.condition(viewer))
 
 
 def page(found: QuerySet[Problem], query: ListQuery, related: tuple[str, ...] = ()) -> Page:
-    """The page of `found` at the query's cursor, in its order. One query."""
-    column = SORTS[query.sort]
+    """The page of `found` at the query's cursor, in its order. One query, two by best match."""
+    column, is_rising = SORTS[query.sort], query.sort == "oldest"
+    if query.sort == "match":
+        found = found.annotate(relevance=query.search.relevance())
     backwards = False
     if query.cursor:
         backwards, key, number = _decode(query.cursor, query.sort)
-        found = found.filter(_beyond(column, key, number, backwards=backwards))
-    sign = "" if backwards else "-"
+        found = found.filter(_beyond(column, key, number, is_rising=is_rising != backwards))
+    sign = "" if is_rising != backwards else "-"
     order = [f"{sign}{column}"] if column == "number" else [f"{sign}{column}", f"{sign}number"]
     related = related or ("product", "component", "reporter", "assignee", "release")
     # A list shows no long texts, and some are very long.
@@ -211,8 +237,8 @@ def page(found: QuerySet[Problem], query: ListQuery, related: tuple[str, ...] = 
     )
 
 
-def _beyond(column: str, key: Any, number: int, *, backwards: bool) -> Q:
-    op = "gt" if backwards else "lt"
+def _beyond(column: str, key: Any, number: int, *, is_rising: bool) -> Q:
+    op = "gt" if is_rising else "lt"
     if column == "number":
         return Q(**{f"number__{op}": number})
     # The first condition alone bounds the scan of the index; written as two alternatives, SQLite
@@ -237,8 +263,10 @@ def _encode(problem: Problem, sort: str, *, backwards: bool) -> str:
 
 _READ_KEY: Final[Mapping[str, Callable[[Any], Any]]] = {
     "heat": float,
+    "match": int,
     "people": int,
     "newest": int,
+    "oldest": int,
     "active": datetime.fromisoformat,
 }
 
@@ -253,6 +281,8 @@ def _decode(cursor: str, sort: str) -> tuple[bool, Any, int]:
         read = _READ_KEY[sort](key)
         if isinstance(read, datetime) and read.tzinfo is None:
             raise ValueError("a time without a zone")
+        if isinstance(read, int) and abs(read) >= 2**63:
+            raise ValueError("no number of this tracker")
         return bool(backwards), read, number
     except (TypeError, UnicodeDecodeError, OverflowError) as error:
         raise ValueError("not a cursor") from error

@@ -1,0 +1,137 @@
+"""A whole search, read and understood: text and parameters in, one condition for a reader out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.db.models import Q
+from django.db.models.expressions import Combinable
+
+from accounts.policies import Viewer
+from tracker.models import OPEN
+from votes.search import text
+from votes.search.language import MAX_FAULTS, Fault, Qualifier, Query
+from votes.search.phrases import MAX_CHARS as PHRASE_CHARS
+from votes.search.places import Named, Places
+from votes.search.qualifiers import (
+    CLOSED,
+    FIELDS,
+    QUALIFIERS,
+    SORTS,
+    Condition,
+    is_about_state,
+)
+from votes.search.values import WrongValue, same_choice
+
+# The opposite of what a qualifier asks for, said so that the indexes of the orders serve it.
+_OPPOSITE = {("is", "open"): CLOSED, ("is", "closed"): OPEN, ("state", "closed"): OPEN}
+
+
+@dataclass
+class Search:
+    """What to find. `typed` is what the box says, `given` what parameters of an address add.
+
+    Of what is typed each value must name something; an address may be older than a name, and then
+    finds nothing. `faults` tell what makes no sense; a search that has some finds nothing either.
+    """
+
+    typed: Query = field(default_factory=Query)
+    given: Query = field(default_factory=Query)
+    places: Places = field(default_factory=Places)
+    faults: list[Fault] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._conditions = [
+            *self._read(self.typed, is_strict=True),
+            *self._read(self.given, is_strict=False),
+        ]
+        self.faults += [
+            Fault(f"A phrase has {PHRASE_CHARS} characters at the most.", word.at, len(word.text))
+            for word in self.query.words
+            if word.is_phrase and len(word.text) > PHRASE_CHARS
+        ]
+        del self.faults[MAX_FAULTS:]
+
+    @cached_property
+    def query(self) -> Query:
+        """All of it as one tree."""
+        return self.typed.plus(*self.given.terms)
+
+    @cached_property
+    def text(self) -> text.Text:
+        """Its words, and where they have to stand."""
+        return text.Text(self.query.words, frozenset(self._choices("in", FIELDS)))
+
+    @cached_property
+    def sort(self) -> str:
+        """The order that it names last, or ""."""
+        return (self._choices("sort", SORTS) or [""])[-1]
+
+    @property
+    def says_state(self) -> bool:
+        """Whether it says itself which states are meant; otherwise the open ones are."""
+        return any(is_about_state(each.name, each.values) for each in self.query.qualifiers)
+
+    def condition(self, viewer: Viewer) -> Q:
+        """What problems have to be for `viewer`; whether they may be seen is asked elsewhere."""
+        if self.faults:
+            return text.NOTHING
+        found = Q() if self.says_state else OPEN
+        for condition in self._conditions:
+            found &= condition(viewer)
+        return found & text.condition(self.text)
+
+    def relevance(self) -> Combinable:
+        """How well a problem matches the words."""
+        return text.relevance(self.text)
+
+    def _read(self, query: Query, *, is_strict: bool) -> Iterable[Condition]:
+        products = [v for each in self._every("product") for v in each.values]
+        named = Named(self.places, products, is_strict=is_strict)
+        for each in query.qualifiers:
+            try:
+                yield _condition(each, named)
+            except WrongValue as wrong:
+                self._fault(each, wrong)
+
+    def _choices(self, name: str, choices: Collection[str]) -> list[str]:
+        """The values of `name` that are among the choices."""
+        values = [value for each in self.query.named(name) for value in each.values]
+        return [found for value in values if (found := same_choice(value, choices))]
+
+    def _every(self, name: str) -> Sequence[Qualifier]:
+        found = [*self.typed.named(name), *self.given.named(name)]
+        return [each for each in found if not each.is_negated]
+
+    def _fault(self, qualifier: Qualifier, wrong: WrongValue) -> None:
+        place = f"“{qualifier.name}:” at character {qualifier.at + 1}: "
+        self.faults.append(Fault(f"{place}{wrong}", qualifier.at, qualifier.length))
+
+
+def _condition(qualifier: Qualifier, named: Named) -> Condition:
+    """One of its values holds; or none, where it is negated."""
+    name, values = qualifier.name, qualifier.values
+    if qualifier.is_negated and name in {"in", "sort"}:
+        raise WrongValue(f"leave the minus before “{name}” out.")
+    conditions = [QUALIFIERS[name].read(value, named) for value in values]
+    if qualifier.is_negated and len(values) == 1:
+        opposite = _OPPOSITE.get((name, values[0].lower()))
+        if opposite is not None:
+            return lambda viewer: opposite
+
+    def any_of(viewer: Viewer) -> Q:
+        found = conditions[0](viewer)
+        for condition in conditions[1:]:
+            found = _either(found, condition(viewer))
+        if qualifier.is_negated:
+            return ~found if found else text.NOTHING
+        return found
+
+    return any_of
+
+
+def _either(one: Q, other: Q) -> Q:
+    """One of both; an empty Q holds for all, which `|` does not see."""
+    return one | other if one and other else Q()
