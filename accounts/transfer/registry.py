@@ -18,6 +18,7 @@ Row = dict[str, Any]
 Within = str | Callable[["Part"], Q] | None
 Rewrite = Callable[["Part", list[Row]], None]
 AfterLoading = Callable[[], list[str]]
+AfterCommit = Callable[[], None]
 
 
 class BadRow(ValueError):
@@ -53,14 +54,18 @@ class Table:
 
 @dataclass
 class Registry:
-    """All declarations. `after_loading` is run inside the transaction of an import, at its end:
-    each makes what follows from the rows, and returns remarks for the operator.
+    """All declarations.
+
+    `after_loading` is run inside the transaction of an import, at its end: each makes or checks
+    what follows from the rows, and returns remarks for the operator. `after_commit` is for what
+    takes long and may be done later as well, under the words that name it.
     """
 
     tables: dict[type[Model], Table] = field(default_factory=dict)
     models_left_out: dict[type[Model], str] = field(default_factory=dict)
     rewrites: dict[type[Model], list[Rewrite]] = field(default_factory=dict)
     after_loading: list[AfterLoading] = field(default_factory=list)
+    after_commit: dict[str, AfterCommit] = field(default_factory=dict)
 
     def add(self, *tables: Table) -> None:
         """Declare tables that an archive holds."""

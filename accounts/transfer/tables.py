@@ -56,6 +56,11 @@ def declare() -> None:
         ),
     )
     registry.leave_out("a secret that opens an account", AccessToken, SignInChallenge, SetupLink)
+    registry.leave_out(
+        "what people may do follows from their roles alone",
+        Person.groups.through,
+        Person.user_permissions.through,
+    )
     registry.leave_out("answers kept for a day, for clients that ask twice", IdempotentRequest)
     registry.after_loading.append(give_addresses)
 

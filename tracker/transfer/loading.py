@@ -43,7 +43,11 @@ def import_archive(path: Path, say: Say = lambda line: None) -> list[str]:
         with _placed() as placed, transaction.atomic():
             _lock()
             refuse_unless_empty()
-            return _load_all(source, said, placed, say)
+            remarks = _load_all(source, said, placed, say)
+    for words, finish in registry.after_commit.items():
+        say(f"{words} …")
+        finish()
+    return remarks
 
 
 def _check_kind(said: Manifest) -> None:

@@ -26,11 +26,14 @@ from tracker.models import (
     attachment_path,
 )
 from tracker.policies import visible
+from tracker.text_index.models import Frequency, FrequencyChange, IndexedText, Posting
+from tracker.text_index.services import count_frequencies, index_missing
 from tracker.transfer.groups import regroup_rows, wrong_heads
 
 NOBODY_REFERS: Final = "no other row and no address names it"
 # Stands in a history where the number of a problem was that is not in the archive.
 ELSEWHERE: Final = 0
+INDEXED_AT_ONCE: Final = 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,7 +42,12 @@ def declare() -> None:
     registry.add(*_products(), *_problems(), *_work())
     registry.rewrite(Problem, regroup_rows)
     registry.rewrite(Event, _hide_numbers)
+    registry.leave_out(
+        "the index of the texts, made anew from them",
+        *(Posting, IndexedText, Frequency, FrequencyChange),
+    )
     registry.after_loading.append(_check_problems)
+    registry.after_commit["Indexing the texts"] = _index_all
 
 
 def _products() -> list[Table]:
@@ -165,3 +173,11 @@ def _check_problems() -> list[str]:
     if wrong:
         raise BadRow(f"the head of #{wrong[0]} is not where its chain of duplicates ends")
     return []
+
+
+def _index_all() -> None:
+    """Each batch is a transaction of its own; what an end in the middle leaves is done later."""
+    while index_missing(INDEXED_AT_ONCE):
+        count_frequencies()
+    while count_frequencies():
+        pass
