@@ -99,7 +99,7 @@ def event_words(message: Message, event: Event, person: Person, stop_url: str) -
         actor=event.actor.handle if event.actor is not None else "Groundswell",
         deed=_deed(event, entry.changes),
         url=f"{settings.BASE_URL}{problem.get_absolute_url()}",
-        reason=_reason(message, target),
+        reason=_reason(message, problem, target),
         stop_label=f"Stop mails about {target}",
         stop_url=stop_url,
         text=_text(event),
@@ -163,7 +163,9 @@ def _target_words(message: Message, problem: Problem) -> str:
     return "everything"
 
 
-def _reason(message: Message, target: str) -> str:
+def _reason(message: Message, problem: Problem, target: str) -> str:
+    if message.reason == Reason.ASSIGNEE and message.person_id != problem.assignee_id:
+        return "it was assigned to you"
     if message.reason == Reason.MAINTAINER:
         return f"you maintain {target}"
     return _GROUNDS.get(Reason(message.reason), f"you follow {target}")

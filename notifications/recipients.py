@@ -35,11 +35,13 @@ def recipients(event: Event) -> list[Ground]:
     problem = event.problem
     if _belongs_to_the_report(event, problem):
         return []
-    closest: dict[int, Ground] = {}
-    for ground in [*_by_what_they_are(problem), *_by_what_they_chose(problem)]:
-        known = closest.get(ground.person.pk)
-        if known is None or _is_stronger(ground, known):
-            closest[ground.person.pk] = ground
+    closest = _closest(
+        [
+            *_by_what_they_are(problem),
+            *_by_what_they_were(event, problem),
+            *_by_what_they_chose(problem),
+        ]
+    )
     grounds = {
         pk: ground for pk, ground in closest.items() if not ground.is_muted and pk != event.actor_id
     }
@@ -90,6 +92,15 @@ def _by_what_they_are(problem: Problem) -> list[Ground]:
         for row in maintainers.select_related("person")
     ]
     return grounds
+
+
+def _by_what_they_were(event: Event, problem: Problem) -> list[Ground]:
+    """Whoever had the problem until this event, which may have taken it away without a word."""
+    handles = [c["old"] for c in event.changes if c["field"] == "assignee" and c["old"]]
+    if not handles:
+        return []
+    people = Person.objects.filter(handle__in=handles)
+    return [Ground(person, Reach.PROBLEM, problem.pk, Reason.ASSIGNEE) for person in people]
 
 
 def _by_what_they_chose(problem: Problem, person: Person | None = None) -> list[Ground]:

@@ -69,7 +69,7 @@ def fire(clock: Clock, now: datetime) -> bool:
     mine = Clock.objects.filter(pk=clock.pk, fired_at=None, due_at__lte=now)
     if not mine.update(fired_at=now):
         return False
-    claimed = Clock.objects.select_related("asked_by").get(pk=clock.pk)
+    claimed = Clock.objects.get(pk=clock.pk)
     terms = terms_of([problem.product_id])[problem.product_id, claimed.kind]
     due = rules.due(claimed, terms)
     if rules.course(claimed.kind, problem) is not Course.RUNS or due is None or due > now:
@@ -90,12 +90,10 @@ def _give_back(problem: Problem, clock: Clock, terms: Terms) -> None:
 
 def _close_unanswered(problem: Problem, clock: Clock, terms: Terms) -> None:
     who = problem.reporter.handle if problem.reporter else "whoever reported it"
-    by = f" by {clock.asked_by}" if clock.asked_by else ""
-    asked_on = max(clock.started_at, terms.since)
+    since = max(clock.started_at, terms.since)
     note = (
-        f"{who[0].upper()}{who[1:]} was last asked{by} or heard of on "
-        f"{asked_on.day} {asked_on:%B %Y}, and {_days(terms)} went by without an answer. "
-        "Whoever reported it can open it again with a comment."
+        f"No answer from {who} for {_days(terms)}, since {since.day} {since:%B %Y}. "
+        "Whoever reported it can open it again."
     )
     asked = ProblemChange(state=State.CLOSED, resolution=Resolution.FEEDBACK_TIMEOUT)
     change_by_tracker(problem, asked, note, quiet=_is_untouched_import(problem))
