@@ -7,12 +7,14 @@ their reasons, `conditions` the same for all problems at once as a condition of 
 
 from tracker.versions.answers import Answer, Verdict, answering, verdicts
 from tracker.versions.conditions import affected_in, fixed_in, newly_fixed_in
+from tracker.versions.counts import affected_counts
 from tracker.versions.lines import Lines
 
 __all__ = [
     "Answer",
     "Lines",
     "Verdict",
+    "affected_counts",
     "affected_in",
     "answering",
     "fixed_in",

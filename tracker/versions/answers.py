@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 from django.db import models
 from django.utils.dateformat import format as format_date
@@ -42,14 +42,6 @@ _NOTHING_SINCE: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Statement:
-    """What is said of one release: `words` are the beginning of a sentence."""
-
-    status: str
-    words: str
-
-
-@dataclass(frozen=True)
 class Verdict:
     """The answer for one release. `mark` is what a person set for this very release, if any."""
 
@@ -78,54 +70,87 @@ def answering(problem: Problem, viewer: Viewer) -> Problem | None:
 def verdicts(problem: Problem) -> list[Verdict]:
     """The answers for every release of the product, the newest first. Two queries."""
     lines = Lines(problem.product.releases.all())
-    marks = problem.release_statuses.select_related("set_by")
-    history = History(problem, {mark.release_id: mark for mark in marks})
-    return [history.verdict(release, lines) for release in lines.newest_first]
+    marks = {mark.release_id: mark for mark in problem.release_statuses.select_related("set_by")}
+    history = History(problem, marks, lines)
+    return [history.verdict(release) for release in lines.newest_first]
 
 
-@dataclass(frozen=True)
+class Facts(Protocol):
+    """What a problem itself says of releases."""
+
+    @property
+    def release_id(self) -> int | None: ...
+    @property
+    def fixed_in_id(self) -> int | None: ...
+    @property
+    def resolution(self) -> str: ...
+    @property
+    def closed_at(self) -> datetime | None: ...
+
+
+def statements(facts: Facts, marks: Mapping[int, str], lines: Lines) -> dict[int, str]:
+    """Release -> what is said of this very release: by a mark, else the fix, else the report.
+
+    A problem that was closed as fixed, of which nobody has said where, is fixed in the releases
+    that came out after the day of its closing.
+    """
+    said: dict[int, str] = {}
+    if facts.resolution in NOWHERE:
+        return said
+    if facts.release_id is not None and facts.resolution not in DOUBTFUL:
+        said[facts.release_id] = Status.AFFECTED
+    if facts.fixed_in_id is not None:
+        said[facts.fixed_in_id] = Status.FIXED
+    elif facts.resolution == Resolution.FIXED and facts.closed_at is not None and not marks:
+        closed_on = facts.closed_at.astimezone(UTC).date()
+        said |= {release.pk: Status.FIXED for release in lines.out_after(closed_on)}
+    return said | dict(marks)
+
+
 class History:
     """All that is said of one problem's releases. `marks` are its rows, by release."""
 
-    problem: Problem
-    marks: Mapping[int, ReleaseStatus]
+    def __init__(self, problem: Problem, marks: Mapping[int, ReleaseStatus], lines: Lines) -> None:
+        self.problem = problem
+        self.marks = marks
+        self.lines = lines
+        self.said = statements(problem, {pk: m.status for pk, m in marks.items()}, lines)
 
-    def verdict(self, release: Release, lines: Lines) -> Verdict:
+    def verdict(self, release: Release) -> Verdict:
         """The nearest statement, going back from `release`, decides."""
         mark = self.marks.get(release.pk)
         if self.problem.resolution in NOWHERE:
-            reason = f"Closed as {_with_article(self.problem.resolution)}."
-            return Verdict(release, Answer.NOT_AFFECTED, reason, mark)
-        behind = lines.behind(release)
+            resolution = self.problem.resolution
+            thing = "a duplicate" if resolution == Resolution.DUPLICATE else resolution
+            return Verdict(release, Answer.NOT_AFFECTED, f"Closed as {thing}.", mark)
+        behind = self.lines.behind(release)
         for distance, earlier in enumerate(behind):
-            if said := self.said_of(earlier):
-                reason = _reason(said, behind[: distance + 1])
-                return Verdict(release, Answer(said.status), reason, mark)
+            if status := self.said.get(earlier.pk):
+                reason = self._reason(status, behind[: distance + 1])
+                return Verdict(release, Answer(status), reason, mark)
         return Verdict(release, Answer.UNKNOWN, self._why_unknown(release))
 
-    def said_of(self, release: Release) -> Statement | None:
-        """What is said of this very release: a mark, else the fix, else the report."""
+    def _reason(self, status: str, way: Sequence[Release]) -> str:
+        """One sentence. `way` leads from the release that is asked for to the one spoken of."""
+        asked, spoken_of = way[0], way[-1]
+        words = self._words(spoken_of, status)
+        if asked == spoken_of:
+            return f"{words}."
+        cut = "" if asked.branch == spoken_of.branch else f", before {asked.branch} was cut"
+        since = _any_of([str(release) for release in reversed(way[:-1])])
+        return f"{words}{cut}; nothing says that {since} {_NOTHING_SINCE[status]}."
+
+    def _words(self, release: Release, status: str) -> str:
+        """Who says `status` of `release`, as the beginning of a sentence."""
         if mark := self.marks.get(release.pk):
             by = f" by {mark.set_by.handle}" if mark.set_by is not None else ""
-            return Statement(mark.status, f"Marked as {mark.status} in {release}{by}")
+            return f"Marked as {status} in {release}{by}"
+        if status == Status.AFFECTED:
+            return f"Reported in {release}"
         if self.problem.fixed_in_id == release.pk:
-            return Statement(Status.FIXED, f"Fixed in {release}")
-        if self._came_out_after_closing(release):
-            closed = format_date(self.problem.closed_at, "j F Y")  # type: ignore[arg-type]
-            words = f"Closed as fixed on {closed}, before {release} came out"
-            return Statement(Status.FIXED, words)
-        if self.problem.release_id == release.pk and self.problem.resolution not in DOUBTFUL:
-            return Statement(Status.AFFECTED, f"Reported in {release}")
-        return None
-
-    def _came_out_after_closing(self, release: Release) -> bool:
-        """Whether `release` has the fix of a problem that was closed without saying where."""
-        problem = self.problem
-        if problem.resolution != Resolution.FIXED or problem.fixed_in_id or self.marks:
-            return False
-        if problem.closed_at is None or release.released_on is None:
-            return False
-        return problem.closed_at.astimezone(UTC).date() < release.released_on
+            return f"Fixed in {release}"
+        closed = format_date(self.problem.closed_at, "j F Y")  # type: ignore[arg-type]
+        return f"Closed as fixed on {closed}, before {release} came out"
 
     def _why_unknown(self, release: Release) -> str:
         problem = self.problem
@@ -134,20 +159,6 @@ class History:
         if problem.release_id or problem.fixed_in_id or self.marks:
             return f"Nothing is said of {release} or of a release that it came from."
         return "Nobody has said in which release it is."
-
-
-def _with_article(resolution: str) -> str:
-    return "a duplicate" if resolution == Resolution.DUPLICATE else resolution
-
-
-def _reason(said: Statement, way: Sequence[Release]) -> str:
-    """One sentence. `way` leads from the release that is asked for to the one spoken of."""
-    asked, spoken_of = way[0], way[-1]
-    if asked == spoken_of:
-        return f"{said.words}."
-    cut = "" if asked.branch == spoken_of.branch else f", before {asked.branch} was cut"
-    since = [str(release) for release in reversed(way[:-1])]
-    return f"{said.words}{cut}; nothing says that {_any_of(since)} {_NOTHING_SINCE[said.status]}."
 
 
 def _any_of(names: Sequence[str]) -> str:

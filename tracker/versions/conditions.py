@@ -37,7 +37,7 @@ def fixed_in(release_ids: Iterable[int]) -> Q:
 
 def newly_fixed_in(release_id: int) -> Q:
     """The condition under which the release has the fix and the one before it has not."""
-    return _in_any([release_id], lambda way: way.fixed() & ~way.one_back().fixed())
+    return _in_any([release_id], lambda way: way.alone().fixed() & ~way.one_back().fixed())
 
 
 def _in_any(release_ids: Iterable[int], condition: Callable[[Way], Q]) -> Q:
@@ -65,6 +65,10 @@ class Way:
         self.product = product
         self.releases = releases
         self.ids = [release.pk for release in releases]
+
+    def alone(self) -> Way:
+        """Only the first step: what is said of the release itself."""
+        return Way(self.product, self.releases[:1])
 
     def one_back(self) -> Way:
         """The way without its first step."""

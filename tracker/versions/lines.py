@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cached_property
 
 from tracker.models import Release
 
@@ -36,3 +38,31 @@ class Lines:
             return own
         cut = age(line[-1])
         return own + [main for main in self._lines.get(MAIN, []) if age(main) < cut]
+
+    def out_after(self, day: date) -> list[Release]:
+        """The releases that are known to have come out on a later day."""
+        return [r for r in self.newest_first if r.released_on is not None and r.released_on > day]
+
+    def carried(self, said: Mapping[int, str]) -> dict[int, str]:
+        """Release -> the nearest thing said, going back from it; releases without are left out."""
+        found: dict[int, str] = {}
+        for line, cut_from in self._steps:
+            now = found.get(cut_from)
+            for release in line:
+                now = said.get(release, now)
+                if now is not None:
+                    found[release] = now
+        return found
+
+    @cached_property
+    def _steps(self) -> list[tuple[list[int], int]]:
+        """The ids of each line, the oldest first, and the release that it was cut from (0: none).
+
+        The main line comes first.
+        """
+        found = []
+        for branch in sorted(self._lines, key=lambda name: name != MAIN):
+            line = [release.pk for release in reversed(self._lines[branch])]
+            older = self.behind(self._lines[branch][-1])[1:]
+            found.append((line, older[0].pk if older else 0))
+        return found
