@@ -31,6 +31,8 @@ PAIRS = [
     *((ink, g, TEXT) for g in GROUNDS for ink in ("vote", "danger", "caution", "settled")),
     *(("ink", f"{kind}-wash", TEXT) for kind in ("vote", "danger", "caution", "settled")),
     *((kind, f"{kind}-wash", TEXT) for kind in ("vote", "danger", "caution", "settled")),
+    # What a search marks, in the synopsis of a row that was visited and in its snippet.
+    ("ink-soft", "caution-wash", TEXT),
     ("on-vote", "vote", TEXT),
     ("paper", "ink", TEXT),
     *((mark, g, MARK) for g in GROUNDS for mark in ("line-strong", "focus")),

@@ -74,7 +74,7 @@ class Marker:
 
     def mark(self, text: str) -> Marked:
         """All of `text` with its spans."""
-        return Marked(text, tuple(_joined(span for span, _ in self._found(text))))
+        return Marked(text, tuple(joined(span for span, _ in self._found(text))))
 
     def snippet(self, text: str) -> Marked:
         """The piece of `text` in which most of the words stand; no text where none does."""
@@ -86,7 +86,7 @@ class Marker:
         piece = ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")
         moved = start - (1 if start else 0)
         inside = [(a - moved, b - moved) for (a, b), _ in found if a >= start and b <= end]
-        return Marked(piece, tuple(_joined(inside)))
+        return Marked(piece, tuple(joined(inside)))
 
     def _found(self, text: str) -> list[tuple[Span, str]]:
         """Spans, each with what it matches, by where they begin."""
@@ -129,7 +129,7 @@ def _trimmed(text: str, start: int, end: int) -> Span:
     return start, end
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
+def joined(spans: Iterable[Span]) -> list[Span]:
     """Spans that touch are one."""
     joined: list[Span] = []
     for start, end in spans:

@@ -29,11 +29,18 @@ def problems(request: HttpRequest) -> HttpResponse:
     suffix = full_query(asked) if asked else ""
     return feed_of(
         listing.page(listing.find(query, request.user), query).problems,
-        title=f"Problems by {listing.SORT_LABELS[query.sort]}",
+        title=_title(query),
         link=f"/problems/{suffix}",
         address=request.get_full_path(),
         guid=f"/problems.atom{suffix}",
     )
+
+
+def _title(query: listing.ListQuery) -> str:
+    """What is searched for, and the order."""
+    plain = query.tree.without(*query.tree.named("sort"))
+    searched = f"Problems: {plain}" if plain.terms else "Problems"
+    return f"{searched} by {listing.SORT_LABELS[query.sort]}"
 
 
 def feed_of(

@@ -14,8 +14,12 @@ from accounts.policies import as_person
 from tracker.drafts import DraftErrors
 from tracker.models import Product
 from tracker.policies import may, visible_problems
+from tracker.text import clean_line
 from tracker.web.pages import person_of, signed_in
 from votes import listing, selectors
+from votes.search.highlight import Marked, Match, joined, matches
+from votes.search.language import MAX_CHARS
+from votes.search.qualifiers import QUALIFIERS
 from votes.web.filters import Filters, drop, full_query, without_blanks
 
 HOME_ROWS = 15
@@ -53,7 +57,7 @@ def problems(request: HttpRequest) -> HttpResponse:
     try:
         query = listing.parse_query(request.GET)
     except DraftErrors as errors:
-        context = {"filters": Filters(request.GET, listing.ListQuery()), "faults": errors.errors}
+        context = _refused(request, errors)
         return render(request, "lists/problems.html", context, status=400)
     return render(request, "lists/problems.html", _listed(request, query))
 
@@ -66,20 +70,36 @@ def _number_asked_for(request: HttpRequest) -> int | None:
     return visible_problems(request.user).filter(pk=int(typed)).values_list("pk", flat=True).first()
 
 
+def _refused(request: HttpRequest, errors: DraftErrors) -> dict[str, object]:
+    """What is wrong, with the wrong words marked where they stand."""
+    typed = clean_line(request.GET.get("q", "")[:MAX_CHARS])
+    query = listing.ListQuery(q=typed)
+    spans = joined((each.at, each.at + each.length) for each in query.search.faults)
+    return {
+        "filters": Filters(request.GET, query),
+        "faults": errors.errors,
+        "typed": Marked(typed, tuple(spans)) if spans else None,
+    }
+
+
 def _listed(request: HttpRequest, query: listing.ListQuery) -> dict[str, object]:
     found = listing.find(query, request.user)
     page = listing.page(found, query)
     count = listing.count_up_to(found)
+    matched = matches(query.search.text, page.problems)
+    rows = selectors.rows_for(request.user, page.problems)
+    filters = Filters(request.GET, query)
     return {
-        "rows": selectors.rows_for(request.user, page.problems),
-        "filters": Filters(request.GET, query),
+        "hits": [Hit(row, matched.get(row.problem.pk)) for row in rows],
+        "filters": filters,
+        "idle": [word.text for word in query.search.text.idle],
         "count": min(count, listing.COUNT_LIMIT),
         "is_more_than_counted": count > listing.COUNT_LIMIT,
         "next_url": _at(request.GET, page.next_cursor),
         "previous_url": _at(request.GET, page.previous_cursor),
         "first_url": full_query(drop(request.GET, "cursor")) if query.cursor else "",
         "feed_query": full_query(drop(request.GET, "cursor", "limit")),
-        "any_state_url": _with_any_state(request.GET),
+        "any_state_url": "" if query.search.says_state else filters.any_state_url(),
         "query": query,
     }
 
@@ -93,10 +113,12 @@ def _at(params: QueryDict, cursor: str) -> str:
     return full_query(moved)
 
 
-def _with_any_state(params: QueryDict) -> str:
-    moved = drop(params, "cursor")
-    moved["state"] = "any"
-    return full_query(moved)
+@dataclass(frozen=True)
+class Hit:
+    """A row of the list, and how it matches the words of the search, where there are any."""
+
+    row: selectors.Row
+    match: Match | None
 
 
 @dataclass(frozen=True)
@@ -185,3 +207,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 def send_problem(request: HttpRequest) -> HttpResponse:
     """How to get and use the program that reports from a terminal."""
     return render(request, "lists/send_problem.html")
+
+
+@require_safe
+def search_help(request: HttpRequest) -> HttpResponse:
+    """The search language, from the same table that reads it."""
+    return render(request, "lists/search_help.html", {"qualifiers": QUALIFIERS})
