@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.models import Person
 from accounts.policies import as_person
 from tracker.drafts import DraftErrors
 from tracker.models import Product
 from tracker.policies import may, visible_problems
 from tracker.text import clean_line
-from tracker.web.pages import person_of, signed_in
-from votes import listing, selectors
+from votes import listing, mine, selectors
 from votes.search.highlight import Marked, Match, joined, matches
 from votes.search.language import MAX_CHARS
 from votes.search.qualifiers import QUALIFIERS
@@ -24,7 +21,6 @@ from votes.web.filters import Filters, drop, full_query, without_blanks
 
 HOME_ROWS = 15
 PRODUCT_ROWS = 10
-MY_ROWS = 10
 MONTHS = 24
 
 
@@ -38,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": selectors.rows_for(viewer, page.problems),
         "has_more": bool(page.next_cursor),
-        "waiting": selectors.waiting_for(person) if person else [],
+        "waiting": mine.waits_for(person) if person else [],
         "months": selectors.votes_over_time(None, MONTHS),
         "may_make_product": not page.problems and may("product.manage", viewer),
         "has_products": bool(page.problems) or Product.objects.exists(),
@@ -119,57 +115,6 @@ class Hit:
 
     row: selectors.Row
     match: Match | None
-
-
-@dataclass(frozen=True)
-class Section:
-    """Some rows under a heading, and the query that lists the rest ("" where none does)."""
-
-    title: str
-    rows: list[selectors.Row]
-    more: bool
-    query: str
-
-
-@require_safe
-@signed_in
-def my(request: HttpRequest) -> HttpResponse:
-    """What waits for the person, and what the person reported and voted for."""
-    person = person_of(request)
-    waiting = selectors.waiting_for(person, MY_ROWS)
-    parts = [
-        *waiting,
-        _mine(person, "You reported", reporter="me", sort="newest"),
-        _mine(person, "You have these too", voted="me", sort="heat"),
-    ]
-    sections = _sections(person, parts)
-    context = {
-        "waiting": sections[: len(waiting)],
-        "mine": [section for section in sections[len(waiting) :] if section.rows],
-        "components": person.maintained_components.select_related("product"),
-    }
-    return render(request, "lists/my.html", context)
-
-
-def _mine(person: Person, title: str, **asked: str) -> selectors.Waiting:
-    query = listing.ListQuery(**asked, limit=MY_ROWS)  # type: ignore[arg-type]
-    page = listing.page(listing.find(query, person), query)
-    return selectors.Waiting(title, page.problems, bool(page.next_cursor), urlencode(asked))
-
-
-def _sections(person: Person, parts: list[selectors.Waiting]) -> list[Section]:
-    """The parts with their rows; each problem once, where it comes first."""
-    unique = {problem.pk: problem for part in parts for problem in part.problems}
-    rows = {row.problem.pk: row for row in selectors.rows_for(person, list(unique.values()))}
-    return [
-        Section(
-            part.title,
-            [rows.pop(each.pk) for each in part.problems if each.pk in rows],
-            part.more,
-            part.query,
-        )
-        for part in parts
-    ]
 
 
 @require_safe

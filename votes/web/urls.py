@@ -3,11 +3,12 @@
 from django.urls import URLPattern, path, re_path
 
 from tracker.web import converters  # noqa: F401 - registers them
-from votes.web import feeds, lists, problem, report, searches, vote
+from votes.web import feeds, lists, my, problem, report, searches, vote
 
 urlpatterns: list[URLPattern] = [
     path("", lists.home, name="home"),
-    path("my/", lists.my, name="my"),
+    path("my/", my.my, name="my"),
+    path("my/seen", my.seen, name="my-seen"),
     path("problems/", lists.problems, name="problems"),
     path("problems.atom", feeds.problems, name="problems_feed"),
     path("search/help", lists.search_help, name="search-help"),
