@@ -8,6 +8,7 @@ from config.client import send_problem_pyz
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("votes.web.urls")),
+    path("", include("votes.web.triage_urls")),
     path("", include("tracker.web.urls")),
     path("", include("notifications.web.urls")),
     path("", include("accounts.web.urls")),

@@ -155,8 +155,10 @@ def _finish(bulk: BulkChange) -> BulkChange:
     bulk.left_out.sort(key=lambda each: each["number"])
     if not bulk.items.exists():
         reasons = bulk.left_out[:3]
+        undone = bulk.undoes
         bulk.delete()
-        BulkChange.objects.filter(pk=bulk.undoes_id).update(undone_at=None)
+        if undone is not None:
+            BulkChange.objects.filter(pk=undone.pk).update(undone_at=None)
         named = " ".join(f"#{each['number']}: {each['reason']}" for each in reasons)
         raise NothingLeft(f"Nothing was changed. {named}".strip())
     bulk.save(update_fields=["left_out"])

@@ -1,0 +1,86 @@
+"""Which component a report belongs to, by the reports that are most like it.
+
+k nearest neighbours: the `NEIGHBOURS` most similar past reports that somebody has looked at vote
+for the component that they are in, each with the weight of its similarity. The reason is shown
+with the answer, so that who triages can see why and disagree.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.policies import Viewer
+from tracker.models import Component, Problem, State
+from tracker.similar import Similar, similar_problems
+
+NEIGHBOURS: Final = 10
+# Reports that nobody has looked at are passed over, so more are asked for.
+ASKED_FOR: Final = 20
+# Numbers that the reason names.
+NAMED: Final = 3
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A component, its share of the weight (0 to 1), and the reports that speak for it."""
+
+    component: Component
+    share: float
+    because: list[int]
+    neighbours: int
+
+    @property
+    def reason(self) -> str:
+        """Such as: 7 of the 10 most similar reports are in net: #12, #40 …"""
+        named = ", ".join(f"#{number}" for number in self.because[:NAMED])
+        more = " …" if len(self.because) > NAMED else ""
+        if self.neighbours == 1:
+            return f"The most similar report is in {self.component}: {named}"
+        count = len(self.because)
+        verb = "is" if count == 1 else "are"
+        return (
+            f"{count} of the {self.neighbours} most similar reports {verb} in "
+            f"{self.component}: {named}{more}"
+        )
+
+
+def suggest_components(
+    viewer: Viewer,
+    product_slug: str,
+    synopsis: str,
+    description: str = "",
+    exclude: int | None = None,
+) -> list[Suggestion]:
+    """Components for a report, the likeliest first; empty where nothing like it is known."""
+    found = similar_problems(viewer, product_slug, synopsis, ASKED_FOR)
+    return tally([each for each in found if each.problem.pk != exclude])
+
+
+def suggest_for(likely: Sequence[Similar]) -> list[Suggestion]:
+    """The same for a problem whose most similar ones are known already."""
+    return tally(likely)
+
+
+def tally(found: Sequence[Similar]) -> list[Suggestion]:
+    """What the nearest of `found` say together. One query for components that are not loaded."""
+    nearest = [each for each in found if is_telling(each.problem)][:NEIGHBOURS]
+    weights: dict[Component, float] = defaultdict(float)
+    because: dict[Component, list[int]] = defaultdict(list)
+    for each in nearest:
+        weights[each.problem.component] += each.score
+        because[each.problem.component].append(each.problem.pk)
+    total = sum(weights.values())
+    ranked = sorted(weights, key=lambda c: (-weights[c], c.slug))
+    return [
+        Suggestion(each, round(weights[each] / total, 3), because[each], len(nearest))
+        for each in ranked
+        if each.is_active and total
+    ]
+
+
+def is_telling(problem: Problem) -> bool:
+    """Whether somebody has looked at it: a new report is where its reporter guessed."""
+    return problem.state != State.NEW
