@@ -108,11 +108,13 @@ def program(ctx: click.Context) -> None:
         ctx.exit(int(Exit.USAGE))
 
 
-def _verb(name: str, example: str) -> Callable[[Any], Any]:
+def _verb(
+    name: str, example: str, kind: type[click.Command] = click.Command
+) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         epilog = "\b\nExample:\n  " + example.replace("\n", "\n  ")
         with_call = _common(hidden=True)(click.pass_obj(function))
-        return program.command(name, epilog=epilog, context_settings=CONTEXT)(with_call)
+        return program.command(name, kind, epilog=epilog, context_settings=CONTEXT)(with_call)
 
     return decorate
 
@@ -276,7 +278,23 @@ def status(call: Call, number: int) -> None:
     problems.status(call, number)
 
 
-@_verb("search", "send-problem search kernel panic\nsend-problem search --all --product base wifi")
+class Search(click.Command):
+    """Takes ``-word`` for a word that must not be found; options have two dashes, but ``-h``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # A blank in front makes it an argument to click; blanks mean nothing to a search.
+        is_word = [len(arg) > 2 and arg[0] == "-" and arg[1] not in "- " for arg in args]
+        words = [f" {arg}" if word else arg for arg, word in zip(args, is_word, strict=True)]
+        return super().parse_args(ctx, words)
+
+
+@_verb(
+    "search",
+    "send-problem search kernel panic\n"
+    "send-problem search is:open component:net 'updated:<30d' wifi -usb\n"
+    "send-problem search --all '\"page fault\"' sort:heat",
+    Search,
+)
 @click.argument("words", nargs=-1, required=True)
 @click.option("--product", metavar="NAME", help="Only in this product.")
 @click.option("--all", "is_all", is_flag=True, help="Closed ones too.")
@@ -286,10 +304,17 @@ def status(call: Call, number: int) -> None:
 def search(
     call: Call, words: tuple[str, ...], product: str | None, is_all: bool, limit: int
 ) -> None:
-    """Find problems by words, the biggest first."""
+    """Find problems by words and qualifiers, the best match first.
+
+    Qualifiers are name:value: is, state, resolution, kind, severity, product, component, release,
+    affects, fixed, arch, assignee, author, commenter, voted, has, no, created, updated, closed,
+    votes, number, in, sort. A minus in front excludes; commas separate alternatives. Your server
+    explains them at /search/help.
+    """
     from send_problem.verbs import problems
 
-    problems.search(call, speakable(" ".join(words)), product=product, is_all=is_all, limit=limit)
+    text = speakable(problems.as_typed(words))
+    problems.search(call, text, product=product, is_all=is_all, limit=limit)
 
 
 @_verb("whoami", "send-problem whoami")

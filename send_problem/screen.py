@@ -21,8 +21,23 @@ from send_problem.failures import Exit, Failure
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+    from rich.text import Text
 
     from send_problem.outbox import Attachment
+
+
+class Marked(str):
+    """A cell of a table with spans that matter, and a line to stand below it on a terminal."""
+
+    spans: Sequence[tuple[int, int]]
+    below: Marked | None
+
+    def __new__(
+        cls, text: str, spans: Sequence[tuple[int, int]] = (), below: Marked | None = None
+    ) -> Marked:
+        cell = super().__new__(cls, text)
+        cell.spans, cell.below = spans, below
+        return cell
 
 
 class Screen:
@@ -146,7 +161,6 @@ def _rich_bars() -> Bars:
 def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     for place, column in enumerate(columns):
@@ -155,8 +169,22 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         side: Literal["left", "right"] = "right" if is_number else "left"
         table.add_column(column, no_wrap=not is_last, justify=side, overflow="fold")
     for row in rows:
-        table.add_row(*[Text(cell) for cell in row])
+        table.add_row(*[_rich_text(cell) for cell in row])
     Console(highlight=False, emoji=False, markup=False).print(table)
+
+
+def _rich_text(cell: str) -> Text:
+    from rich.text import Text
+
+    shown = Text(cell)
+    if isinstance(cell, Marked):
+        for start, end in cell.spans:
+            shown.stylize("bold underline", start, end)
+        if cell.below:
+            below = _rich_text(cell.below)
+            below.stylize("dim")
+            shown = Text("\n").join([shown, below])
+    return shown
 
 
 def _write(stream: TextIO, text: str, **style: Any) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from send_problem.call import Call
 from send_problem.failures import Exit, Refused
+from send_problem.screen import Marked
 from send_problem.words import clean, plural
 
 
@@ -108,13 +110,32 @@ def _when(moment: str, person: str = "") -> str:
     return f"{day} by {person}" if person else day
 
 
+def as_typed(words: Sequence[str]) -> str:
+    """The text of the search box for the words of a command line.
+
+    The shell has taken quotation marks away: of several words one with a blank was a phrase, or a
+    value in quotation marks. A single one is the whole text, blanks and all.
+    """
+    if len(words) == 1:
+        return words[0].strip()
+    return " ".join(_requoted(word.strip()) for word in words)
+
+
+def _requoted(word: str) -> str:
+    if '"' in word or not any(letter.isspace() for letter in word):
+        return word
+    before = re.match(r"-?(?:[A-Za-z][A-Za-z_-]*:)?", word)
+    at = before.end() if before else 0
+    return f'{word[:at]}"{word[at:]}"'
+
+
 def search(call: Call, words: str, *, product: str | None, is_all: bool, limit: int) -> None:
-    """List problems in which the words occur, the biggest first."""
+    """List problems that the text of a search finds, the best match first."""
     server = call.server()
     state = "any" if is_all else None
     try:
         page = call.visitor(server).get(
-            "problems/", q=words, product=product, state=state, limit=limit, sort="heat"
+            "problems/", q=words, product=product, state=state, limit=limit
         )
     except Refused as refusal:
         # A product that does not exist is a wrong value here, not a missing page.
@@ -133,9 +154,23 @@ def search(call: Call, words: str, *, product: str | None, is_all: bool, limit: 
 
 def _row(problem: dict[str, Any]) -> list[str]:
     people = problem.get("people")
+    match = problem.get("match")
+    match = match if isinstance(match, dict) else {}
     return [
         f"#{problem.get('number', '?')}",
         clean(str(people if people is not None else "")),
         clean(str(problem.get("state", ""))).replace("_", " "),
-        clean(str(problem.get("synopsis", ""))),
+        Marked(
+            *_marked(problem.get("synopsis", ""), match.get("synopsis_spans")),
+            below=Marked(*_marked(match.get("snippet", ""), match.get("snippet_spans"))),
+        ),
     ]
+
+
+def _marked(text: Any, spans: Any) -> tuple[str, list[tuple[int, int]]]:
+    """The text made safe, and its spans, unless that moved them or they are none."""
+    line = clean(str(text))
+    if line != text or not isinstance(spans, list):
+        return line, []
+    pairs = [span for span in spans if isinstance(span, list) and len(span) == 2]
+    return line, [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import transaction
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.api.idempotency import Made, once
 from accounts.api.inputs import Input, Words, read, texts
-from accounts.api.paging import address_of, page_serializer
+from accounts.api.paging import address_of, entries, page_serializer
 from accounts.api.problems import Changed
 from accounts.api.schema import IF_MATCH, KEY, PAGING, sample
 from accounts.api.views import ApiView, etag_of, person_of
@@ -32,10 +32,11 @@ from votes.api.representation import (
     RELATED,
     ListedProblemSerializer,
     ProblemSerializer,
-    listed,
+    sight_of,
     whole,
 )
 from votes.listing import SORTS, find, page, parse_query
+from votes.search.highlight import matches
 
 _LARGEST_NUMBER = 2**63 - 1
 
@@ -98,7 +99,12 @@ def _filter(name: str, says: str, **options: Any) -> OpenApiParameter:
 
 
 FILTERS = [
-    _filter("q", "Words that all occur in the synopsis or the description, or a number."),
+    _filter(
+        "q",
+        "Words, phrases and qualifiers, such as `panic is:open component:net updated:<30d`: the"
+        " language of the search box, described at `/search/help`. At most 2,000 characters. The"
+        " other filters say the same as qualifiers, and all must hold.",
+    ),
     _filter("product", "Slug."),
     _filter("component", "Slug."),
     OpenApiParameter(
@@ -106,7 +112,8 @@ FILTERS = [
         str,
         many=True,
         enum=[*State.values, "any"],
-        description="May be repeated. Without it only open problems are listed.",
+        description="May be repeated. Without it, and without a qualifier that says otherwise, only"
+        " open problems are listed.",
     ),
     _filter("kind", "", enum=Kind.values),
     _filter("severity", "", enum=Severity.values),
@@ -114,9 +121,45 @@ FILTERS = [
     _filter("assignee", "A handle, `me`, or `none`."),
     _filter("reporter", "A handle, `me`, or `none`."),
     _filter("voted", "`me`: those that one voted on.", enum=["me"]),
-    _filter("sort", "Heat unless said otherwise.", enum=list(SORTS)),
+    _filter(
+        "sort",
+        "`match` (how well the words fit) where there are words, and `heat` where there are none,"
+        " unless said otherwise.",
+        enum=list(SORTS),
+    ),
     *PAGING,
 ]
+
+
+class MatchSerializer(serializers.Serializer[Any]):
+    """How a problem matches the words of the search."""
+
+    synopsis_spans = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="Pairs of where a match in `synopsis` begins and ends, in characters from 0.",
+    )
+    snippet = serializers.CharField(help_text="A piece of the text that matches, or empty.")
+    snippet_spans = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    )
+
+
+class FoundProblemSerializer(ListedProblemSerializer):
+    """As in all lists, and how it matches."""
+
+    match = serializers.SerializerMethodField()
+
+    @extend_schema_field(MatchSerializer(allow_null=True))
+    def get_match(self, problem: Problem) -> dict[str, Any] | None:
+        """Null for a search without words."""
+        found = self.context["matches"].get(problem.pk)
+        if found is None:
+            return None
+        return {
+            "synopsis_spans": [list(span) for span in found.synopsis.spans],
+            "snippet": found.snippet.text,
+            "snippet_spans": [list(span) for span in found.snippet.spans],
+        }
 
 
 class ProblemsView(ApiView):
@@ -125,17 +168,23 @@ class ProblemsView(ApiView):
     @extend_schema(
         operation_id="list_problems",
         parameters=FILTERS,
-        responses=page_serializer(ListedProblemSerializer),
+        responses=page_serializer(FoundProblemSerializer),
     )
     def get(self, request: Request) -> Response:
         """The problems that match, in order. Lists leave the long texts out."""
         query = parse_query(request.query_params)
         found = page(find(query, request.user), query, RELATED)
+        results = entries(
+            FoundProblemSerializer,
+            found.problems,
+            sight=sight_of(request.user, found.problems),
+            matches=matches(query.search.text, found.problems),
+        )
         return Response(
             {
                 "next": address_of(request, found.next_cursor),
                 "previous": address_of(request, found.previous_cursor),
-                "results": listed(request.user, found.problems),
+                "results": results,
             }
         )
 
