@@ -72,16 +72,20 @@ def cast_vote(
 
 
 def _refuse_when_closed(problem: Problem, person: Person) -> None:
-    """Names the head of a duplicate only to those who may know of it."""
     if problem.is_open:
         return
-    head = problem.head
-    if head is not None and visible_problems(person).filter(pk=head.pk).exists():
-        raise VoteRefused(f"#{problem.pk} is a duplicate of #{head.pk}. Vote there instead.", head)
+    refuse_with_head(problem, person, "Vote there instead.")
     raise VoteRefused(
         f"#{problem.pk} is closed ({problem.resolution}), so it takes no more votes. "
         "If you still have it, say so in a comment."
     )
+
+
+def refuse_with_head(problem: Problem, person: Person, advice: str) -> None:
+    """Raise `VoteRefused` naming the head of a duplicate, to those who may know of it."""
+    head = problem.head
+    if head is not None and visible_problems(person).filter(pk=head.pk).exists():
+        raise VoteRefused(f"#{problem.pk} is a duplicate of #{head.pk}. {advice}", head)
 
 
 def _check_environment(problem: Problem, said: Environment) -> dict[str, object]:

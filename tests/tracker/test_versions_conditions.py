@@ -70,10 +70,10 @@ def random_problem(chance: random.Random, product: Product) -> Problem:
         duplicate_of=head,
         head=head,
     )
-    for release in releases[1:]:
+    for marked in product.releases.all():
         if chance.random() < chance.choice([0, 0.3]):
             ReleaseStatus.objects.create(
-                problem=problem, release=release, status=chance.choice(ReleaseStatus.Status.values)
+                problem=problem, release=marked, status=chance.choice(ReleaseStatus.Status.values)
             )
     return problem
 

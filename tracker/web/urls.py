@@ -9,6 +9,7 @@ from tracker.web import (
     history,
     people,
     products,
+    versions,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>/comment", comments.add_comment, name="comment"),
     path("<int:number>/attach", comments.attach, name="attach"),
     path("<int:number>/attachments/<int:pk>/<str:name>", comments.attachment, name="attachment"),
+    path("<int:number>/releases", versions.mark, name="mark-releases"),
     path("<int:number>/history", history.history, name="history"),
     path("markdown/preview", comments.preview, name="markdown-preview"),
     path("products/new", products.new_product, name="product-new"),

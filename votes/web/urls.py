@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from tracker.web import converters  # noqa: F401 - registers them
-from votes.web import feeds, lists, my, problem, report, searches, vote
+from votes.web import feeds, lists, my, no_longer, problem, releases, report, searches, vote
 
 urlpatterns: list[URLPattern] = [
     path("", lists.home, name="home"),
@@ -21,6 +21,11 @@ urlpatterns: list[URLPattern] = [
     path("send-problem/", lists.send_problem, name="send-problem"),
     path("products/", lists.products, name="products"),
     re_path(r"^products/(?P<slug>[a-z0-9._+-]{1,50})/$", lists.product, name="product"),
+    re_path(
+        r"^products/(?P<slug>[a-z0-9._+-]{1,50})/releases/(?P<name>.{1,50})/$",
+        releases.release,
+        name="release",
+    ),
     path("problems/new", report.new, name="report"),
     path("problems/new/choices", report.choices, name="report-choices"),
     path("problems/similar", report.similar, name="similar"),
@@ -31,4 +36,6 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>/voters/<handle:handle>/<str:judgement>", vote.judge, name="judge"),
     path("<int:number>/vote", vote.vote, name="vote"),
     path("<int:number>/vote/withdraw", vote.withdraw, name="vote-withdraw"),
+    path("<int:number>/no-longer", no_longer.no_longer, name="no-longer"),
+    path("<int:number>/no-longer/withdraw", no_longer.take_back, name="no-longer-withdraw"),
 ]

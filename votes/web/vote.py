@@ -43,7 +43,7 @@ def vote(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         cast_vote(problem, person, Door.WEB, _environment(request))
     except VoteRefused as refused:
-        return _refused(request, problem, _reason(refused))
+        return _refused(request, problem, reason_of(refused))
     except DraftErrors as faults:
         sentences = [sentence for found in faults.errors.values() for sentence in found]
         return _refused(request, problem, format_html("{}", " ".join(sentences)))
@@ -100,7 +100,7 @@ def _refused(request: HttpRequest, problem: Problem, reason: SafeString) -> Http
     return render(request, "problems/refused.html", context, status=409)
 
 
-def _reason(refused: VoteRefused) -> SafeString:
+def reason_of(refused: VoteRefused) -> SafeString:
     """Why not, with the way to where it can be done."""
     if refused.head is None:
         return format_html("{}", str(refused))
