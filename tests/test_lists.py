@@ -535,18 +535,6 @@ def test_my_page_shows_what_waits_what_one_reported_and_what_one_voted_for(
     assert client.get("/my/")["Location"] == "/accounts/login/?next=%2Fmy%2F"
 
 
-def test_my_page_costs_the_same_whatever_it_shows(
-    client: Client, product: Product, reporter: Person, django_assert_num_queries: AssertQueries
-) -> None:
-    sign_in(client, reporter)
-    many_problems(product, reporter, 1)
-    with django_assert_num_queries(11):
-        page_of(client, "/my/")
-    many_problems(product, reporter, 30)
-    with django_assert_num_queries(11):
-        page_of(client, "/my/")
-
-
 def test_the_client_is_explained_with_this_servers_address(client: Client, settings: Any) -> None:
     settings.BASE_URL = "https://tracker.example.org"
     html = page_of(client, "/send-problem/")
