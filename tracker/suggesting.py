@@ -1,8 +1,9 @@
 """Which component a report belongs to, by the reports that are most like it.
 
 k nearest neighbours: the `NEIGHBOURS` most similar past reports that somebody has looked at vote
-for the component that they are in, each with the weight of its similarity. The reason is shown
-with the answer, so that who triages can see why and disagree.
+for the component that they are in, each with the weight of its similarity. They are taken from the
+`MOST` likely duplicates, which the desk shows beside them, and the reason is told with the answer,
+so that who triages can see why and disagree.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ from typing import Final
 
 from accounts.policies import Viewer
 from tracker.models import Component, Problem, State
-from tracker.similar import Similar, similar_problems
+from tracker.similar import MOST, Similar, similar_problems
 
 NEIGHBOURS: Final = 10
-# Reports that nobody has looked at are passed over, so more are asked for.
-ASKED_FOR: Final = 20
 # Numbers that the reason names.
 NAMED: Final = 3
 
@@ -48,24 +47,14 @@ class Suggestion:
 
 
 def suggest_components(
-    viewer: Viewer,
-    product_slug: str,
-    synopsis: str,
-    description: str = "",
-    exclude: int | None = None,
+    viewer: Viewer, product_slug: str, synopsis: str, description: str = ""
 ) -> list[Suggestion]:
-    """Components for a report, the likeliest first; empty where nothing like it is known."""
-    found = similar_problems(viewer, product_slug, synopsis, ASKED_FOR)
-    return tally([each for each in found if each.problem.pk != exclude])
-
-
-def suggest_for(likely: Sequence[Similar]) -> list[Suggestion]:
-    """The same for a problem whose most similar ones are known already."""
-    return tally(likely)
+    """Components for a report yet to be sent, the likeliest first; empty without any like it."""
+    return tally(similar_problems(viewer, product_slug, synopsis, description, MOST))
 
 
 def tally(found: Sequence[Similar]) -> list[Suggestion]:
-    """What the nearest of `found` say together. One query for components that are not loaded."""
+    """What the nearest of `found`, the likest first, say together. Components must be loaded."""
     nearest = [each for each in found if is_telling(each.problem)][:NEIGHBOURS]
     weights: dict[Component, float] = defaultdict(float)
     because: dict[Component, list[int]] = defaultdict(list)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from accounts.policies import Viewer
 from tracker.models import Problem
-from tracker.similar import Similar, similar_problems
-
-LIKELY = 20
+from tracker.similar import Similar, similar_to
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,4 @@ class Likely:
 
 def likely_duplicates(viewer: Viewer, problem: Problem) -> list[Likely]:
     """The problems that are most like `problem`, the likest first, as far as `viewer` may know."""
-    found = similar_problems(viewer, problem.product.slug, problem.synopsis, LIKELY + 1)
-    own = {problem.pk, problem.head_id}
-    return [Likely(each) for each in found if each.problem.pk not in own][:LIKELY]
+    return [Likely(each) for each in similar_to(viewer, problem)]

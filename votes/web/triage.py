@@ -33,7 +33,7 @@ from tracker.models import (
     State,
 )
 from tracker.policies import may, visible_problems
-from tracker.suggesting import Suggestion, suggest_for
+from tracker.suggesting import Suggestion, tally
 from tracker.timeline import Entry, Timeline, describe, timeline
 from tracker.triage import Queued, QueuePage, QueueQuery, Section
 from tracker.web.pages import person_of, safe_next, signed_in, the_problem, with_place
@@ -221,7 +221,7 @@ def _detail(person: Person, shown: Problem, params: QueryDict) -> Detail:
         section=section,
         timeline=timeline(shown, person, latest=30),
         likely=likely,
-        suggestions=suggest_for([each.similar for each in likely]),
+        suggestions=tally([each.similar for each in likely]),
         components=list(shown.product.components.filter(is_active=True).order_by("slug")),
         note="" if section else _why_not_here(shown, person),
         peeked=next((each for each in likely if each.problem.pk == peek), None),
