@@ -127,13 +127,13 @@ class Page:
     previous_cursor: str
 
 
-def parse_text(q: str, viewer: Viewer = None, cursor: str = "") -> ListQuery:
+def parse_text(q: str, cursor: str = "", places: Places | None = None) -> ListQuery:
     """The query of a search box's text. Raises `DraftErrors` naming each word that is wrong."""
     params = QueryDict(mutable=True)
     params["q"] = q
     if cursor:
         params["cursor"] = cursor
-    return parse_query(params)
+    return parse_query(params, places)
 
 
 def parse_query(params: QueryDict, places: Places | None = None) -> ListQuery:

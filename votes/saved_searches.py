@@ -12,7 +12,6 @@ from typing import Any, Final
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Q, QuerySet, When
-from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import Person
@@ -20,9 +19,10 @@ from accounts.policies import Decision, Relation, Viewer, as_person, decide, req
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import Problem
 from tracker.text import clean_line
-from votes.listing import COUNT_LIMIT, ListQuery, find, parse_query
+from votes.listing import COUNT_LIMIT, ListQuery, find, parse_text
 from votes.models import SavedSearch
 from votes.policies import PERMISSIONS
+from votes.search.places import Places
 
 NAME_CHARS: Final = 100
 QUERY_CHARS: Final = 1000
@@ -53,18 +53,9 @@ def may_see(viewer: Viewer, search: SavedSearch) -> Decision:
     return Decision(False, "There is no such search.")
 
 
-def query_of(search: SavedSearch, cursor: str = "") -> ListQuery:
+def query_of(search: SavedSearch, cursor: str = "", places: Places | None = None) -> ListQuery:
     """What it asks for. Raises `DraftErrors` where it names what there is no longer."""
-    return parse_text(search.query, cursor)
-
-
-def parse_text(text: str, cursor: str = "") -> ListQuery:
-    """The query of a search box's text. Raises `DraftErrors`."""
-    params = QueryDict(mutable=True)
-    params["q"] = text
-    if cursor:
-        params["cursor"] = cursor
-    return parse_query(params)
+    return parse_text(search.query, cursor, places)
 
 
 def save(owner: Person, name: str, query: str, *, is_shared: bool = False) -> SavedSearch:
@@ -127,13 +118,15 @@ def _store(search: SavedSearch) -> SavedSearch:
 def counts(viewer: Viewer, searches: Sequence[SavedSearch]) -> dict[int, int | None]:
     """How many each finds for `viewer`, counted to `COUNT_LIMIT` + 1; None where it makes no sense.
 
-    One query for all of them: each is a column of it.
+    One query for all of them: each is a column of it. A few more find what they name, and one for
+    each that has words weighs these.
     """
     found: dict[int, int | None] = {}
+    places = Places()
     asked: dict[int, QuerySet[Problem]] = {}
     for search in searches:
         try:
-            asked[search.pk] = find(query_of(search), viewer)
+            asked[search.pk] = find(query_of(search, places=places), viewer)
         except DraftErrors:
             found[search.pk] = None
     return found | _count_each(asked)
