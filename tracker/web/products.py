@@ -105,7 +105,7 @@ def edit_product(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The product with its components and releases, each with the way to change it."""
     product = get_object_or_404(Product, slug=slug)
     rights = {name: may(f"{name}.manage", request.user) for name in ("product", "component",
-              "release")}  # fmt: skip
+              "release", "clock")}  # fmt: skip
     if not any(rights.values()):
         raise Denied(rights["release"].reason)
     initial = {name: getattr(product, name) for name in ProductForm.base_fields}

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from tracker.web import (
+    clocks,
     comments,
     converters,  # noqa: F401 - registers them
     edit,
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("markdown/preview", comments.preview, name="markdown-preview"),
     path("products/new", products.new_product, name="product-new"),
     path("products/<short_name:slug>/edit", products.edit_product, name="product-edit"),
+    path("products/<short_name:slug>/clocks", clocks.clocks, name="product-clocks"),
     path("products/<short_name:slug>/components/new", products.new_component, name="component-new"),
     path(
         "products/<short_name:slug>/components/<short_name:component>/edit",
