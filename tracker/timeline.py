@@ -93,6 +93,11 @@ def last_event(problem: Problem) -> int:
     return problem.events.order_by("-id").values_list("pk", flat=True).first() or 0
 
 
+def stamp(problem: Problem, last: int) -> str:
+    """How the problem stands after its event `last`: another stamp means that there is news."""
+    return f"{last}.{problem.version}.{problem.people}.{problem.waiting}"
+
+
 def field_news(problem: Problem, viewer: Viewer, after: int) -> list[FieldNews]:
     """The fields that changed after the event `after`, as `viewer` may read them."""
     events = problem.events.filter(pk__gt=after).exclude(changes=[])

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from accounts.policies import Viewer
 from tracker.models import Event, Problem
 from tracker.policies import visible_problems
+from tracker.timeline import stamp
 
 # The key of a session, or None of somebody who is not signed in.
 Who = str | None
@@ -22,33 +23,23 @@ Sights = dict[tuple[int, Who], str | None]
 
 
 def look(asked: Iterable[tuple[int, Who]]) -> Sights:
-    """How each problem stands for each who asks. One query for all problems that are public.
-
-    A stamp is "<last event>.<people>.<waiting>": where it is another, there is news.
-    """
+    """The `stamp` of each problem for each who asks. One query for all that are public."""
     pairs = list(asked)
-    rows = Problem.objects.filter(pk__in={number for number, _ in pairs})
     events = Event.objects.filter(problem=OuterRef("pk")).order_by("-pk").values("pk")
-    values = rows.annotate(last=Subquery(events[:1])).values_list(
-        "pk", "is_confidential", "last", "people", "waiting"
-    )
-    found = {number: (hidden, _stamp(*rest)) for number, hidden, *rest in values}
-    hidden_from = {who for number, who in pairs if found.get(number, (False,))[0]}
-    hidden = [number for number, (is_hidden, _) in found.items() if is_hidden]
-    seen = {who: _visible(who, hidden) for who in hidden_from}
+    rows = Problem.objects.filter(pk__in={number for number, _ in pairs})
+    rows = rows.only("is_confidential", "version", "people", "waiting")
+    found = {problem.pk: problem for problem in rows.annotate(last=Subquery(events[:1]))}
+    hidden = {number for number, problem in found.items() if problem.is_confidential}
+    insiders = {who: _visible(who, hidden) for number, who in pairs if number in hidden}
     return {
-        (number, who): found[number][1]
-        if number in found and (not found[number][0] or number in seen[who])
+        (number, who): stamp(found[number], found[number].last or 0)
+        if number in found and (number not in hidden or number in insiders[who])
         else None
         for number, who in pairs
     }
 
 
-def _stamp(last: int | None, people: int, waiting: int) -> str:
-    return f"{last or 0}.{people}.{waiting}"
-
-
-def _visible(who: Who, numbers: list[int]) -> set[int]:
+def _visible(who: Who, numbers: set[int]) -> set[int]:
     viewer = viewer_of(who)
     return set(visible_problems(viewer).filter(pk__in=numbers).values_list("pk", flat=True))
 

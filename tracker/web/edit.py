@@ -35,7 +35,7 @@ from tracker.models import (
 )
 from tracker.policies import rights_on
 from tracker.services import change
-from tracker.timeline import LONG_FIELDS, FieldNews, field_news, last_event
+from tracker.timeline import LONG_FIELDS, FieldNews, field_news, last_event, stamp
 from tracker.web.forms import (
     KIND_CHOICES,
     SEVERITY_CHOICES,
@@ -192,12 +192,14 @@ def edit_context(
         for title, names in GROUPS
     ]  # fmt: skip
     offered = [name for name in form.fields if decisions[name]]
+    seen = last_event(problem)
     return {
         "problem": problem,
         "form": form,
         "groups": groups,
         "base": base_of(problem, offered),
-        "seen": last_event(problem),
+        "seen": seen,
+        "stamp": stamp(problem, seen),
         "components": problem.product.components.filter(is_active=True),
         "assignees": problem.component.maintainers.order_by("handle"),
         **more,

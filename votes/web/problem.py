@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Person
@@ -16,12 +17,21 @@ from accounts.policies import as_person
 from accounts.policies import may as may_to_account
 from tracker.models import Problem
 from tracker.policies import rights_on, visible_problems
-from tracker.timeline import timeline
-from tracker.web.edit import OUTCOME, EditForm, base_of, outcome_choices, permitted
+from tracker.timeline import Timeline, field_news, stamp, timeline
+from tracker.web.edit import (
+    OUTCOME,
+    EditForm,
+    base_of,
+    number_in,
+    outcome_choices,
+    permitted,
+)
 from tracker.web.forms import CommentForm, EnvironmentForm
 from tracker.web.pages import new_form_token, page, the_problem, with_place
+from votes.matrix import matrix
 from votes.models import Vote
-from votes.selectors import matrix, rank_arithmetic, trends, votes_of
+from votes.selectors import rank_arithmetic, trends, votes_of
+from votes.versions import no_longer_of, versions_of
 from votes.voters import notes, voters, weights
 
 # Beyond this many the arithmetic is shown month by month only.
@@ -34,7 +44,7 @@ def with_everything(rows: QuerySet[Problem]) -> QuerySet[Problem]:
     """With all that the page names."""
     return rows.select_related(
         "product", "component", "release", "fixed_in", "assignee", "reporter", "duplicate_of"
-    )
+    ).prefetch_related("product__releases")
 
 
 @require_safe
@@ -42,27 +52,57 @@ def with_everything(rows: QuerySet[Problem]) -> QuerySet[Problem]:
 def problem(request: HttpRequest, number: int) -> HttpResponseBase:
     """Everything about one problem. A constant number of queries."""
     shown = the_problem(request, number, with_everything)
+    context = _context(request, shown, timeline(shown, request.user))
+    return render(request, "problems/problem.html", context)
+
+
+@require_safe
+@never_cache
+@page
+def news(request: HttpRequest, number: int) -> HttpResponseBase:
+    """The page again, for one that is open: without its frame, and without entries that it has.
+
+    `seen` is the number of the last event that the page shows.
+    """
+    seen = number_in(request.GET, "seen")
+    shown = the_problem(request, number, with_everything)
+    context = _context(request, shown, timeline(shown, request.user, after=seen))
+    context["layout"] = "problems/bare.html"
+    context["news"] = field_news(shown, request.user, seen) if seen else []
+    return render(request, "problems/problem.html", context)
+
+
+def _context(request: HttpRequest, shown: Problem, told: Timeline) -> dict[str, Any]:
     own = votes_of(request.user, [shown]).get(shown.pk)
-    context = {
+    return {
         "problem": shown,
-        "timeline": timeline(shown, request.user),
+        "timeline": told,
+        "stamp": stamp(shown, told.seen),
         "my_vote": own.status if own else "",
         "own_vote": own,
         "trend": trends([shown])[shown.pk],
         "notes": notes(shown),
-        "matrix": _matrix(shown),
+        **_places(request, shown, own),
         **_relatives(request, shown),
         **_forms(request, shown, own),
     }
-    return render(request, "problems/problem.html", context)
 
 
-def _matrix(shown: Problem) -> dict[str, Any] | None:
-    """Where it is seen; None while nobody has said."""
-    architectures, rows = matrix(shown)
-    if not any(architectures) and not any(release for release, _ in rows):
-        return None
-    return {"architectures": architectures, "rows": rows}
+def _places(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, Any]:
+    """In which releases and on which machines it is, and where it is gone for the viewer."""
+    seen = matrix(shown)
+    versions = versions_of(shown, request.user, seen)
+    gone = no_longer_of(request.user, shown) if own else []
+    said = {each.release for each in gone}
+    may_say = own is not None and not shown.is_duplicate
+    return {
+        "matrix": seen,
+        "versions": versions,
+        "gone": gone,
+        "gone_releases": [release for release in versions.releases if release not in said]
+        if may_say
+        else [],
+    }
 
 
 def _relatives(request: HttpRequest, shown: Problem) -> dict[str, Any]:
