@@ -99,7 +99,16 @@ def _for_sqlite(row: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def fill(problems: int, votes: int) -> None:
+Texts = Callable[[random.Random, int], tuple[str, str]]
+
+
+def few_words(chance: random.Random, number: int) -> tuple[str, str]:
+    """A synopsis and a description; enough for lists."""
+    synopsis = f"{' '.join(chance.choices(WORDS, k=6))} {number}"
+    return synopsis, " ".join(chance.choices(WORDS, k=80))
+
+
+def fill(problems: int, votes: int, texts: Texts = few_words) -> None:
     """Twenty thousand people; popularity falls off as 1/rank, as it does."""
     from django.db import connection, transaction
 
@@ -120,7 +129,7 @@ def fill(problems: int, votes: int) -> None:
         }
         insert("accounts_person", *_people())
         cast = _votes(chance, problems, votes)
-        insert("tracker_problem", *_problems(chance, components, releases, cast, problems))
+        insert("tracker_problem", *_problems(chance, components, releases, cast, problems, texts))
         insert("votes_vote", *_vote_rows(cast))
         _restart_counters(connection)
     with connection.cursor() as cursor:
@@ -162,13 +171,15 @@ def _problems(
     releases: dict[Any, Any],
     cast: dict[int, dict[int, datetime]],
     count: int,
+    texts: Texts,
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     from votes.heat import log_sum
 
     columns = [
         "number", "product_id", "component_id", "kind", "severity", "synopsis", "description",
         "how_to_repeat", "release_id", "architecture", "hardware", "state", "is_open",
-        "resolution", "is_confidential", "reporter_id", "assignee_id", "origin", "created_at",
+        "resolution", "is_confidential", "reporter_id", "assignee_id", "origin", "origin_author",
+        "created_at",
         "changed_at", "closed_at", "version", "people", "waiting", "heat",
     ]  # fmt: skip
 
@@ -176,16 +187,15 @@ def _problems(
         component = chance.choice(components)
         created = NOW - timedelta(days=730 * (1 - number / count), minutes=1)
         closed = chance.random() < 0.6
-        words = " ".join(chance.choices(WORDS, k=6))
+        synopsis, description = texts(chance, number)
         votes = cast[number].values()
         return (
             number, component.product_id, component.pk, "defect",
-            chance.choice(["critical", "major", "normal", "minor"]), f"{words} {number}",
-            " ".join(chance.choices(WORDS, k=80)), "",
+            chance.choice(["critical", "major", "normal", "minor"]), synopsis, description, "",
             releases[component.product].pk if chance.random() < 0.3 else None, "amd64", "",
             "closed" if closed else chance.choice(["new", "open", "in progress"]), not closed,
             "fixed" if closed else "", chance.random() < 0.01, chance.randrange(1, PEOPLE + 1),
-            chance.randrange(1, 400) if chance.random() < 0.3 else None, "", created,
+            chance.randrange(1, 400) if chance.random() < 0.3 else None, "", "", created,
             created + (NOW - created) * chance.random(), NOW if closed else None, 1,
             len(votes), 0, log_sum(votes),
         )  # fmt: skip

@@ -1,123 +1,181 @@
-"""Problems whose synopsis is like another: what to show before a report is sent.
+"""Likely duplicates: the problems that are most like a report, among those its reader may see.
 
-A match of words, weighed so that rare ones say more than common ones. Only a bounded number of
-rows is looked at, those that people are most likely to mean: the hottest, the most voted on and
-the newest.
+Two stages, as docs/duplicates.md tells: the postings of the most telling terms are added up, and
+the best two hundred problems are compared more closely. Nothing of a problem that the reader may
+not see is read, so neither order nor score nor time tells of it.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.policies import Viewer
-from tracker.models import Problem
-from tracker.policies import visible_problems
+from tracker.models import Problem, Product
+from tracker.policies import visible, visible_problems
+from tracker.text_index import candidates
+from tracker.text_index.entries import body_of, shelf_of
+from tracker.text_index.keys import ALL, key_of, unpack
+from tracker.text_index.likeness import Candidate, Comparison, Query, idf, keyed, total
+from tracker.text_index.models import Frequency, IndexedText
+from tracker.text_index.terms import terms_of, tokens_of
 
-# Rows looked at in each of the orders, and rows that are weighed afterwards.
-LOOK_AT: Final = 3000
-WEIGH: Final = 400
-MOST_WORDS: Final = 12
-LEAST_SCORE: Final = 0.25
-
-_STOP: Final = frozenset(
-    {
-        "a", "after", "all", "also", "an", "and", "any", "are", "as", "at",
-        "be", "been", "but", "by", "can", "cannot", "does", "doesn't", "don't", "for",
-        "from",
-        "get", "gets", "had", "has", "have", "i", "if", "in", "into", "is",
-        "isn't", "it", "its", "my", "no", "not", "of", "on", "or", "out",
-        "so", "some", "than", "that",
-        "the", "their", "then", "there", "these", "this", "to", "too", "up", "very",
-        "was", "we", "were", "when", "where", "which", "while", "will", "with",
-        "you", "your",
-    }
-)  # fmt: skip
+# What a page shows while somebody types, and what a triager or a program may ask for.
+FEW: Final = 5
+MOST: Final = 20
+# Of a line that somebody pastes, so much is read.
+SYNOPSIS_CHARS: Final = 1_000
+# Confidential problems of one product that are looked at for somebody who may see some of them.
+MOST_HIDDEN: Final = 500
+# A score is 1 / (1 + exp(_HALF - total)), and what has less than `LEAST_SCORE` is no likeness.
+_HALF: Final = 6.0
+LEAST_SCORE: Final = 0.05
 
 
 @dataclass(frozen=True)
 class Similar:
-    """A problem and how like it is, from 0 to 1."""
+    """A problem, how like it is from 0 to 1, and the words of the synopsis that it has, too."""
 
     problem: Problem
+    score: float
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate, the head of its group, and its score."""
+
+    candidate: Candidate
+    head: int | None
     score: float
 
 
 def similar_problems(
-    viewer: Viewer, product_slug: str, synopsis: str, limit: int = 5
+    viewer: Viewer,
+    product_slug: str,
+    synopsis: str,
+    description: str = "",
+    limit: int = FEW,
+    exclude: int | None = None,
 ) -> list[Similar]:
-    """The likeliest duplicates of a report yet to be sent, the likest first, at most `limit`.
+    """The likeliest duplicates of a report yet to be sent, the likeliest first, at most `limit`.
 
-    Only what `viewer` may see; of duplicates the head of their group. Two queries.
+    Only what `viewer` may see, open or closed; of duplicates the head of their group, or the
+    problem itself where the head is hidden. `exclude` is a number that is left out, with those
+    that are duplicates of it. The number of queries does not depend on what is found: nine.
     """
-    words = words_of(synopsis)
-    if not words:
+    product = Product.objects.filter(slug=product_slug).first()
+    if product is None:
         return []
-    found = _candidates(viewer, product_slug, words)
-    weights = _weights([words_of(problem.synopsis) for problem in found])
-    best: dict[int, float] = {}
-    for problem in found:
-        score = _likeness(words, words_of(problem.synopsis), weights)
-        if score >= LEAST_SCORE:
-            number = problem.head_id or problem.pk
-            best[number] = max(score, best.get(number, 0.0))
-    heads = visible_problems(viewer).select_related("product", "component").in_bulk(best)
-    ranked = sorted(
-        (Similar(head, round(best[number], 3)) for number, head in heads.items()),
-        key=lambda each: (not each.problem.is_open, -each.score, -each.problem.heat),
+    ranked = rank(viewer, product, synopsis, body_of(description), exclude=exclude)
+    return _shown(viewer, ranked, limit, synopsis, {exclude})
+
+
+def similar_to(viewer: Viewer, problem: Problem, limit: int = MOST) -> list[Similar]:
+    """What a problem may be a duplicate of, or have as one; its own group is left out."""
+    body = body_of(problem.description, problem.how_to_repeat)
+    ranked = rank(
+        viewer, problem.product, problem.synopsis, body, at=problem.created_at, exclude=problem.pk
     )
-    return ranked[:limit]
+    return _shown(viewer, ranked, limit, problem.synopsis, {problem.pk, problem.head_id})
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The words that say something, without their plural s."""
-    found = re.findall(r"[\w]+(?:[.+'-][\w]+)*", text[:300].lower())
-    telling = [word for word in dict.fromkeys(found) if word not in _STOP and len(word) > 1]
-    return frozenset(_stem(word) for word in telling[:MOST_WORDS])
+def rank(
+    viewer: Viewer,
+    product: Product,
+    synopsis: str,
+    body: str,
+    *,
+    at: datetime | None = None,
+    exclude: int | None = None,
+    before: datetime | None = None,
+) -> list[Ranked]:
+    """The candidates in order, each for itself; five queries.
+
+    `at` is when the report came, now by default. `before` leaves younger ones out, which is for
+    measuring with old reports.
+    """
+    title = keyed(terms_of(synopsis[:SYNOPSIS_CHARS]))
+    query = Query(synopsis[:SYNOPSIS_CHARS], title, keyed(terms_of(body)), at or timezone.now())
+    counts = _counts(product, {ALL, *query.title, *query.body})
+    query.problems = counts.get(ALL, 0)
+    query.telling = {
+        key: idf(query.problems, counts.get(key, 0)) for key in {**query.title, **query.body}
+    }
+    factors = query.factors()
+    chosen = {key: factors[key] for key in candidates.choose_terms(factors, counts)}
+    shelf = shelf_of(product.pk, confidential=False)
+    hidden = _hidden(viewer, product)
+    best = candidates.best(chosen, shelf, hidden, exclude or 0, before)
+    return _compared(product, query, best) if best else []
 
 
-def _stem(word: str) -> str:
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
-        return word[:-1]
-    return word
+def _counts(product: Product, keys: Iterable[int]) -> dict[int, int]:
+    rows = Frequency.objects.filter(product=product, term__in=list(keys))
+    return dict(rows.values_list("term", "problems"))
 
 
-def _candidates(viewer: Viewer, product_slug: str, words: frozenset[str]) -> list[Problem]:
-    """Rows that hold one of the words, of those that are looked at."""
-    rows = visible_problems(viewer).filter(product__slug=product_slug)
-    any_word = Q()
-    for word in words:
-        any_word |= Q(synopsis__icontains=word)
-    looked_at = Q()
-    for order in (("-heat", "-number"), ("-people", "-number"), ("-number",)):
-        looked_at |= Q(pk__in=_first(rows, order))
-    found = rows.filter(looked_at).filter(any_word)
-    fields = ("number", "synopsis", "head", "is_open", "heat")
-    return list(found.only(*fields).order_by("-heat", "-number")[:WEIGH])
+def _hidden(viewer: Viewer, product: Product) -> Sequence[int] | None:
+    """Confidential problems of the product that `viewer` may see; None for all of them."""
+    sees = visible(viewer)
+    if not sees:
+        return None
+    rows = Problem.objects.filter(sees, is_confidential=True, product=product)
+    return list(rows.order_by("-pk").values_list("pk", flat=True)[:MOST_HIDDEN])
 
 
-def _first(rows: QuerySet[Problem], order: tuple[str, ...]) -> QuerySet[Problem, int]:
-    return rows.order_by(*order).values_list("pk", flat=True)[:LOOK_AT]
+def _compared(product: Product, query: Query, best: Sequence[tuple[int, float]]) -> list[Ranked]:
+    sums = dict(best)
+    top = max(sums.values())
+    rows = IndexedText.objects.filter(problem__in=sums).values_list(
+        "problem", "title", "body", "problem__synopsis", "problem__created_at", "problem__head"
+    )
+    found = [
+        (
+            Candidate(number, synopsis, unpack(title), unpack(body), at, sums[number] / (top or 1)),
+            head,
+        )
+        for number, title, body, synopsis, at, head in rows
+    ]
+    titles = {key for each, _ in found for key in each.title} - query.telling.keys()
+    counts = _counts(product, titles)
+    telling = {key: idf(query.problems, counts.get(key, 0)) for key in titles}
+    comparison = Comparison(query, {**telling, **query.telling})
+    ranked = [Ranked(each, head, _score(total(comparison.features(each)))) for each, head in found]
+    return sorted(ranked, key=lambda each: (-each.score, -each.candidate.number))
 
 
-def _weights(synopses: list[frozenset[str]]) -> dict[str, float]:
-    """ln(1 + N / n) of each word: what stands in every synopsis says little (Spärck Jones 1972)."""
-    counts = Counter(word for words in synopses for word in words)
-    total = len(synopses) or 1
-    return {word: math.log(1 + total / n) for word, n in counts.items()}
+def _score(weighed: float) -> float:
+    return 1 / (1 + math.exp(_HALF - weighed))
 
 
-def _likeness(one: frozenset[str], other: frozenset[str], weights: dict[str, float]) -> float:
-    """The cosine between two sets of weighed words; a word that no row has weighs most."""
-    top = max(weights.values(), default=1.0)
+def _shown(
+    viewer: Viewer, ranked: Sequence[Ranked], limit: int, synopsis: str, without: set[int | None]
+) -> list[Similar]:
+    heads = {each.head for each in ranked if each.head is not None}
+    seen = set(visible_problems(viewer).filter(pk__in=heads).values_list("pk", flat=True))
+    best: dict[int, Ranked] = {}
+    for each in ranked:
+        shown = each.head if each.head in seen else each.candidate.number
+        if each.score >= LEAST_SCORE and shown not in without:
+            best.setdefault(shown, each)
+    first = dict(list(best.items())[:limit])
+    problems = visible_problems(viewer).select_related("product", "component").in_bulk(first)
+    return [
+        Similar(problems[number], round(each.score, 3), tuple(_words_in(synopsis, each.candidate)))
+        for number, each in first.items()
+        if number in problems
+    ]
 
-    def length(words: frozenset[str]) -> float:
-        return sum(weights.get(word, top) ** 2 for word in words)
 
-    product = length(one) * length(other)
-    return length(one & other) / math.sqrt(product) if product else 0.0
+def _words_in(synopsis: str, candidate: Candidate) -> Iterator[str]:
+    """Those words and names of the synopsis of which the candidate has some term."""
+    has = {*candidate.title, *candidate.body}
+    for token in dict.fromkeys(tokens_of(synopsis[:SYNOPSIS_CHARS])):
+        if any(key_of(term) in has for term in terms_of(token)):
+            yield token

@@ -11,6 +11,7 @@ from tests.problems import make_problem, make_product
 from tracker.models import Door, Problem, Product
 from tracker.services import comment
 from tracker.text_index import matching as index
+from tracker.text_index.keys import key_of
 from tracker.text_index.matching import holds, lacks, matching, numbers_with, score, terms_of_query
 from tracker.text_index.services import count_frequencies
 
@@ -85,7 +86,7 @@ def test_confidential_words_stay_inside_what_may_be_seen(product: Product) -> No
     public = Problem.objects.filter(is_confidential=False)
     assert not public.filter(holds(["zebra"])).exists()
     assert Problem.objects.filter(holds(["zebra"])).get() == hidden
-    assert index.frequencies([index.key_of("zebra")]) == {}
+    assert index.frequencies([key_of("zebra")]) == {}
 
 
 def test_a_condition_costs_one_query_however_many_words(animals: list[Problem]) -> None:

@@ -35,18 +35,22 @@ COUNT_AT_ONCE: Final = 100
 _COUNTING_LOCK: Final = 0x7465_726D_73
 
 
-def index(problems: Iterable[Problem]) -> None:
+def index(problems: Iterable[Problem], *, counted_later: bool = False) -> None:
     """Make the index say what these rows say now, in the running transaction.
 
-    The caller holds their locks, or has just created them. Four queries, however many they are,
-    and one more for those that have been indexed before.
+    The caller holds their locks, or has just created them. Some six queries, however many they
+    are. `counted_later`: leave no word of changed frequencies, as all will be counted anew.
     """
     found = list(problems)
-    comments = _comments_of([problem.pk for problem in found])
-    _write([entry_of(problem, comments[problem.pk]) for problem in found])
+    comments = comments_of([problem.pk for problem in found])
+    entries = [entry_of(problem, comments[problem.pk]) for problem in found]
+    before, after = _write(entries)
+    if not counted_later:
+        _note_frequencies(before, after)
 
 
-def _comments_of(numbers: Sequence[int]) -> dict[int, list[str]]:
+def comments_of(numbers: Sequence[int]) -> dict[int, list[str]]:
+    """number -> the texts of its comments, in the order in which they came."""
     found: dict[int, list[str]] = defaultdict(list)
     rows = Comment.objects.filter(problem__in=numbers).order_by("problem", "id")
     for number, text in rows.values_list("problem", "text"):
@@ -55,8 +59,8 @@ def _comments_of(numbers: Sequence[int]) -> dict[int, list[str]]:
 
 
 def index_new(problem: Problem) -> None:
-    """The same for a problem that nobody has commented on yet; four queries."""
-    _write([entry_of(problem, ())])
+    """The same for a problem that nobody has commented on yet."""
+    _note_frequencies(*_write([entry_of(problem, ())]))
 
 
 def add_comment(comment: Comment) -> None:
@@ -83,7 +87,8 @@ def forget(number: int) -> None:
         row.delete()
 
 
-def _write(entries: Sequence[Entry]) -> None:
+def _write(entries: Sequence[Entry]) -> tuple[list[IndexedText], list[IndexedText]]:
+    """Replace what stands there; returns (what stood there, what does now)."""
     before = list(IndexedText.objects.filter(problem__in=[entry.problem for entry in entries]))
     delete_postings(key for row in before for key in _keys_of(row))
     insert_postings(row for entry in entries for row in _postings_of(entry))
@@ -100,7 +105,7 @@ def _write(entries: Sequence[Entry]) -> None:
         unique_fields=["problem"],
         update_fields=["shelf", "title", "body", "rest", "edition"],
     )
-    _note_frequencies(before, rows)
+    return before, rows
 
 
 def _keys_of(row: IndexedText) -> Iterator[tuple[int, int, int]]:
