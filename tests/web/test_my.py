@@ -181,6 +181,17 @@ def test_a_problem_stands_once_on_the_page_where_it_presses_most(
     assert page_of(maintainer).count(f"#{problem.pk}") == 1
 
 
+def test_a_reporter_whose_time_ran_out_opens_it_again_by_answering(
+    problem: Problem, maintainer: Person, reporter: Person, outsider: Person
+) -> None:
+    set_to(problem, maintainer, state="closed", resolution="feedback timeout")
+    offer = '<option value="open" selected>'
+    for person, is_offered in ((reporter, True), (maintainer, False)):
+        client = sign_in(Client(), person)
+        for address in (f"/{problem.pk}", f"/{problem.pk}/comment"):
+            assert (offer in client.get(address).content.decode()) == is_offered
+
+
 # ---- news
 
 

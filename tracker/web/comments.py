@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, Que
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.policies import Viewer
 from tracker import markdown
 from tracker.changes import Conflict, ProblemChange
 from tracker.downloads import download
 from tracker.drafts import DraftErrors, Faults
-from tracker.models import TEXT_CHARS, Door, Problem
+from tracker.models import TEXT_CHARS, Door, Problem, Resolution, State
 from tracker.policies import rights_on
 from tracker.services import attach_all, change, comment
 from tracker.web.edit import OUTCOME, base_of, outcome_choices, read_base
@@ -63,7 +64,15 @@ def comment_form(
 ) -> CommentForm:
     """The form of a comment, with what this person may set the problem to at the same time."""
     outcomes = outcome_choices(problem, rights_on(request.user, problem))
-    return CommentForm(data, outcomes=outcomes, base=base_of(problem, OUTCOME))
+    initial = {"then": likely_outcome(problem, request.user)}
+    return CommentForm(data, outcomes=outcomes, base=base_of(problem, OUTCOME), initial=initial)
+
+
+def likely_outcome(problem: Problem, viewer: Viewer) -> str:
+    """What the form offers: a reporter whose time ran out answers to have it opened again."""
+    is_late = problem.resolution == Resolution.FEEDBACK_TIMEOUT
+    is_reporter = viewer is not None and viewer.pk is not None and viewer.pk == problem.reporter_id
+    return State.OPEN.value if is_late and is_reporter else ""
 
 
 def _add(request: HttpRequest, problem: Problem) -> str:
