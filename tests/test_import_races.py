@@ -11,7 +11,7 @@ from django.core.management import call_command
 from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tests.test_vote_races import all_at_once
-from tracker.importing import loading
+from tracker.importing import storing
 from tracker.models import Event, Problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def import_once(path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading._chunks, "__defaults__", (10,))
+    monkeypatch.setattr(storing, "BATCH", 10)
 
 
 def test_reports_that_come_in_meanwhile_take_no_number_of_the_file(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from accounts.models import Person
 from accounts.signals import trust_changed
 from tracker.models import Door, Event, Problem
-from tracker.signals import problem_happened, votes_moved
+from tracker.signals import problem_happened, problems_imported, votes_moved
+from votes.imported import count_reporters
 from votes.services import Environment, cast_vote, judge_again, recount
 
 
 def connect() -> None:
     problem_happened.connect(cast_the_reporters_own, dispatch_uid="votes.cast_the_reporters_own")
+    problems_imported.connect(count_imported, dispatch_uid="votes.count_imported")
     votes_moved.connect(recount_moved, dispatch_uid="votes.recount_moved")
     trust_changed.connect(judge_votes_again, dispatch_uid="votes.judge_votes_again")
 
@@ -25,6 +27,10 @@ def cast_the_reporters_own(event: Event, quiet: bool, **kwargs: Any) -> None:
     release = problem.release.name if problem.release else ""
     environment = Environment(release=release, architecture=problem.architecture)
     cast_vote(problem, event.actor, Door(event.door), environment, at=problem.created_at)
+
+
+def count_imported(new: list[Problem], **kwargs: Any) -> None:
+    count_reporters(new)
 
 
 def recount_moved(problems: list[Problem], **kwargs: Any) -> None:

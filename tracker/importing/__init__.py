@@ -1,7 +1,11 @@
-"""Problems from other trackers: a CSV export is read, judged row by row, and stored once.
+"""Problems from other trackers: an export is read, judged problem by problem, and stored once.
 
-csvfile   bytes -> records with the line that each begins in
+formats   bytes -> records, one module for each way of writing problems down
+source    what a record is, whatever it was read from
+words     what the words of the other tracker mean here, and the map files that say so
+people    who of them is who here
 rows      record -> the values of a problem, or the reason why not
 links     pairs of duplicates -> who points to whom
-loading   values -> rows of the database, in batches, safe to repeat
+planning  the first pass: everything is judged, nothing is written
+storing   the second pass: values -> rows of the database, in batches, safe to repeat
 """

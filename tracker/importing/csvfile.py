@@ -1,62 +1,20 @@
-"""A CSV file as records: which line each begins in, and its cells by what they mean."""
+"""CSV files: their encoding, their rows with the line that each begins in, and pairs of issues."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import re
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tracker.importing.tables import FIELD_OF_HEADER
+from tracker.importing.source import UnreadableFile
+
+__all__ = ["UnreadableFile", "encoding_of", "read_pairs", "read_rows"]
 
 LARGEST_CELL: Final = 64 * 1024 * 1024
-
-
-class UnreadableFile(Exception):
-    """Nothing can be taken from the file; the message says why and what to do."""
-
-
-@dataclass
-class Record:
-    """One row: the line (from 1) in which it begins, and field -> its non-empty cells."""
-
-    line: int
-    cells: dict[str, list[str]]
-    # Why nothing can be made of it; "" when there is no such reason.
-    fault: str = ""
-
-    def first(self, name: str) -> str:
-        """The first non-empty cell of a field, or ""."""
-        return self.cells.get(name, [""])[0]
-
-
-@dataclass
-class Export:
-    """The records of a file, and what its reading had to assume."""
-
-    records: list[Record]
-    fields: set[str]
-    encoding: str
-    # Headers that this import has no use for.
-    passed_over: list[str] = field(default_factory=list)
-
-
-def read_export(path: Path) -> Export:
-    """All records of an export. Raises `UnreadableFile`."""
-    text, encoding = read_text(path)
-    rows = _rows(path.name, text)
-    _, header = next(rows, (0, []))
-    fields = [FIELD_OF_HEADER.get(_normal(cell), "") for cell in header]
-    _require_columns(path.name, header, fields)
-    records = [_record(line, cells, fields) for line, cells in rows]
-    if not records:
-        raise UnreadableFile(f"{path.name} has a header and no rows.")
-    passed_over = [cell for cell, name in zip(header, fields, strict=True) if not name]
-    return Export(records, set(fields) - {""}, encoding, list(dict.fromkeys(passed_over)))
+_PIECE: Final = 1024 * 1024
 
 
 def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[tuple[int, str]]]:
@@ -64,8 +22,7 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[tuple[int, str]]
 
     The second column may name several, with commas or spaces between them.
     """
-    text, _ = read_text(path)
-    rows = _rows(path.name, text)
+    rows = read_rows(path)
     _, header = next(rows, (0, []))
     if len(header) != 2:
         raise UnreadableFile(
@@ -83,51 +40,67 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[tuple[int, str]]
     return pairs, faults
 
 
-def read_text(path: Path) -> tuple[str, str]:
-    """The text of a file and the name of its encoding. Raises `UnreadableFile`."""
+def encoding_of(path: Path) -> tuple[str, str]:
+    """(codec, what to call it) of a whole file, read in pieces. Raises `UnreadableFile`."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return _encoding(path.name, iter(lambda: file.read(_PIECE), b""))
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.") from None
-    if not data.strip():
-        raise UnreadableFile(f"{path.name} is empty.")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _decode(path, data, "utf-16"), "UTF-16"
-    if b"\0" in data:
-        line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise UnreadableFile(
-            f"{path.name} has a NUL byte in line {line}, so it is no text file, or not in UTF-8. "
-            "Export it again as CSV in UTF-8."
-        )
+
+
+def _encoding(name: str, pieces: Iterator[bytes]) -> tuple[str, str]:
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, blank, lines, first = True, True, 1, True
+    for piece in pieces:
+        if first and piece[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16", "UTF-16"
+        first = False
+        if b"\0" in piece:
+            line = lines + piece[: piece.index(b"\0")].count(b"\n")
+            raise UnreadableFile(
+                f"{name} has a NUL byte in line {line}, so it is no text file, or not in UTF-8. "
+                "Export it again in UTF-8."
+            )
+        lines += piece.count(b"\n")
+        blank = blank and not piece.strip()
+        is_utf8 = is_utf8 and _decodes(utf8, piece)
+    if blank:
+        raise UnreadableFile(f"{name} is empty.")
+    if is_utf8 and _decodes(utf8, b"", final=True):
+        return "utf-8-sig", "UTF-8"
+    return "latin-1", "Latin-1"
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = False) -> bool:
     try:
-        return data.decode("utf-8-sig"), "UTF-8"
+        decoder.decode(piece, final)
     except UnicodeDecodeError:
-        return data.decode("latin-1"), "Latin-1"
+        return False
+    return True
 
 
-def _decode(path: Path, data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        raise UnreadableFile(
-            f"{path.name} begins as UTF-16 but goes on otherwise; save it as UTF-8."
-        ) from None
-
-
-def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of every row that is not blank."""
+def read_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of every row that is not blank. Raises `UnreadableFile`."""
+    encoding = encoding or encoding_of(path)[0]
     csv.field_size_limit(LARGEST_CELL)
-    first_line = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = reader.line_num + 1
+        with path.open(encoding=encoding, newline="") as file:
+            first_line = file.readline(_PIECE)
+            file.seek(0)
+            delimiter = max(",;\t", key=first_line.count)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield line, cells
+                line = reader.line_num + 1
     except csv.Error as error:
-        raise UnreadableFile(_broken(name, line, str(error))) from None
+        raise UnreadableFile(_broken(path.name, line, str(error))) from None
+    except UnicodeError:
+        raise UnreadableFile(
+            f"{path.name} begins as {encoding.upper()} but goes on otherwise; save it as UTF-8."
+        ) from None
 
 
 def _broken(name: str, line: int, error: str) -> str:
@@ -138,29 +111,3 @@ def _broken(name: str, line: int, error: str) -> str:
     else:
         what = f"cannot be read ({error})"
     return f"{name}: the row that begins in line {line} {what}. Repair it there; nothing was read."
-
-
-def _normal(header: str) -> str:
-    return re.sub(r"[^a-z0-9]+", " ", header.lower()).strip()
-
-
-def _require_columns(name: str, header: list[str], fields: list[str]) -> None:
-    missing = [wanted.title() for wanted in ("summary", "status") if wanted not in fields]
-    if not {"id", "key"} & set(fields):
-        missing.insert(0, "Bug ID (or Issue id, or Issue key)")
-    if missing:
-        found = ", ".join(cell.strip()[:40] for cell in header[:20])
-        raise UnreadableFile(
-            f"{name} has no column {' and no column '.join(missing)}. Its first line is: {found}."
-        )
-
-
-def _record(line: int, cells: list[str], fields: list[str]) -> Record:
-    if len(cells) != len(fields):
-        fault = f"has {len(cells)} cells where the header has {len(fields)}"
-        return Record(line, {}, fault)
-    found: dict[str, list[str]] = defaultdict(list)
-    for name, cell in zip(fields, cells, strict=True):
-        if name and cell.strip():
-            found[name].append(cell)
-    return Record(line, dict(found))

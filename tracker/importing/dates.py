@@ -10,6 +10,12 @@ _MONTHS: Final = {
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
     "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
 }  # fmt: skip
+_CLOCK: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?(?P<half>)"
+_ZONES: Final = {
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "EEST": 3, "JST": 9,
+}  # fmt: skip
+_ZONE: Final = r"(?: (?P<zone>[A-Za-z]{1,5}|[+-]\d{4}))?"
 _TIME: Final = (
     r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d))?)?$"
@@ -20,6 +26,8 @@ _SHAPES: Final = (
     rf"^(?:[A-Za-z]{{3}}, )?(?P<day>\d{{1,2}})[/ -]{_MONTH}[/ -](?P<year>\d{{4}}|\d\d){_TIME}",
     # Sep 30, 2021 5:20 PM
     rf"^{_MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}",
+    # Thu Sep 30 17:20:05 UTC 2021, as `date` and GNATS write it
+    rf"^[A-Za-z]{{3}} {_MONTH} +(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE} (?P<year>\d{{4}})$",
     # 2021/09/30 17:20
     rf"^(?P<year>\d{{4}})[/.](?P<month>\d\d?)[/.](?P<day>\d\d?){_TIME}",
     # 30.09.2021 17:20, which nobody writes month first
@@ -86,7 +94,10 @@ def _hour(match: re.Match[str]) -> int:
 
 
 def _zone(zone: str | None) -> timezone:
-    if zone is None or zone[0] not in "+-":
+    if zone is None:
         return UTC
+    if zone[0] not in "+-":
+        # What letters stand for differs between countries; those that mail knows are taken so.
+        return timezone(timedelta(hours=_ZONES.get(zone.upper(), 0)))
     offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
     return timezone(-offset if zone[0] == "-" else offset)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -11,34 +12,57 @@ from typing import Any, Final
 from django.utils import timezone
 from django.utils.text import slugify
 
-from tracker.importing.csvfile import Export, Record
 from tracker.importing.dates import parse_time
-from tracker.importing.tables import ANYWHERE, KINDS, NOTHING, SEVERITIES, STATES
+from tracker.importing.source import (
+    NOBODY,
+    Author,
+    Record,
+    SourceComment,
+    SourceEvent,
+    SourceFile,
+)
+from tracker.importing.tables import ANYWHERE, NOTHING
+from tracker.importing.words import Words
 from tracker.models import SYNOPSIS_CHARS, TEXT_CHARS, Kind, Resolution, Severity, State
 from tracker.text import clean_line, clean_text
 
 # A number beyond this is no number that people type, and would use up the sequence.
 HIGHEST_NUMBER: Final = 2_000_000_000
+KEY_CHARS: Final = 100
+_LINE_CHARS: Final = 20_000
+_WHY_CHARS: Final = 20_000
+_CUT: Final = "\n\n(cut here; the whole text is attached)"
 
 
 class BadRow(Exception):
     """The row cannot be imported; the message goes on after "line N: "."""
 
 
-@dataclass
-class Words:
-    """What states and resolutions of the other tracker mean here: lower-case word -> ours."""
+@dataclass(slots=True)
+class ImportComment:
+    """A comment to be."""
 
-    system: str
-    states: Mapping[str, State]
-    resolutions: Mapping[str, Resolution]
+    key: str
+    author: Author
+    at: datetime
+    text: str
 
 
-@dataclass
+@dataclass(slots=True)
+class ImportEvent:
+    """An entry of the history to be."""
+
+    author: Author
+    at: datetime
+    changes: list[dict[str, Any]]
+    note: str
+
+
+@dataclass(slots=True)
 class ImportRow:
     """The values of a problem to be, in words; `changes` and `notes` go into its history."""
 
-    line: int
+    place: str
     # The key there: unique in the product. `names` are all by which a pair may name it.
     origin: str
     names: list[str]
@@ -51,6 +75,7 @@ class ImportRow:
     created_at: datetime
     changed_at: datetime
     closed_at: datetime | None
+    how_to_repeat: str = ""
     kind: Kind = Kind.DEFECT
     severity: Severity = Severity.NORMAL
     component: str = ""
@@ -58,10 +83,16 @@ class ImportRow:
     fixed_in: str = ""
     architecture: str = ""
     hardware: str = ""
-    reporter: str = ""
-    assignee: str = ""
-    # The whole description where the problem can hold only its beginning.
-    long_text: str = ""
+    is_confidential: bool = False
+    reporter: Author = NOBODY
+    assignee: Author = NOBODY
+    comments: list[ImportComment] = field(default_factory=list)
+    files: list[SourceFile] = field(default_factory=list)
+    events: list[ImportEvent] = field(default_factory=list)
+    same_as: list[str] = field(default_factory=list)
+    relations: dict[str, list[str]] = field(default_factory=dict)
+    # Whole texts of which the problem can hold only the beginning: (file name, text, comment key).
+    long_texts: list[tuple[str, str, str]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -70,19 +101,11 @@ class ImportRow:
         if old:
             self.changes.append({"field": name, "old": old[:200], "new": new})
 
-
-def choose_system(export: Export) -> str:
-    """ "bugzilla" or "jira": the one whose words the file speaks, "" when that cannot be told."""
-    spoken = {record.first("status").strip() for record in export.records} - {""}
-    if "key" in export.fields:
-        return "jira"
-    # Bugzilla shouts its states; JIRA, which shares some of them, does not.
-    shouted = {word for word in spoken if word.isupper()}
-    bugzilla = len({word.lower() for word in shouted} & STATES["bugzilla"].keys())
-    jira = len({word.lower() for word in spoken - shouted} & STATES["jira"].keys())
-    if bugzilla == jira:
-        return ""
-    return "bugzilla" if bugzilla > jira else "jira"
+    @property
+    def weight(self) -> int:
+        """About how many bytes it holds while it waits for its batch."""
+        texts = len(self.description) + sum(len(comment.text) for comment in self.comments)
+        return 2_000 + texts + sum(len(text) for _, text, _ in self.long_texts)
 
 
 def read_row(record: Record, words: Words) -> ImportRow:
@@ -96,16 +119,26 @@ def read_row(record: Record, words: Words) -> ImportRow:
     state, resolution = _state(record, words)
     created, changed, closed, notes = _times(record, state)
     row = ImportRow(
-        line=record.line, origin=origin, names=names, number=number, synopsis=synopsis,
+        place=record.place, origin=origin, names=names, number=number, synopsis=synopsis,
         description=clean_text(record.first("description")), state=state, resolution=resolution,
-        created_at=created, changed_at=changed, closed_at=closed, notes=notes,
+        how_to_repeat=clean_text(record.first("how_to_repeat")),
+        created_at=created, changed_at=changed, closed_at=closed, notes=[*notes, *record.notes],
+        reporter=_author(record.reporter), assignee=_author(record.assignee),
+        same_as=record.same_as, relations=record.relations, files=record.files,
     )  # fmt: skip
-    row.became("state", record.first("status").strip(), state)
-    row.became("resolution", record.first("resolution").strip(), resolution or "")
+    row.became("state", _line(record, "status"), state)
+    row.became("resolution", _line(record, "resolution"), resolution or "")
+    _seal(row, record, words)
+    _classify(row, record, words)
+    _place(row, record, words)
+    _take_comments(row, record)
+    _take_events(row, record, words)
     _fit_texts(row)
-    _classify(row, record)
-    _place(row, record)
     return row
+
+
+def _line(record: Record, name: str) -> str:
+    return clean_line(record.first(name)[:_LINE_CHARS])
 
 
 def _names(record: Record) -> tuple[str, list[str], int | None]:
@@ -113,21 +146,22 @@ def _names(record: Record) -> tuple[str, list[str], int | None]:
 
     The number is the one of that key, or else the id.
     """
-    key, issue_id = (clean_line(record.first(name)) for name in ("key", "id"))
+    key, issue_id = (_line(record, name) for name in ("key", "id"))
     origin = key or issue_id
-    if not origin or len(origin) > 100:
-        raise BadRow("has no id" if not origin else f"has an id of {len(origin)} characters")
-    digits = re.search(r"(?:^|[^0-9])#?([0-9]{1,18})$", origin)
-    number = int(digits[1]) if digits and digits[1] else None
-    if number is not None and not 0 < number <= HIGHEST_NUMBER:
-        number = None
+    if not origin or len(origin) > KEY_CHARS:
+        raise BadRow("has no id" if not origin else f"has an id of {len(origin):,} characters")
+    number = None
+    digits = re.search(r"(?:^|[^0-9])#?([0-9]{1,18})$", origin) if record.has_number else None
+    if digits is not None and 0 < int(digits[1]) <= HIGHEST_NUMBER:
+        number = int(digits[1])
     return origin, [name for name in (key, issue_id) if name], number
 
 
 def _state(record: Record, words: Words) -> tuple[State, Resolution | None]:
-    status, said = (clean_line(record.first(name)) for name in ("status", "resolution"))
+    status, said = (_line(record, name) for name in ("status", "resolution"))
     state = words.states.get(status.lower())
     if state is None:
+        words.unknown["state", status[:100]] += 1
         raise BadRow(
             f"has the status “{status[:40]}”, which is not known; say what it means with "
             f"--state '{status[:40]}=open' or another state"
@@ -137,6 +171,7 @@ def _state(record: Record, words: Words) -> tuple[State, Resolution | None]:
     word = "" if said.lower() in NOTHING else said.lower()
     resolution = words.resolutions.get(word)
     if resolution is None:
+        words.unknown["resolution", word[:100]] += 1
         what = f"the resolution “{said[:40]}”, which is not known" if word else "no resolution"
         raise BadRow(f"is closed with {what}; say what it means with --resolution '{word}=fixed'")
     return state, resolution
@@ -149,18 +184,43 @@ def _times(record: Record, state: State) -> tuple[datetime, datetime, datetime |
     notes = []
     created = found["created"]
     if created is None:
-        created = min(known, default=timezone.now())
+        created = min([*known, *_times_inside(record)], default=timezone.now())
         notes.append("When it was reported is not in the export.")
     changed = max([created, *known])
+    if found["changed"] is None:
+        changed = max([changed, *_times_inside(record)])
     closed = None
     if state == State.CLOSED:
         # Clocks of exports have been seen to run backwards by minutes.
-        closed = max(found["resolved"] or changed, created)
+        closed = max(found["resolved"] or _last_closing(record) or changed, created)
+        changed = max(changed, closed)
     return created, changed, closed, notes
 
 
+def _times_inside(record: Record) -> list[datetime]:
+    """When things were added to it, as far as that can be read."""
+    entries: list[SourceComment | SourceEvent] = [*record.comments, *record.events]
+    return [at for at in (_readable(entry.at) for entry in entries) if at is not None]
+
+
+def _last_closing(record: Record) -> datetime | None:
+    closings = [
+        _readable(event.at)
+        for event in record.events
+        if event.field == "state" and event.new.lower() == record.first("status").strip().lower()
+    ]
+    return closings[-1] if closings else None
+
+
+def _readable(text: str) -> datetime | None:
+    try:
+        return parse_time(text[:100]) if text.strip() else None
+    except ValueError:
+        return None
+
+
 def _time(record: Record, name: str) -> datetime | None:
-    text = record.first(name)
+    text = record.first(name)[:_LINE_CHARS]
     if text.strip().lower() in NOTHING:
         return None
     try:
@@ -169,38 +229,45 @@ def _time(record: Record, name: str) -> datetime | None:
         raise BadRow(f"has a wrong time under “{name}”: {error}") from None
 
 
-def _fit_texts(row: ImportRow) -> None:
-    if len(row.synopsis) > SYNOPSIS_CHARS:
-        row.description = f"{row.synopsis}\n\n{row.description}".strip("\n")
-        row.synopsis = row.synopsis[: SYNOPSIS_CHARS - 1].rstrip() + "…"
-        row.notes.append("The summary was cut; the description begins with the whole of it.")
-    if len(row.description) > TEXT_CHARS:
-        row.long_text = row.description
-        end = "\n\n(cut here; the whole text is attached)"
-        row.description = row.description[: TEXT_CHARS - len(end)] + end
-        row.notes.append("The description was cut; the whole of it is attached.")
+def _author(author: Author) -> Author:
+    """Cleaned; somebody who stands for nobody is nobody."""
+    name, key = clean_line(author.name[:1000])[:200], clean_line(author.key[:1000])[:254]
+    nobody = NOTHING | {"nobody", "unassigned"}
+    if key.lower() in nobody and name.lower() in nobody:
+        return NOBODY
+    return Author(name, key)
 
 
-def _classify(row: ImportRow, record: Record) -> None:
+def _seal(row: ImportRow, record: Record, words: Words) -> None:
+    """Confidential is what only some may see there, unless those groups were called public."""
+    groups = [clean_line(group[:_LINE_CHARS])[:100] for group in record.groups]
+    limited = [group for group in groups if group.lower() not in words.public_groups]
+    row.is_confidential = words.all_confidential or bool(limited and "*" not in words.public_groups)
+
+
+def _classify(row: ImportRow, record: Record, words: Words) -> None:
     """Kind and severity; a word that no table has is kept in the history and changes nothing."""
-    kind, severity, priority = (
-        clean_line(record.first(name)) for name in ("kind", "severity", "priority")
-    )
-    if severity.lower() == "enhancement":
+    kind, severity, priority = (_line(record, name) for name in ("kind", "severity", "priority"))
+    if severity.lower() in ("enhancement", "wishlist"):
         kind = kind or severity
-    row.kind = KINDS.get(kind.lower(), Kind.DEFECT)
+    row.kind = words.kinds.get(kind.lower(), Kind.DEFECT)
+    if kind and kind.lower() not in words.kinds:
+        words.unknown["kind", kind[:100]] += 1
     row.became("kind", kind, row.kind)
     weight = severity if severity.lower() not in NOTHING else priority
-    row.severity = SEVERITIES.get(weight.lower(), Severity.NORMAL)
+    row.severity = words.severities.get(weight.lower(), Severity.NORMAL)
     if weight.lower() not in NOTHING:
         row.became("severity", weight, row.severity)
+        if weight.lower() not in words.severities:
+            words.unknown["severity", weight[:100]] += 1
     if weight == severity and priority.lower() not in NOTHING:
         row.notes.append(f"Priority there: {priority[:40]}.")
 
 
-def _place(row: ImportRow, record: Record) -> None:
+def _place(row: ImportRow, record: Record, words: Words) -> None:
     components = split_names(record.cells.get("component", []))
     row.component = components[0] if components else ""
+    row.component = words.components.get(row.component.lower(), row.component)
     _note_others(row, "components", components)
     versions = split_names(record.cells.get("version", []))
     row.release = versions[0] if versions else ""
@@ -212,20 +279,68 @@ def _place(row: ImportRow, record: Record) -> None:
         _note_others(row, "fix versions", fixes)
     row.architecture, row.hardware = (
         "" if text.lower() in ANYWHERE else text
-        for text in (
-            clean_line(record.first("architecture"))[:50],
-            clean_line(record.first("hardware"))[:200],
-        )
-    )
-    row.reporter, row.assignee = (
-        "" if text.lower() in NOTHING | {"nobody", "unassigned"} else text
-        for text in (clean_line(record.first(name))[:254] for name in ("reporter", "assignee"))
+        for text in (_line(record, "architecture")[:50], _line(record, "hardware")[:200])
     )
 
 
 def _note_others(row: ImportRow, what: str, names: list[str]) -> None:
     if len(names) > 1:
         row.notes.append(f"All {what} there: {', '.join(names)[:500]}.")
+
+
+def _take_comments(row: ImportRow, record: Record) -> None:
+    """A time that cannot be read is that of the comment before it: the order tells as much."""
+    at, unreadable = row.created_at, 0
+    for comment in record.comments:
+        text = clean_text(comment.text)
+        found = _readable(comment.at)
+        unreadable += bool(comment.at.strip()) and found is None
+        at = found or at
+        if text.strip():
+            row.comments.append(ImportComment(_key(comment.key), _author(comment.author), at, text))
+    if unreadable:
+        row.notes.append(f"{unreadable} comments had times that cannot be read.")
+
+
+def _key(key: str) -> str:
+    key = clean_line(key[:_LINE_CHARS])
+    return key if len(key) <= KEY_CHARS else hashlib.sha256(key.encode()).hexdigest()
+
+
+def _take_events(row: ImportRow, record: Record, words: Words) -> None:
+    at = row.created_at
+    for event in record.events:
+        at = _readable(event.at) or at
+        old, new = (clean_line(word[:_LINE_CHARS])[:200] for word in (event.old, event.new))
+        if event.field == "state":
+            old, new = (str(words.states.get(word.lower(), word)) for word in (old, new))
+        changes = [{"field": event.field[:30], "old": old, "new": new}]
+        why = clean_text(event.why)
+        if len(why) > _WHY_CHARS:
+            why = why[: _WHY_CHARS - 1] + "…"
+        row.events.append(ImportEvent(_author(event.author), at, changes, why))
+
+
+def _fit_texts(row: ImportRow) -> None:
+    if len(row.synopsis) > SYNOPSIS_CHARS:
+        row.description = f"{row.synopsis}\n\n{row.description}".strip("\n")
+        row.synopsis = row.synopsis[: SYNOPSIS_CHARS - 1].rstrip() + "…"
+        row.notes.append("The summary was cut; the description begins with the whole of it.")
+    for name in ("description", "how_to_repeat"):
+        text = getattr(row, name)
+        if len(text) > TEXT_CHARS:
+            row.long_texts.append((f"{name}.txt", text, ""))
+            setattr(row, name, _cut(text))
+            called = name.replace("_", " ")
+            row.notes.append(f"The {called} was cut; the whole of it is attached.")
+    for comment in row.comments:
+        if len(comment.text) > TEXT_CHARS:
+            row.long_texts.append(("comment.txt", comment.text, comment.key))
+            comment.text = _cut(comment.text)
+
+
+def _cut(text: str) -> str:
+    return text[: TEXT_CHARS - len(_CUT)] + _CUT
 
 
 def split_names(cells: Iterable[str]) -> list[str]:

@@ -30,7 +30,8 @@ FIELD_OF_HEADER: Final[Mapping[str, str]] = {
     "issue type": "kind", "type": "kind", "bug type": "kind", "kind": "kind",
     "reporter": "reporter", "reported by": "reporter",
     "assignee": "assignee", "assigned to": "assignee",
-    "description": "description",
+    "description": "description", "comment": "comment", "comments": "comment",
+    "group": "groups", "groups": "groups", "security level": "groups", "confidential": "groups",
     "hardware": "architecture", "platform": "architecture", "rep platform": "architecture",
     "os": "hardware", "op sys": "hardware", "environment": "hardware",
 }  # fmt: skip
@@ -72,6 +73,36 @@ STATES: Final[Mapping[str, Mapping[str, State]]] = {
         "closed": State.CLOSED,
         "done": State.CLOSED,
     },
+    "gnats": {
+        "open": State.NEW,
+        "analyzed": State.OPEN,
+        "active": State.IN_PROGRESS,
+        "feedback": State.FEEDBACK,
+        "patched": State.PATCHED,
+        "suspended": State.SUSPENDED,
+        "repocopy": State.SUSPENDED,
+        "needs-pullups": State.PATCHED,
+        "pending-pullups": State.PATCHED,
+        "dead": State.CLOSED,
+        "closed": State.CLOSED,
+    },
+    # What of a bug's life its tags and its closing say.
+    "debbugs": {
+        "open": State.NEW,
+        "confirmed": State.OPEN,
+        "moreinfo": State.FEEDBACK,
+        "pending": State.IN_PROGRESS,
+        "done": State.CLOSED,
+    },
+    "mail": {"open": State.NEW},
+    "github": {"open": State.NEW, "closed": State.CLOSED},
+}
+
+# What is closed without a word how, in trackers that have no such word.
+WITHOUT_RESOLUTION: Final[Mapping[str, Resolution]] = {
+    "gnats": Resolution.FIXED,
+    "debbugs": Resolution.FIXED,
+    "github": Resolution.FIXED,
 }
 
 RESOLUTIONS: Final[Mapping[str, Resolution]] = {
@@ -80,18 +111,22 @@ RESOLUTIONS: Final[Mapping[str, Resolution]] = {
     "implemented": Resolution.FIXED,
     "delivered": Resolution.FIXED,
     "resolved": Resolution.FIXED,
+    "completed": Resolution.FIXED,
     "duplicate": Resolution.DUPLICATE,
     "invalid": Resolution.NOT_A_DEFECT,
     "not a problem": Resolution.NOT_A_DEFECT,
     "not a bug": Resolution.NOT_A_DEFECT,
+    "mistaken": Resolution.NOT_A_DEFECT,
     "notabug": Resolution.NOT_A_DEFECT,
     "information provided": Resolution.NOT_A_DEFECT,
     "worksforme": Resolution.CANNOT_REPRODUCE,
     "works for me": Resolution.CANNOT_REPRODUCE,
     "cannot reproduce": Resolution.CANNOT_REPRODUCE,
+    "unreproducible": Resolution.CANNOT_REPRODUCE,
     "wontfix": Resolution.WILL_NOT_FIX,
     "won't fix": Resolution.WILL_NOT_FIX,
     "won't do": Resolution.WILL_NOT_FIX,
+    "not planned": Resolution.WILL_NOT_FIX,
     "declined": Resolution.WILL_NOT_FIX,
     "later": Resolution.WILL_NOT_FIX,
     "remind": Resolution.WILL_NOT_FIX,
@@ -113,6 +148,8 @@ SEVERITIES: Final[Mapping[str, Severity]] = {
     "major": Severity.MAJOR, "high": Severity.MAJOR, "s2": Severity.MAJOR, "p2": Severity.MAJOR,
     "normal": Severity.NORMAL, "medium": Severity.NORMAL, "s3": Severity.NORMAL,
     "p3": Severity.NORMAL, "enhancement": Severity.NORMAL,
+    "grave": Severity.CRITICAL, "serious": Severity.MAJOR, "important": Severity.MAJOR,
+    "non-critical": Severity.NORMAL, "wishlist": Severity.MINOR,
     "minor": Severity.MINOR, "low": Severity.MINOR, "lowest": Severity.MINOR,
     "trivial": Severity.MINOR, "s4": Severity.MINOR, "p4": Severity.MINOR, "p5": Severity.MINOR,
 }  # fmt: skip
@@ -123,5 +160,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "new feature": Kind.ENHANCEMENT, "feature": Kind.ENHANCEMENT, "wish": Kind.ENHANCEMENT,
     "story": Kind.ENHANCEMENT, "documentation": Kind.DOCUMENTATION,
     "task": Kind.MAINTENANCE, "sub task": Kind.MAINTENANCE, "sub-task": Kind.MAINTENANCE,
+    "sw-bug": Kind.DEFECT, "doc-bug": Kind.DOCUMENTATION, "docs": Kind.DOCUMENTATION,
+    "change-request": Kind.ENHANCEMENT, "wishlist": Kind.ENHANCEMENT, "update": Kind.MAINTENANCE,
+    "maintainer-update": Kind.MAINTENANCE, "support": Kind.MAINTENANCE,
+    "duplicate": Kind.DEFECT, "mistaken": Kind.DEFECT,
     "test": Kind.MAINTENANCE, "maintenance": Kind.MAINTENANCE,
 }  # fmt: skip
