@@ -104,11 +104,13 @@
       });
       const added = append(one("[data-live-thread]", root), one("[data-live-thread]", fresh));
       const changed = sentences(fresh);
-      forms(root).forEach((form) => {
+      const taken = forms(root).flatMap((form) => {
         const other = forms(fresh).find((f) => f.dataset.liveForm === form.dataset.liveForm);
-        if (other) reconcile(form, other, changed);
+        return other ? reconcile(form, other, changed) : [];
       });
-      if (!root.matches("[data-live-form]")) announce(added, changed);
+      // A form speaks of what it has taken over; of the rest it asks beside the field.
+      const names = root.matches("[data-live-form]") ? taken : Object.keys(changed);
+      announce(added, names.map((name) => changed[name]).filter(Boolean));
     });
   }
 
@@ -200,10 +202,10 @@
   document.body.append(note);
   let unread = [];
 
-  function announce(added, changed) {
+  function announce(added, changes) {
     const comments = added.filter((entry) => entry.id.startsWith("comment-"));
     unread = unread.filter((entry) => !inSight(entry)).concat(comments);
-    const words = Object.values(changed).map((sentence) => `${sentence}.`).join(" ");
+    const words = changes.map((sentence) => `${sentence}.`).join(" ");
     if (!comments.length && !words) return;
     const line = element("p");
     if (words) line.append(element("span", "", words));
@@ -267,21 +269,23 @@
     }
   }
 
+  // The names of the fields into which went what somebody else made of them.
   function reconcile(form, fresh, changed) {
     const outcome = form.elements.then;
     if (outcome && outcome.tagName === "SELECT" && !outcome.value) {
       form.elements.then_base.value = fresh.elements.then_base.value;
     }
     const [shown, theirs] = [read(form), read(fresh)];
-    fields(fresh).forEach((other) => {
+    return fields(fresh).map((other) => {
       const control = form.elements[other.name];
-      if (!control || !control.tagName) return;
+      if (!control || !control.tagName) return "";
       const isFocused = document.activeElement === control;
+      // The new answers say themselves what is chosen; what was shown must be known before.
+      control.dataset.shown = shownIn(control);
       if (control.tagName === "SELECT" && !isFocused) offer(control, other);
       const base = theirs[other.name];
-      if (base && base !== shown[other.name] && base !== control.dataset.asked) {
-        meet(form, control, valueOf(other), base, changed[other.name]);
-      }
+      if (!base || base === shown[other.name] || base === control.dataset.asked) return "";
+      return meet(form, control, valueOf(other), base, changed[other.name]);
     });
   }
 
@@ -295,11 +299,13 @@
     if (mine === now || (!isTouched && !isFocused)) {
       setValue(control, now);
       settle(form, control.name, base);
-      if (mine !== now) glow(control);
-    } else {
-      control.dataset.asked = base;
-      ask(form, control, { sentence, now, mine, base, isTouched });
+      if (mine === now) return "";
+      glow(control);
+      return control.name;
     }
+    control.dataset.asked = base;
+    ask(form, control, { sentence, now, mine, base, isTouched });
+    return "";
   }
 
   // The answers that are possible now, with the one that was chosen, be it possible or not.
@@ -333,11 +339,7 @@
 
   const words = (control, value) => {
     if (control.type === "checkbox") return value === "true" ? "yes" : "no";
-    if (control.tagName === "SELECT") {
-      const option = [...control.options].find((o) => o.value === value);
-      return option ? option.textContent : value;
-    }
-    return value || "nothing";
+    return value || "none";
   };
 
   // Two people changed one field: both values side by side, and nothing is decided before a click.
