@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from votes.search.language import nearest
 
-_AGE: Final = re.compile(r"(\d{1,5})(h|d|w|m|y)")
+_AGE: Final = re.compile(r"([0-9]{1,5})(h|d|w|m|y)")
 _AGE_DAYS: Final = {"h": 1 / 24, "d": 1, "w": 7, "m": 30.4375, "y": 365.25}
-_DAY: Final = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
 _COMPARED: Final = re.compile(r"(>=|<=|>|<)?(.+)", re.DOTALL)
 _LARGEST: Final = 2**63 - 1
 # Far from the ends of what Python and the databases can say in every time zone.
