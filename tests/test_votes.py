@@ -20,8 +20,9 @@ from tracker.drafts import DraftErrors
 from tracker.models import NO_HEAT, Door, Problem, Product
 from tracker.services import change
 from votes.heat import EPOCH, log_add, log_sum, worth
+from votes.matrix import matrix
 from votes.models import Vote
-from votes.selectors import matrix, rank_arithmetic
+from votes.selectors import rank_arithmetic
 from votes.services import (
     Environment,
     VoteRefused,
@@ -204,9 +205,10 @@ def test_duplicates_count_distinct_people_and_undoing_restores(
 def test_a_vote_says_where_and_the_matrix_shows_it(problem: Problem) -> None:
     for release, architecture in (("15.0", "arm64"), ("15.0", "arm64"), ("14.3", "amd64")):
         cast_vote(problem, make_person(), Door.WEB, Environment(release, architecture, "here too"))
-    architectures, rows = matrix(problem)
-    assert architectures == ["amd64", "arm64", ""]
-    assert rows == [("15.0", [0, 2, 0]), ("14.3", [1, 0, 0]), ("", [0, 0, 1])]
+    seen = matrix(problem)
+    assert seen.architectures == ["amd64", "arm64", ""]
+    people = [(release, [cell.have for cell in cells]) for release, cells in seen.rows]
+    assert people == [("15.0", [0, 2, 0]), ("14.3", [1, 0, 0]), ("", [0, 0, 1])]
 
 
 def test_an_unknown_release_is_refused_and_nothing_is_cast(problem: Problem) -> None:

@@ -12,18 +12,19 @@ from collections.abc import Iterable
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 
 from accounts.models import Person, Role
 from accounts.policies import require
 from accounts.services import grant_role, revoke_role
-from tracker.drafts import Faults, check_line
+from tracker.drafts import Faults, check_line, find_release
 from tracker.models import Component, Maintainership, Product, Release, slug_validator
 from tracker.policies import may
 from tracker.text import clean_line, clean_text
 
 SLUG_CHARS = 50
 TITLE_CHARS = 100
+BRANCH_CHARS = 50
 DESCRIPTION_CHARS = 10_000
 # Words that stand where a product's slug stands in an address.
 RESERVED_SLUGS = frozenset({"new"})
@@ -129,22 +130,43 @@ def update_component(
 
 @transaction.atomic
 def create_release(
-    product: Product, by: Person, name: str, released_on: str = "", *, is_supported: bool = True
+    product: Product,
+    by: Person,
+    name: str,
+    released_on: str = "",
+    branch: str = "",
+    after: str = "",
+    *,
+    is_supported: bool = True,
 ) -> Release:
-    """A new release, newer than all others."""
+    """A new release of a branch ("" for the main line), next to the one `after` which it came.
+
+    Without `after` it is the newest of all.
+    """
     require(may("release.manage", by))
     faults = Faults()
     release = Release(
         product=product,
         name=_check_release_name(product, name, faults),
         released_on=_check_date(released_on, faults),
+        branch=check_line("branch", branch, BRANCH_CHARS, faults),
         is_supported=is_supported,
     )
+    before = find_release(product, after, faults, "after")
     faults.raise_if_any()
-    newest = product.releases.aggregate(newest=Max("position"))["newest"]
-    release.position = 0 if newest is None else newest + 1
+    release.position = _make_room(product, before)
     release.save()
     return release
+
+
+def _make_room(product: Product, before: Release | None) -> int:
+    """The position next to `before`, or that of the newest; those beyond it move up by one."""
+    if before is None:
+        newest = product.releases.aggregate(newest=Max("position"))["newest"]
+        return 0 if newest is None else newest + 1
+    position = before.position + 1
+    product.releases.filter(position__gte=position).update(position=F("position") + 1)
+    return position
 
 
 @transaction.atomic
@@ -154,6 +176,7 @@ def update_release(
     name: str,
     released_on: str,
     position: str,
+    branch: str,
     *,
     is_supported: bool,
 ) -> None:
@@ -163,6 +186,7 @@ def update_release(
     if clean_line(name) != release.name:
         release.name = _check_release_name(release.product, name, faults)
     release.released_on = _check_date(released_on, faults)
+    release.branch = check_line("branch", branch, BRANCH_CHARS, faults)
     release.is_supported = is_supported
     if re.fullmatch(r"-?[0-9]{1,6}", position.strip()):
         release.position = int(position)

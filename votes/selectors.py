@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import Viewer, as_person
 from tracker.duplicates import numbers_of_group
-from tracker.models import OPEN, Component, Problem, Product, State
+from tracker.models import OPEN, Component, Problem, Product
 from tracker.policies import visible_problems
 from votes.heat import EPOCH, exponent, log_sum, tau, worth
 from votes.models import Vote
@@ -144,23 +144,6 @@ def _totals(calendar: Sequence[date]) -> dict[int, int]:
     return dict(first.union(*others, all=True))
 
 
-def matrix(problem: Problem) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """Where it is seen: (architectures, [(release, [people per architecture])]). "" is not said."""
-    votes = group_votes(problem).exclude(status=Vote.Status.DISCOUNTED).order_by()
-    counted = votes.values_list("release__name", "release__position", "architecture")
-    cells: dict[tuple[str, str], int] = {}
-    positions: dict[str, int] = {}
-    for release, position, architecture, people in counted.annotate(
-        people=Count("person", distinct=True)
-    ):
-        cells[release or "", architecture] = people
-        positions[release or ""] = position if position is not None else -(10**9)
-    architectures = sorted({architecture for _, architecture in cells}, key=lambda a: (a == "", a))
-    releases = sorted(positions, key=lambda name: (-positions[name], name))
-    rows = [(r, [cells.get((r, a), 0) for a in architectures]) for r in releases]
-    return architectures, rows
-
-
 @dataclass(frozen=True)
 class Row:
     """One line of a list: the problem, the status of the viewer's own vote ("" without one), and
@@ -178,36 +161,6 @@ def rows_for(viewer: Viewer, problems: Sequence[Problem]) -> list[Row]:
     own = votes_of(viewer, problems)
     trend = trends(problems)
     return [Row(p, own[p.pk].status if p.pk in own else "", trend[p.pk]) for p in problems]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Problems that wait for one person for one reason; `more` when not all of them are here."""
-
-    title: str
-    problems: list[Problem]
-    more: bool
-    query: str
-
-
-def waiting_for(person: Person, limit: int = 5) -> list[Waiting]:
-    """What waits for `person`, the most pressing first; empty kinds are left out. Three queries."""
-    maintained = Component.objects.filter(maintainership__person=person).values("pk")
-    new = Problem.objects.filter(OPEN, state=State.NEW, component__in=maintained)
-    asked = Problem.objects.filter(OPEN, state=State.FEEDBACK, reporter=person)
-    assigned = Problem.objects.filter(OPEN, assignee=person)
-    kinds = [
-        ("Feedback asked of you", asked.order_by("-changed_at"), "reporter=me&state=feedback"),
-        ("Assigned to you", assigned.order_by("-heat", "-number"), "assignee=me"),
-        ("New in what you maintain", new.order_by("-number"), ""),
-    ]
-    found = []
-    for title, problems, query in kinds:
-        related = problems.select_related("product", "component", "reporter")
-        some = list(related.defer("description", "how_to_repeat")[: limit + 1])
-        if some:
-            found.append(Waiting(title, some[:limit], len(some) > limit, query))
-    return found
 
 
 @dataclass(frozen=True)

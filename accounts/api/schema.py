@@ -203,7 +203,7 @@ def _errors_of(path: str, method: str, operation: Json) -> set[int]:
         found.add(422)
     if "If-Match" in parameters:
         found |= {409, 412}
-    if path.endswith("/vote/") and method == "put":
+    if method == "put":
         found.add(409)
     if path.endswith("/tokens/"):
         found.add(403)

@@ -31,6 +31,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "show": {"is_confidential": False},
     "comment": {"text": "Me too."},
     "vote": {"release": "15.0"},
+    "mark": {"releases": {"15.0": "fixed"}},
+    "gone": {"release": "15.0"},
     "name": {"name": "nas"},
     "address": {"email": "new@example.org"},
     "nothing": {},
@@ -66,8 +68,14 @@ POST   problems/N/comments/ comment     401 403         201      201      201   
 POST   problems/N/attachments/ FILE     401 403         201      201      201       201        201     201       201
 PUT    problems/N/vote/ vote      401       403         200      200      200       200        200     200       200
 DELETE problems/N/vote/           401       403         200      200      200       200        200     200       200
+GET    problems/N/releases/       200       200         200      200      200       200        200     200       200
+PUT    problems/N/releases/ mark  401       403         403      403      200       200        200     200       200
+PUT    problems/N/no-longer/ gone 401       403         409      200      409       409        409     409       409
+DELETE problems/N/no-longer/      401       403         200      200      200       200        200     200       200
 PUT    problems/0/vote/ vote      401       404         404      404      404       404        404     404       404
 GET    me/                        401       200         200      200      200       200        200     200       200
+GET    my/                        401       200         200      200      200       200        200     200       200
+POST   my/seen/ nothing           401       204         204      204      204       204        204     204       204
 GET    tokens/                    401       403         200      200      200       200        200     200       200
 POST   tokens/ name               401       403         201      201      201       201        201     201       201
 DELETE tokens/T/                  401       403         204      404      404       404        404     404       404
@@ -92,6 +100,10 @@ PATCH  problems/N/ show           401       404         404      200      404   
 POST   problems/N/comments/ comment     401 404         404      201      404       201        201     201       201
 POST   problems/N/attachments/ FILE     401 404         404      201      404       201        201     201       201
 PUT    problems/N/vote/ vote      401       404         404      200      404       200        200     200       200
+GET    problems/N/releases/       404       404         404      200      404       200        200     200       200
+PUT    problems/N/releases/ mark  401       404         404      403      404       200        200     200       200
+PUT    problems/N/no-longer/ gone 401       404         404      200      404       409        409     409       409
+DELETE problems/N/no-longer/      401       404         404      200      404       200        200     200       200
 DELETE problems/N/vote/           401       404         404      200      404       200        200     200       200
 """  # noqa: E501
 

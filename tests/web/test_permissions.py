@@ -18,10 +18,10 @@ from tests.conftest import sign_in
 from tests.problems import make_problem
 from tracker.models import Door, Problem
 from tracker.services import attach
-from tracker.web import comments, edit, history, products
+from tracker.web import comments, edit, history, products, versions
 from tracker.web import urls as tracker_urls
+from votes.web import no_longer, releases, report, vote
 from votes.web import problem as problem_pages
-from votes.web import report, vote
 from votes.web import urls as votes_urls
 
 pytestmark = pytest.mark.django_db
@@ -55,10 +55,10 @@ POST /P/edit                           302  403  409  409  409  409  409
 GET  /P/comment                        302  200  200  200  200  200  200
 POST /P/comment                        302  400  400  400  400  400  400
 POST /P/attach                         302  400  400  400  400  400  400
+POST /P/no-longer                      302  409  400  409  409  409  409
 POST /P/vote                           302  302  302  302  302  302  302
 POST /P/vote/withdraw                  302  302  302  302  302  302  302
 POST /P/releases                       302  403  403  302  302  302  302
-POST /P/no-longer                      302  409  400  409  409  409  409
 POST /P/no-longer/withdraw             302  302  302  302  302  302  302
 POST /P/voters/rita/trust              302  403  403  403  302  403  302
 POST /P/voters/rita/discount           302  403  403  403  302  403  302
@@ -75,10 +75,10 @@ POST /C/edit                           302  404  409  409  409  409  409
 GET  /C/comment                        302  404  200  200  200  200  200
 POST /C/comment                        302  404  400  400  400  400  400
 POST /C/attach                         302  404  400  400  400  400  400
+POST /C/no-longer                      302  404  400  409  409  409  409
 POST /C/vote                           404  404  302  302  302  302  302
 POST /C/vote/withdraw                  404  404  302  302  302  302  302
 POST /C/releases                       302  404  403  302  302  302  302
-POST /C/no-longer                      302  404  400  409  409  409  409
 POST /C/no-longer/withdraw             302  404  302  302  302  302  302
 POST /C/voters/rita/trust              302  404  403  403  302  403  302
 GET  /P/vote                           405  405  405  405  405  405  405
@@ -154,7 +154,13 @@ def test_each_page_answers_each_role_as_the_table_says(
 
 def test_the_table_has_every_page_of_these_modules() -> None:
     told = {path for _, path, _, _ in CELLS}
-    modules = {m.__name__ for m in (comments, edit, history, products, problem_pages, report, vote)}
+    modules = {
+        m.__name__
+        for m in (
+            comments, edit, history, no_longer, problem_pages, products, releases, report,
+            versions, vote,
+        )
+    }  # fmt: skip
     walked = 0
     for pattern in [*tracker_urls.urlpatterns, *votes_urls.urlpatterns]:
         assert isinstance(pattern, URLPattern)

@@ -24,7 +24,7 @@ class ComponentSerializer(serializers.ModelSerializer[Component]):
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
     class Meta:
         model = Release
-        fields = ("name", "is_supported")
+        fields = ("name", "branch", "released_on", "is_supported")
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):

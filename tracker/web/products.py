@@ -17,13 +17,14 @@ from tracker import products
 from tracker.drafts import DraftErrors
 from tracker.models import Component, Product, Release
 from tracker.policies import may
-from tracker.products import SLUG_CHARS, TITLE_CHARS
-from tracker.web.forms import WordsForm, line_field, text_field
+from tracker.products import BRANCH_CHARS, SLUG_CHARS, TITLE_CHARS
+from tracker.web.forms import WordsForm, choice_field, line_field, set_choices, text_field
 from tracker.web.pages import person_of, signed_in
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 SLUG_HELP = "Stands in addresses and cannot be changed later: lower-case letters, digits, dashes."
+BRANCH_HELP = "The line that it is of, such as “stable/15”; empty for the main line."
 HANDLES_HELP = "Handles with spaces between. They get the role of a developer."
 
 
@@ -68,9 +69,11 @@ class NewComponentForm(WordsForm):
 
 
 class NewReleaseForm(WordsForm):
-    """A new release: the newest."""
+    """A new release of a line of development."""
 
     name = line_field("Name", 50, required=True, placeholder="15.0")
+    branch = line_field("Branch", BRANCH_CHARS, BRANCH_HELP, placeholder="stable/15")
+    after = choice_field("Comes after", [("", "all others")])
     released_on = line_field("Released on", 10, type="date")
     is_supported = forms.BooleanField(label="Supported", required=False, initial=True)
 
@@ -79,6 +82,7 @@ class ReleaseForm(WordsForm):
     """A release."""
 
     name = line_field("Name", 50, required=True)
+    branch = line_field("Branch", BRANCH_CHARS, BRANCH_HELP)
     released_on = line_field("Released on", 10, type="date")
     position = line_field("Order", 7, "A whole number; the higher, the newer.", required=True)
     is_supported = forms.BooleanField(label="Supported", required=False)
@@ -170,6 +174,8 @@ def new_release(request: HttpRequest, slug: str) -> HttpResponseBase:
     product = get_object_or_404(Product, slug=slug)
     require(may("release.manage", request.user))
     form = NewReleaseForm(request.POST if request.method == "POST" else None)
+    names = product.releases.values_list("name", flat=True)
+    set_choices(form, "after", [("", "all others"), *((name, name) for name in names)])
 
     def save(words: dict[str, Any]) -> str:
         products.create_release(product, person_of(request), **words)

@@ -17,6 +17,7 @@ from votes import listing, mine, selectors
 from votes.search.highlight import Marked, Match, joined, matches
 from votes.search.language import MAX_CHARS
 from votes.search.qualifiers import QUALIFIERS
+from votes.versions import release_summaries
 from votes.web.filters import Filters, drop, full_query, without_blanks
 
 HOME_ROWS = 15
@@ -139,7 +140,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": selectors.rows_for(viewer, page.problems),
         "has_more": bool(page.next_cursor),
         "components": selectors.component_summaries(shown, viewer),
-        "releases": list(shown.releases.all()),
+        "releases": release_summaries(shown),
         "months": selectors.votes_over_time(shown, MONTHS),
         "may_manage": any(
             may(f"{thing}.manage", viewer) for thing in ("product", "component", "release")

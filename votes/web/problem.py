@@ -18,6 +18,7 @@ from accounts.policies import may as may_to_account
 from tracker.models import Problem
 from tracker.policies import rights_on, visible_problems
 from tracker.timeline import Timeline, field_news, stamp, timeline
+from tracker.web.comments import likely_outcome
 from tracker.web.edit import (
     OUTCOME,
     EditForm,
@@ -138,7 +139,9 @@ def _forms(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, 
         "quick_fields": [edit[name] for name in quick],
         "quick_base": base_of(shown, quick),
         "comment_form": CommentForm(
-            outcomes=outcome_choices(shown, rights), base=base_of(shown, OUTCOME)
+            outcomes=outcome_choices(shown, rights),
+            base=base_of(shown, OUTCOME),
+            initial={"then": likely_outcome(shown, request.user)},
         ),
         "form_token": new_form_token(),
         "environment_form": EnvironmentForm(
