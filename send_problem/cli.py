@@ -317,6 +317,15 @@ def search(
     problems.search(call, text, product=product, is_all=is_all, limit=limit)
 
 
+@_verb("my", "send-problem my\nsend-problem my --seen")
+@click.option("--seen", "is_seen", is_flag=True, help="Mark the news as read.")
+def my(call: Call, is_seen: bool) -> None:
+    """Show what waits for you, what you wait for, and what is new."""
+    from send_problem.verbs import mine
+
+    mine.my(call, is_seen=is_seen)
+
+
 @_verb("whoami", "send-problem whoami")
 def whoami(call: Call) -> None:
     """Show who this system is for the server."""

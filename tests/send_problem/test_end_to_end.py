@@ -99,6 +99,8 @@ def test_a_report_with_two_files_a_vote_and_the_way_out(
     assert sam.run("--json", "status", str(number)).json["people"] == 2
     found = sam.run("--json", "search", "wireless").json["results"]
     assert number in [problem["number"] for problem in found]
+    waited_for = rita.run("--json", "my").json["i_wait_for"]
+    assert number in [each["number"] for part in waited_for for each in part["problems"]]
     assert sam.run("--json", "unvote", str(number)).json["people"] == 1
     assert sam.run("--json", "logout").json["revoked"] is True
     assert sam.run("whoami").code == 77
