@@ -220,8 +220,12 @@ def _named_numbers(events: Iterable[Event]) -> Iterable[int]:
 
 
 def _without_hidden(change: dict[str, Any], known: set[int]) -> dict[str, Any]:
-    """The number of a problem that the viewer may not know of is not told by history either."""
+    """The number of a problem that the viewer may not know of is not told by history either.
+
+    Databases keep the keys of JSON in orders of their own; answers have one.
+    """
+    ordered = {key: change.get(key) for key in ("field", "old", "new")}
     if change.get("field") != "duplicate_of":
-        return change
+        return ordered
     shown = {key: change[key] if change[key] in known else None for key in ("old", "new")}
-    return change | shown
+    return ordered | shown

@@ -128,7 +128,7 @@ class Filters:
 
     @cached_property
     def components(self) -> list[Choice]:
-        found = Component.objects.order_by("slug").values_list("slug", "title")
+        found = Component.objects.order_by("slug", "product__slug").values_list("slug", "title")
         if product := self.chosen.get("product"):
             found = found.filter(product__slug=product)
         return self._choices("component", dict(found).items())
