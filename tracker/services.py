@@ -183,15 +183,25 @@ def change(
         )
     if base is not None:
         refuse_moved(locked, asked, base)
-    was_duplicate = locked.duplicate_of
+    was_duplicate, product = locked.duplicate_of, locked.product_id
     changes = apply_change(locked, asked, actor)
     if not changes:
         return None
+    if locked.product_id != product:
+        changes += _forget_marks(locked)
     locked.version += 1
     touch(locked)
     if locked.duplicate_of != was_duplicate:
         regroup(locked, was_duplicate)
     return record(locked, Event.Kind.CHANGED, actor, door, changes=changes)
+
+
+def _forget_marks(problem: Problem) -> list[dict[str, Any]]:
+    """What was marked of the releases of a product means nothing in another one."""
+    marks = problem.release_statuses.select_related("release")
+    changes = [{"field": f"status in {m.release}", "old": m.status, "new": ""} for m in marks]
+    problem.release_statuses.all().delete()
+    return changes
 
 
 @transaction.atomic
