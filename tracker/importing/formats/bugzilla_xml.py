@@ -107,6 +107,11 @@ class _Bugs:
             self._parser.Parse(piece, final)
         except expat.ExpatError as error:
             raise UnreadableFile(self._broken(error)) from None
+        except (LookupError, ValueError) as error:
+            raise UnreadableFile(
+                f"{self.name} cannot be decoded: {error}. Convert it to UTF-8, and say so in its "
+                "first line."
+            ) from None
 
     def take(self) -> list[Record]:
         done, self._done = self._done, []

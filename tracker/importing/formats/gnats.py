@@ -36,6 +36,7 @@ _NAMES: Final = frozenset({
     "description", "how-to-repeat", "fix", "release-note", "audit-trail", "unformatted",
     "notify-list",
 })  # fmt: skip
+_LAST: Final = (b">Fix:", b">Release-Note:", b">Audit-Trail:", b">Unformatted:")
 _FIELD: Final = re.compile(r"^>([A-Za-z][A-Za-z-]{1,30}):(.*)$")
 _HEADER_LINE: Final = re.compile(rb"^(?:From |[A-Za-z][A-Za-z0-9-]{0,60}:|[ \t]+\S)")
 _CHANGE: Final = re.compile(r"^([A-Z]\w+)-Changed-(From-To|By|When|Why):[ \t]*(.*)$")
@@ -72,19 +73,21 @@ def read(path: Path, reading: Reading) -> Iterator[Record]:
 def _split(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
     """(line, mail header, fields) of each report.
 
-    `>Number:` begins a report; the mail header before it stands at the end of the one before.
+    `>Number:` begins a report where the one before has come to its last fields; the mail header of
+    the new one stands at the end of it. A number in between is text that somebody pasted.
     """
     lines: list[bytes] = []
-    first, size, line, begun = 1, 0, 0, False
+    first, size, line, begun, ending = 1, 0, 0, False, False
     try:
         with path.open("rb") as file:
             while piece := file.readline(_LONGEST_LINE):
                 line += 1
-                if piece.startswith(b">Number:") and begun:
+                if piece.startswith(b">Number:") and ending:
                     kept, header = _take_header(lines)
                     yield (first, *_at_fields(kept))
-                    lines, size, first = header, 0, line - len(header)
+                    lines, size, first, ending = header, 0, line - len(header), False
                 begun = begun or piece.startswith((b">Number:", b">Synopsis:"))
+                ending = ending or piece.startswith(_LAST)
                 if size < LONGEST_TEXT:
                     lines.append(piece)
                     size += len(piece)
