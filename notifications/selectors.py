@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
@@ -15,6 +15,7 @@ from tracker.models import Component, Problem, Product
 from tracker.policies import visible_problems
 
 MESSAGES_ON_A_PAGE = 50
+_NARROWEST_FIRST = ("problem", "component__product__slug", "component__slug", "product__slug")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def subscriptions_of(person: Person) -> Subscriptions:
     rows = list(
         Subscription.objects.filter(person=person)
         .select_related("product", "component__product", "problem")
-        .order_by("problem", "component", "product")
+        # The widest first. Databases differ in where they put what is not there.
+        .order_by(*(F(name).asc(nulls_first=True) for name in _NARROWEST_FIRST))
     )
     numbers = [row.problem_id for row in rows if row.problem_id is not None]
     visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))
