@@ -38,6 +38,8 @@ COLUMNS: Final = (
     *("component_id", "kind", "severity", "assignee_id", "fixed_in_id"),
     *("state", "is_open", "resolution", "closed_at", "duplicate_of_id"),
 )
+# Undoing the last thing that happened to a problem makes it as if nobody had touched it.
+TOUCHED: Final = "changed_at"
 SO_ALREADY: Final = "It is so already."
 GONE: Final = "There is no such problem, or you may not see it."
 
@@ -205,6 +207,7 @@ def _apply_one(
     if problem.version != pick.version:
         raise Conflict(changed_meanwhile(problem, pick.version))
     before, was_duplicate_of = _columns(problem), problem.duplicate_of
+    was_touched_at = problem.changed_at.isoformat()
     changes = apply_change(problem, asked.change, bulk.actor)
     if not changes and not asked.comment:
         raise Conflict(SO_ALREADY)
@@ -213,13 +216,18 @@ def _apply_one(
     event = _tell(problem, bulk.actor, door, changes, asked.comment, is_quiet=is_quiet)
     changed = {name: value for name, value in before.items() if value != after[name]}
     return BulkChangeItem(
-        bulk_change=bulk, problem=problem, event=event, version=problem.version, before=changed
-    )
+        bulk_change=bulk, problem=problem, event=event, version=problem.version,
+        before=changed | {TOUCHED: was_touched_at},
+    )  # fmt: skip
 
 
 def _write(problem: Problem, was_duplicate_of: Problem | None, *, is_changed: bool) -> None:
     problem.version += is_changed
     touch(problem)
+    _regroup(problem, was_duplicate_of)
+
+
+def _regroup(problem: Problem, was_duplicate_of: Problem | None) -> None:
     if problem.duplicate_of != was_duplicate_of:
         regroup(problem, was_duplicate_of)
 
@@ -300,26 +308,32 @@ def _undo_one(
         raise Conflict(GONE)
     if problem.version != item.version:
         raise Conflict(changed_meanwhile(problem, item.version))
-    if not item.before:
+    if not item.event.changes:
         raise Conflict("Only a comment was added, and comments stay.")
     names = [change["field"] for change in item.event.changes]
     old = {name: in_words(problem, name) for name in names}
-    before, was_duplicate_of = _columns(problem), problem.duplicate_of
-    _put_back(problem, item.before)
-    _write(problem, was_duplicate_of, is_changed=True)
+    was_duplicate_of = problem.duplicate_of
+    _put_back(problem, item)
+    problem.version += 1
+    problem.save()
+    _regroup(problem, was_duplicate_of)
     changes = [{"field": n, "old": old[n], "new": in_words(problem, n)} for n in names]
     event = record(
         problem, Event.Kind.CHANGED, undoing.actor, door,
         changes=changes, note="Undone.", quiet=is_quiet,
     )  # fmt: skip
-    changed = {name: before[name] for name in item.before}
     return BulkChangeItem(
-        bulk_change=undoing, problem=problem, event=event, version=problem.version, before=changed
+        bulk_change=undoing, problem=problem, event=event, version=problem.version
     )
 
 
-def _put_back(problem: Problem, before: dict[str, Any]) -> None:
+def _put_back(problem: Problem, item: BulkChangeItem) -> None:
     """Set the columns. Raises `Conflict`, before any write, where that is impossible by now."""
+    before = dict(item.before)
+    touched_at = before.pop(TOUCHED, None)
+    is_last = not problem.events.filter(pk__gt=item.event_id).exists()
+    if touched_at and is_last and item.event.comment_id is None:
+        problem.changed_at = parse_datetime(touched_at) or problem.changed_at
     target = before.get("duplicate_of_id")
     if target is not None:
         found = Problem.objects.select_related("head").get(pk=target)

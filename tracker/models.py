@@ -275,8 +275,8 @@ class Problem(models.Model):
             ),
             models.Index(fields=["assignee", "is_open", "-heat"], name="problem_by_assignee"),
             models.Index(fields=["reporter", "-number"], name="problem_by_reporter"),
-            # The triage queue: those untouched for longest first.
-            models.Index(fields=["state", "changed_at", "number"], name="problem_by_state"),
+            # The triage queue, in the order in which the reports came.
+            models.Index(fields=["state", "number"], name="problem_by_state"),
             # The few that must not be known are counted apart; see votes.selectors.
             models.Index(
                 fields=["number"], condition=Q(is_confidential=True), name="problem_confidential"

@@ -1,7 +1,8 @@
 """The triage queue: what is new, what waits for feedback, and what went stale, in this order.
 
-Maintainers see what is theirs first. In each part the problem that was left alone for longest
-comes first. Paging is by key, so that what others do meanwhile neither repeats nor hides a row.
+Maintainers see what is theirs first. Each part is in the order in which the reports came, which
+does not change while somebody works on them. Paging is by key, so that what others do meanwhile
+neither repeats nor hides a row.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet, TextChoices
@@ -195,24 +195,18 @@ def _parts(viewer: Viewer, query: QueueQuery) -> list[_Part]:
 class _Place:
     is_backward: bool
     part: int
-    changed_at: datetime
     number: int
 
 
 def _beyond(rows: QuerySet[Problem], key: _Place | None, *, is_backward: bool) -> QuerySet[Problem]:
     sign, op = ("-", "lt") if is_backward else ("", "gt")
     if key is not None:
-        # The first condition alone bounds the scan of the index.
-        rows = rows.filter(
-            Q(**{f"changed_at__{op}e": key.changed_at})
-            & (Q(**{f"changed_at__{op}": key.changed_at}) | Q(**{f"number__{op}": key.number}))
-        )
-    return rows.order_by(f"{sign}changed_at", f"{sign}number")
+        rows = rows.filter(**{f"number__{op}": key.number})
+    return rows.order_by(f"{sign}number")
 
 
 def _encode(part: int, item: Queued, *, is_backward: bool) -> str:
-    problem = item.problem
-    values = [int(is_backward), part, problem.changed_at.isoformat(), problem.pk]
+    values = [int(is_backward), part, item.problem.pk]
     text = json.dumps(values, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -222,11 +216,8 @@ def _decode(cursor: str) -> _Place | None:
     text = cursor[:400]
     try:
         read: Sequence[Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        is_backward, part, changed_at, number = read
-        at = datetime.fromisoformat(changed_at)
+        is_backward, part, number = read
         sane = isinstance(part, int) and isinstance(number, int) and abs(number) < 2**63
-        if not sane or not 0 <= part < 6 or at.tzinfo is None:
-            return None
-        return _Place(bool(is_backward), part, at, number)
+        return _Place(bool(is_backward), part, number) if sane and 0 <= part < 6 else None
     except (TypeError, ValueError, RecursionError, OverflowError):
         return None

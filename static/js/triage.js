@@ -11,6 +11,7 @@
   const chosen = new Set();
   let isBusy = false;
   let openMenu = "";
+  let lastSaid = "";
 
   // Lives outside of what is swapped, so that screen readers hear what changes in it.
   const voice = document.createElement("div");
@@ -212,8 +213,9 @@
     }
     const action = Object.hasOwn(keys, event.key) && keys[event.key];
     if (!action) return;
-    // A key that comes while the next problem is fetched would be meant for another one.
-    if (isBusy || action()) event.preventDefault();
+    // A key that is held, or comes while the next problem is fetched, was meant for another one.
+    const isMeant = !isBusy && (!event.repeat || /^[jk]$/.test(event.key));
+    if (!isMeant || action()) event.preventDefault();
   }
 
   // ---- after a swap: focus, words for those who listen
@@ -226,9 +228,12 @@
   }
 
   function announce() {
-    const parts = all(".messages .notice, [data-announce]").map(words);
-    const title = words(one("#detail-title", desk()));
-    say([...parts, title].filter(Boolean).join(". "));
+    const done = words(one("[data-last] [data-announce]"));
+    const parts = all(".messages .notice, .detail [data-announce]").map(words);
+    // What was done last stays on the page, and is said once.
+    if (done !== lastSaid) parts.unshift(done);
+    lastSaid = done;
+    say([...parts, words(one("#detail-title", desk()))].filter(Boolean).join(" "));
   }
 
   function arrive() {
@@ -293,10 +298,13 @@
     // The plain form leads to a page that says what happened: a session that ended, a limit.
     if (form && event.detail.xhr.status) form.submit();
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id !== "content" || !desk()) return;
+    isBusy = false;
     arrive();
     announce();
   });
 
+  lastSaid = words(one("[data-last] [data-announce]"));
   arrive();
 })();

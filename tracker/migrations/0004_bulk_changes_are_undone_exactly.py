@@ -33,6 +33,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="problem",
-            index=models.Index(fields=["state", "changed_at", "number"], name="problem_by_state"),
+            index=models.Index(fields=["state", "number"], name="problem_by_state"),
         ),
     ]
