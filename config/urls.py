@@ -17,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^api/", Unknown.as_view()),
     path("send-problem.pyz", send_problem_pyz),
     path("admin/", admin.site.urls),
+    # After all of our own, so that none is shadowed.
+    path("", include("tracker.web.old_addresses")),
 ]

@@ -65,7 +65,7 @@ def world(triager: Person, reporter: Person) -> Iterator[World]:
         values = {
             "number": public.pk, "slug": "base", "component": "net", "name": "dmesg.txt",
             "handle": reporter.handle, "judgement": "trust", "search": shared.pk,
-            "attachment_id": log.pk, "release": "15.0",
+            "attachment_id": log.pk, "release": "15.0", "key": "12", "repository": "heath/lamp",
         }  # fmt: skip
         count_frequencies()
         yield World(product, public, other, values)

@@ -32,5 +32,26 @@ class Handle(_Words):
     regex = r"[A-Za-z0-9._-]{1,40}"
 
 
+class OldKey(_Words):
+    """A key as JIRA gives them, such as SUITE-12."""
+
+    regex = r"[A-Za-z][A-Za-z0-9_]{0,49}-[0-9]{1,15}"
+
+
+class OldNumber(_Words):
+    """The number of an issue of another tracker."""
+
+    regex = r"[0-9]{1,15}"
+
+
+class OldRepository(_Words):
+    """A repository as forges name them, such as heath/lamp."""
+
+    regex = r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}"
+
+
+register_converter(OldKey, "old_key")
+register_converter(OldNumber, "old_number")
+register_converter(OldRepository, "old_repository")
 register_converter(ShortName, "short_name")
 register_converter(Handle, "handle")
