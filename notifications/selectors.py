@@ -15,7 +15,7 @@ from tracker.models import Component, Problem, Product
 from tracker.policies import visible_problems
 
 MESSAGES_ON_A_PAGE = 50
-_NARROWEST_FIRST = ("problem", "component__product__slug", "component__slug", "product__slug")
+_BY_REACH = ("problem", "component__product__slug", "component__slug", "product__slug")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def subscriptions_of(person: Person) -> Subscriptions:
         Subscription.objects.filter(person=person)
         .select_related("product", "component__product", "problem")
         # The widest first. Databases differ in where they put what is not there.
-        .order_by(*(F(name).asc(nulls_first=True) for name in _NARROWEST_FIRST))
+        .order_by(*(F(name).asc(nulls_first=True) for name in _BY_REACH))
     )
     numbers = [row.problem_id for row in rows if row.problem_id is not None]
     visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))

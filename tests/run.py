@@ -30,6 +30,7 @@ ONCE = (
     "tests/test_environment.py",
     "tests/test_make_run.py",
     "tests/test_supervisor.py",
+    "tests/transfer/test_round_trip.py",
 )
 
 

@@ -27,13 +27,12 @@ from tracker.models import (
 )
 from tracker.policies import visible
 from tracker.text_index.models import Frequency, FrequencyChange, IndexedText, Posting
-from tracker.text_index.services import count_frequencies, index_missing
+from tracker.text_index.rebuilding import rebuild, vacuum
 from tracker.transfer.groups import regroup_rows, wrong_heads
 
 NOBODY_REFERS: Final = "no other row and no address names it"
 # Stands in a history where the number of a problem was that is not in the archive.
 ELSEWHERE: Final = 0
-INDEXED_AT_ONCE: Final = 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -115,9 +114,9 @@ def _work() -> list[Table]:
             public=("problem", "release", "status", "set_at"),
         ),
         Table("clocks", Clock, left_out={"id": NOBODY_REFERS}, within="problem"),
-        Table("bulk_changes", BulkChange, key=("id",), within=_with_items),
+        Table("bulk_changes", BulkChange, key=("id",), within=_nothing),
         Table("bulk_change_items", BulkChangeItem, left_out={"id": NOBODY_REFERS},
-              within="problem"),
+              within=_nothing),
     ]  # fmt: skip
 
 
@@ -130,8 +129,9 @@ def _the_problems(part: Part) -> Q:
     return seen & (Q(product__slug=part.product) if part.product else Q())
 
 
-def _with_items(part: Part) -> Q:
-    return Q(pk__in=part.rows(BulkChangeItem).order_by().values("bulk_change"))
+def _nothing(part: Part) -> Q:
+    """What was done to many problems at once is not undone for some of them."""
+    return Q(pk__in=[])
 
 
 def _hide_numbers(part: Part, rows: list[Row]) -> None:
@@ -177,7 +177,5 @@ def _check_problems() -> list[str]:
 
 def _index_all() -> None:
     """Each batch is a transaction of its own; what an end in the middle leaves is done later."""
-    while index_missing(INDEXED_AT_ONCE):
-        count_frequencies()
-    while count_frequencies():
-        pass
+    rebuild()
+    vacuum()
