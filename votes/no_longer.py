@@ -18,6 +18,7 @@ from tracker.policies import may
 from tracker.services import lock
 from votes.models import NoLonger, Vote
 from votes.services import VoteRefused, refuse_with_head
+from votes.signals import votes_changed
 
 
 @transaction.atomic
@@ -48,9 +49,11 @@ def say_no_longer(
         release=found,
         defaults={**where, "door": door, "said_at": timezone.now()},
     )
+    votes_changed.send(Problem, problem=locked)
     return said
 
 
+@transaction.atomic
 def take_back_no_longer(problem: Problem, person: Person, release: str = "") -> int:
     """Take it back for a release, by name, or for all; returns for how many it was said."""
     require(may("problem.vote", person, problem))
@@ -58,6 +61,8 @@ def take_back_no_longer(problem: Problem, person: Person, release: str = "") -> 
     if release:
         said = said.filter(release=_the_release(problem, release, Faults()))
     deleted, _ = said.delete()
+    if deleted:
+        votes_changed.send(Problem, problem=problem)
     return deleted
 
 

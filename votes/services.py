@@ -19,7 +19,7 @@ from tracker.models import Door, Problem
 from tracker.policies import may, visible_problems
 from tracker.services import lock
 from votes.heat import log_add, log_sum
-from votes.models import Vote
+from votes.models import NoLonger, Vote
 from votes.policies import is_young, young_quota
 from votes.signals import votes_changed
 
@@ -67,6 +67,9 @@ def cast_vote(
     else:
         vote = _new_vote(locked, person, door, at or timezone.now(), said)
         votes_changed.send(Problem, problem=locked)
+    if said and vote.release_id is not None:
+        # Who has it there now no longer says that it is gone from there.
+        NoLonger.objects.filter(problem=locked, person=person, release=vote.release_id).delete()
     _copy_numbers(locked, problem)
     return vote
 
