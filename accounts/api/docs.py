@@ -26,6 +26,8 @@ GROUPS = {
     "me": "Oneself",
     "tokens": "Tokens",
     "problems": "Problems",
+    "triage": "Triage",
+    "bulk-changes": "Triage",
     "products": "Products",
     "server": "The server",
     "": "The server",

@@ -203,9 +203,9 @@ def _errors_of(path: str, method: str, operation: Json) -> set[int]:
         found.add(422)
     if "If-Match" in parameters:
         found |= {409, 412}
-    if method == "put":
+    if method == "put" or ("/bulk-changes/" in path and method == "post"):
         found.add(409)
-    if path.endswith("/tokens/"):
+    if path.endswith("/tokens/") or "/triage/" in path:
         found.add(403)
     return found
 
