@@ -3,6 +3,8 @@
     .venv/bin/python bench/lists.py                                   # SQLite, in a fresh folder
     DATABASE_URL=postgres://user@host/empty .venv/bin/python bench/lists.py
 
+Searches for words are measured, too, with --filled on a database that bench/similar.py has filled.
+
 Fills the database (an empty one: it refuses any other), asks each page many times through the
 whole stack but the socket, and prints the median and the 95th percentile in milliseconds, the
 median of this process's own processor time (with SQLite that is the database as well; it says the
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -251,8 +254,6 @@ def pages() -> dict[str, str]:
         "of a release": "/problems/?release=1.0",
         "assigned to p7": "/problems/?assignee=p7",
         "reported by p7": "/problems/?reporter=p7&state=any",
-        "two common words": "/problems/?q=kernel+mirror",
-        "a word that nobody said": "/problems/?q=xyzzy",
         "one problem, most votes": "/1",
         "page of a product": "/products/product1/",
         "Atom feed": "/problems.atom",
@@ -261,6 +262,37 @@ def pages() -> dict[str, str]:
         "API 50,000 down": f"/api/v1/problems/?cursor={_encode(deep, 'heat', backwards=False)}",
     }
     return found
+
+
+def searches() -> dict[str, str]:
+    """Searches by words, each by match and by heat, where `bench/similar.py` filled and indexed."""
+    from bench.similar import word
+    from tracker.text_index.models import Posting
+
+    if not Posting.objects.exists():
+        return {}
+    rare, middle = word(90_000), word(2_000)
+    texts = {
+        "rare word": rare,
+        "middle word": middle,
+        "common word": "bug",
+        "two common words": "bug crash",
+        "three common words": "bug kernel window",
+        "three, one rare": f"bug kernel {rare}",
+        "common, one excluded": "bug -kernel",
+        "phrase, common words": '"network driver"',
+        "phrase nobody said": '"window network page"',
+        "phrase, middle word": f'"the {middle}"',
+        "common, in the synopsis": "in:synopsis kernel",
+        "common, one component": "kernel component:part4",
+        "common, any state": "bug is:any",
+        "word that nobody said": "xyzzyplugh",
+    }
+    return {
+        f"{name}, {sort}": "/problems/?" + urlencode({"q": f"{text} sort:{sort}"})
+        for name, text in texts.items()
+        for sort in ("match", "heat")
+    }
 
 
 class Watch:
@@ -291,7 +323,7 @@ def measure(name: str, address: str, client: Any, rounds: int) -> Watch:
     for _ in range(2):
         response = client.get(address)
         if response.status_code != 200:
-            print(f"{name:<28} answered {response.status_code}")
+            print(f"{name:<32} answered {response.status_code}")
             return watch
     times, cpu = [], []
     for _ in range(rounds):
@@ -307,7 +339,7 @@ def measure(name: str, address: str, client: Any, rounds: int) -> Watch:
     cpu.sort()
     median, late = times[len(times) // 2], times[int(len(times) * 0.95)]
     print(
-        f"{name:<28} {median:8.1f} {late:8.1f} {cpu[len(cpu) // 2]:8.1f} {watch.count:4}",
+        f"{name:<32} {median:8.1f} {late:8.1f} {cpu[len(cpu) // 2]:8.1f} {watch.count:4}",
         flush=True,
     )
     return watch
@@ -349,8 +381,8 @@ def main() -> None:
         Person.objects.get(handle="p7"), "allauth.account.auth_backends.AuthenticationBackend"
     )
     slow: dict[str, tuple[float, Any]] = {}
-    print(f"{connection.vendor:<28}      p50      p95      cpu  queries")
-    for name, address in pages().items():
+    print(f"{connection.vendor:<32}      p50      p95      cpu  queries")
+    for name, address in (pages() | searches()).items():
         if given.only in name:
             slow |= measure(name, address, client, given.rounds).slow
     for name, address in (("signed in: front page", "/"), ("signed in: my votes",

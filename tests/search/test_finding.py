@@ -295,6 +295,12 @@ def test_a_search_with_as_much_as_is_allowed_is_answered(db: None) -> None:
     many = parse_text(f"{words} " + "-is:stale " * 20 + "no:comment,patch has:vote " * 10)
     assert count_up_to(find(many, None)) == 0
     assert page(find(many, None), many).problems == []
+    dense = parse_text("内存泄漏数据库连接失败" * 3 + " " + "read_ahead " * 25)
+    assert count_up_to(find(dense, None)) == 0
+    assert page(find(dense, None), dense).problems == []
+    runs = ("".join(chr(0x4E00 + 40 * j + i) for i in range(39)) for j in range(3))
+    with pytest.raises(DraftErrors, match="These words have 114 parts; search for 80 at the most"):
+        parse_text(" ".join(runs))
     values = parse_text("author:" + ",".join(f"p{i}" for i in range(50)))
     assert count_up_to(find(values, None)) == 0
     phrase = parse_text('"' + "page " * 39 + 'fault"')

@@ -76,7 +76,7 @@ def test_a_text_is_read_as_its_words_phrases_and_qualifiers(
         ("x" * 2001, "Search for 2,000 characters at the most; these are 2,001."),
         ("a " * 33, "Search for 32 words at the most; these are 33."),
         ("is:open " * 41, "Use 40 qualifiers at the most; these are 41."),
-        ("state:" + ",".join(["new"] * 51), "Give a qualifier 50 values at the most; one has 51."),
+        ("state:" + "new," * 50 + "new", "Give qualifiers 50 values at the most; these have 51."),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_named_with_its_place(text: str, said: str) -> None:

@@ -144,19 +144,21 @@ def parse(
         return Query(), [Fault(says, 0, 0)]
     reader = _Reader(text.translate(_PLAIN_QUOTES), names, suggest or list(names))
     query = Query(tuple(reader.terms()))
-    return query, (reader.faults + _too_many(query))[:MAX_FAULTS]
+    too_many = _too_many(query)
+    # So much is not even looked up.
+    return Query() if too_many else query, (too_many + reader.faults)[:MAX_FAULTS]
 
 
 def _too_many(query: Query) -> list[Fault]:
     words, qualifiers = len(query.words), len(query.qualifiers)
-    values = max((len(each.values) for each in query.qualifiers), default=0)
+    values = sum(len(each.values) for each in query.qualifiers)
     faults = []
     if words > MAX_WORDS:
         faults.append(f"Search for {MAX_WORDS} words at the most; these are {words}.")
     if qualifiers > MAX_QUALIFIERS:
         faults.append(f"Use {MAX_QUALIFIERS} qualifiers at the most; these are {qualifiers}.")
     if values > MAX_VALUES:
-        faults.append(f"Give a qualifier {MAX_VALUES} values at the most; one has {values}.")
+        faults.append(f"Give qualifiers {MAX_VALUES} values at the most; these have {values}.")
     return [Fault(says, 0, 0) for says in faults]
 
 

@@ -1,13 +1,15 @@
 """The qualifiers: what each means for a problem. The help page and the errors read this table.
 
-A reader turns one value into a condition, and a condition is made for the one who looks: `me`
-is the reader, and what the reader may not know of decides nothing.
+A `Reader` turns values, of which one has to hold, into a condition, and a condition is made for the
+one who looks: `me` is that person, and what that person may not know of decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
@@ -34,7 +36,8 @@ from votes.search.places import Named
 from votes.search.values import WrongValue, choice, numbers, span
 
 Condition = Callable[[Viewer], Q]
-Reader = Callable[[str, Named], Condition]
+Reader = Callable[[Sequence[str], Named], Condition]
+OneReader = Callable[[str, Named], Condition]
 
 CLOSED: Final = Q(is_open__in=(False,))
 NOTHING: Final = Q(pk__in=())
@@ -55,6 +58,23 @@ class Known:
 
 def _always(condition: Q) -> Condition:
     return lambda viewer: condition
+
+
+def _each(read: OneReader) -> Reader:
+    """One of the values, each read by itself."""
+
+    def read_all(values: Sequence[str], named: Named) -> Condition:
+        conditions = [read(value, named) for value in dict.fromkeys(values)]
+        return lambda viewer: _any_of([condition(viewer) for condition in conditions])
+
+    return read_all
+
+
+def _any_of(conditions: Sequence[Q]) -> Q:
+    """An empty Q holds for all, which `|` does not see."""
+    if not all(conditions):
+        return Q()
+    return reduce(or_, conditions)
 
 
 def _has(rows: QuerySet[Any]) -> Q:
@@ -162,24 +182,28 @@ def _severity(value: str, named: Named) -> Condition:
 # ---- places
 
 
-def _product(value: str, named: Named) -> Condition:
-    return _always(Q(product__in=named.products(value)))
+def _ids(values: Sequence[str], ids_of: Callable[[str], list[int]]) -> list[int]:
+    return list(dict.fromkeys(pk for value in values for pk in ids_of(value)))
 
 
-def _component(value: str, named: Named) -> Condition:
-    return _always(Q(component__in=named.components(value)))
+def _product(values: Sequence[str], named: Named) -> Condition:
+    return _always(Q(product__in=_ids(values, named.products)))
 
 
-def _release(value: str, named: Named) -> Condition:
-    return _always(Q(release__in=named.releases(value)))
+def _component(values: Sequence[str], named: Named) -> Condition:
+    return _always(Q(component__in=_ids(values, named.components)))
 
 
-def _affects(value: str, named: Named) -> Condition:
-    return _always(affected_in(named.releases(value)))
+def _release(values: Sequence[str], named: Named) -> Condition:
+    return _always(Q(release__in=_ids(values, named.releases)))
 
 
-def _fixed(value: str, named: Named) -> Condition:
-    return _always(fixed_in(named.releases(value)))
+def _affects(values: Sequence[str], named: Named) -> Condition:
+    return _always(affected_in(_ids(values, named.releases)))
+
+
+def _fixed(values: Sequence[str], named: Named) -> Condition:
+    return _always(fixed_in(_ids(values, named.releases)))
 
 
 def _arch(value: str, named: Named) -> Condition:
@@ -189,7 +213,7 @@ def _arch(value: str, named: Named) -> Condition:
 # ---- people
 
 
-def _person(column: str) -> Reader:
+def _person(column: str) -> OneReader:
     """`me`, `none`, or a handle. That nobody has a handle is not said: handles are not listed."""
 
     def read(value: str, named: Named) -> Condition:
@@ -234,7 +258,7 @@ def _of_me(condition: Callable[[Person], Q]) -> Condition:
 # ---- times and numbers
 
 
-def _time(column: str) -> Reader:
+def _time(column: str) -> OneReader:
     def read(value: str, named: Named) -> Condition:
         return _always(span(value).condition(column))
 
@@ -274,25 +298,25 @@ QUALIFIERS: Final[Mapping[str, Known]] = {
     "is": Known(
         "open, closed or any (open ones are meant unless something says otherwise); duplicate, "
         "confidential, public, assigned, unassigned; stale: nobody has said anything for long",
-        _is,
+        _each(_is),
         ("is:open", "is:closed", "is:unassigned", "is:stale"),
     ),
     "state": Known(
         ", ".join(State.values) + ", or any",
-        _state,
+        _each(_state),
         ("state:new,open", 'state:"in progress"'),
         ("status",),
         any_state=True,
     ),
     "resolution": Known(
         "how it was closed: " + ", ".join(Resolution.values),
-        _resolution,
+        _each(_resolution),
         ("resolution:fixed", "resolution:will-not-fix"),
         any_state=True,
     ),
-    "kind": Known(", ".join(Kind.values), _kind, ("kind:defect",), ("type",)),
+    "kind": Known(", ".join(Kind.values), _each(_kind), ("kind:defect",), ("type",)),
     "severity": Known(
-        ", ".join(Severity.values), _severity, ("severity:critical,major",), ("priority",)
+        ", ".join(Severity.values), _each(_severity), ("severity:critical,major",), ("priority",)
     ),
     "product": Known("the short name of a product", _product, ("product:base",)),
     "component": Known(
@@ -312,64 +336,68 @@ QUALIFIERS: Final[Mapping[str, Known]] = {
     "fixed": Known(
         "releases that had it and no longer do", _fixed, ("fixed:14.3",), any_state=True
     ),
-    "arch": Known("the architecture that it was reported on", _arch, ("arch:arm64",),
+    "arch": Known("the architecture that it was reported on", _each(_arch), ("arch:arm64",),
                   ("architecture",)),
     "assignee": Known(
         "who works on it: a handle, me or none",
-        _person("assignee"),
+        _each(_person("assignee")),
         ("assignee:me", "assignee:none"),
         ("assigned", "owner"),
     ),
     "author": Known(
-        "who reported it: a handle or me", _person("reporter"), ("author:me",),
+        "who reported it: a handle or me", _each(_person("reporter")), ("author:me",),
         ("reporter", "creator"),
     ),
     "commenter": Known(
-        "who wrote a comment: a handle or me", _commenter, ("commenter:me",), ("commented",)
+        "who wrote a comment: a handle or me", _each(_commenter), ("commenter:me",), ("commented",)
     ),
-    "voted": Known("me: what one has said +1 to", _voted, ("voted:me",)),
+    "voted": Known("me: what one has said +1 to", _each(_voted), ("voted:me",)),
     "has": Known(
         ", ".join(_HAS) + "; a patch is a file that ends in .patch or .diff, or is of that type",
-        _has_what,
+        _each(_has_what),
         ("has:patch", "has:duplicate"),
     ),
-    "no": Known("the opposite of has: " + ", ".join(_HAS), _has_no, ("no:assignee", "no:comment")),
+    "no": Known(
+        "the opposite of has: " + ", ".join(_HAS),
+        _each(_has_no),
+        ("no:assignee", "no:comment"),
+    ),
     "created": Known(
         "when it was reported: a day, month or year, a span of them, or an age",
-        _time("created_at"),
+        _each(_time("created_at")),
         ("created:<30d", "created:2026-01..2026-03", "created:>=2026-01-15"),
         ("reported", "opened"),
     ),
     "updated": Known(
         "when it last changed or was commented on",
-        _time("changed_at"),
+        _each(_time("changed_at")),
         ("updated:<30d", "updated:>6m"),
         ("changed", "modified"),
     ),
     "closed": Known(
-        "when it was closed", _time("closed_at"), ("closed:2026-11",), any_state=True
+        "when it was closed", _each(_time("closed_at")), ("closed:2026-11",), any_state=True
     ),
     "votes": Known(
         "how many people said +1: a number or a range",
-        _votes,
+        _each(_votes),
         ("votes:>10", "votes:5..20"),
         ("people",),
     ),
     "number": Known(
         "its number; plain numbers among the words find it, too",
-        _number,
+        _each(_number),
         ("number:123", "number:>5000"),
         ("id", "bug"),
         any_state=True,
     ),
     "in": Known(
         "where the words have to stand: synopsis or comments",
-        _in,
+        _each(_in),
         ("in:synopsis panic", "in:comments workaround"),
     ),
     "sort": Known(
         "the order: heat, match (how well the words fit), people, newest, oldest, active",
-        _sort,
+        _each(_sort),
         ("sort:heat", "sort:match"),
         ("order",),
     ),

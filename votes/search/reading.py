@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from django.db.models import Q
 from django.db.models.expressions import Combinable
@@ -25,6 +26,8 @@ from votes.search.qualifiers import (
 )
 from votes.search.values import WrongValue, same_choice
 
+# Terms of all words together. Each is a look-up in one expression, and SQLite takes 1,000 levels.
+MAX_PARTS: Final = 80
 # The opposite of what a qualifier asks for, said so that the indexes of the orders serve it.
 _OPPOSITE = {("is", "open"): CLOSED, ("is", "closed"): OPEN, ("state", "closed"): OPEN}
 
@@ -47,11 +50,7 @@ class Search:
             *self._read(self.typed, is_strict=True),
             *self._read(self.given, is_strict=False),
         ]
-        self.faults += [
-            Fault(f"A phrase has {PHRASE_CHARS} characters at the most.", word.at, len(word.text))
-            for word in self.query.words
-            if word.is_phrase and len(word.text) > PHRASE_CHARS
-        ]
+        self.faults += self._too_long()
         del self.faults[MAX_FAULTS:]
 
     @cached_property
@@ -87,7 +86,17 @@ class Search:
         """How well a problem matches the words."""
         return text.relevance(self.text)
 
-    def _read(self, query: Query, *, is_strict: bool) -> Iterable[Condition]:
+    def _too_long(self) -> Iterator[Fault]:
+        for word in self.query.words:
+            if word.is_phrase and len(word.text) > PHRASE_CHARS:
+                says = f"A phrase has {PHRASE_CHARS} characters at the most."
+                yield Fault(says, word.at, len(word.text))
+        parts = sum(len(terms) for terms in self.text.terms.values())
+        if parts > MAX_PARTS:
+            says = f"These words have {parts} parts; search for {MAX_PARTS} at the most."
+            yield Fault(says, 0, 0)
+
+    def _read(self, query: Query, *, is_strict: bool) -> Iterator[Condition]:
         products = [v for each in self._every("product") for v in each.values]
         named = Named(self.places, products, is_strict=is_strict)
         for each in query.qualifiers:
@@ -115,23 +124,13 @@ def _condition(qualifier: Qualifier, named: Named) -> Condition:
     name, values = qualifier.name, qualifier.values
     if qualifier.is_negated and name in {"in", "sort"}:
         raise WrongValue(f"leave the minus before “{name}” out.")
-    conditions = [QUALIFIERS[name].read(value, named) for value in values]
-    if qualifier.is_negated and len(values) == 1:
-        opposite = _OPPOSITE.get((name, values[0].lower()))
-        if opposite is not None:
-            return lambda viewer: opposite
-
-    def any_of(viewer: Viewer) -> Q:
-        found = conditions[0](viewer)
-        for condition in conditions[1:]:
-            found = _either(found, condition(viewer))
-        if qualifier.is_negated:
-            return ~found if found else text.NOTHING
-        return found
-
-    return any_of
+    condition = QUALIFIERS[name].read(values, named)
+    if not qualifier.is_negated:
+        return condition
+    opposite = _OPPOSITE.get((name, values[0].lower())) if len(values) == 1 else None
+    return lambda viewer: opposite or _not(condition(viewer))
 
 
-def _either(one: Q, other: Q) -> Q:
-    """One of both; an empty Q holds for all, which `|` does not see."""
-    return one | other if one and other else Q()
+def _not(condition: Q) -> Q:
+    """What holds for all, an empty Q, is negated into what holds for none."""
+    return ~condition if condition else text.NOTHING
