@@ -28,6 +28,7 @@ from tracker.models import (
     Resolution,
     State,
 )
+from tracker.text_index.rebuilding import find_wrong
 from votes.demo.people import make_cast
 from votes.demo.stories import Teller
 from votes.demo.texts import load_products
@@ -55,6 +56,7 @@ def test_the_whole_demonstration_looks_like_two_years_of_a_tracker() -> None:
     assert Product.objects.count() == 2
     assert Problem.objects.count() == 320
     assert Problem.objects.values("synopsis").distinct().count() == 320
+    assert not list(find_wrong())
     ages = Problem.objects.aggregate(first=Min("created_at"), last=Max("created_at"))
     assert (UNTIL - ages["first"]).days > 600
     assert (UNTIL - ages["last"]).days < 30
