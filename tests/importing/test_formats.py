@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from django.test import Client
 
 from tests.importing.helpers import SAMPLES, comments_of, content_of, counts, run, write
 from tests.people import make_person
@@ -371,3 +372,24 @@ def test_a_copy_of_a_sample_in_a_folder_is_read_as_the_file_is(tmp_path: Path) -
     (tmp_path / "bugzilla.xml").rename(folder / "bugzilla.xml")
     assert "bugzilla.xml, bug 4714" in run(folder)
     assert Problem.objects.count() == 3
+
+
+def test_pages_feed_and_api_name_who_wrote_without_an_account(client: Client) -> None:
+    run("bugzilla.xml")
+    run("reports.gnats", product="Old")
+    page = client.get("/4711").content.decode()
+    assert "Wilma Wren</span>" in page
+    assert ">he…</span>" in page
+    assert "mail.example.org" not in page
+    assert "somebody who left" not in page + client.get("/1234").content.decode()
+    assert "<name>Wilma Wren</name>" in client.get("/problems.atom").content.decode()
+    assert client.get("/api/v1/problems/4711/").json()["origin_author"] == "Wilma Wren"
+    comments = client.get("/api/v1/problems/4711/comments/").json()["results"]
+    assert [c["origin_author"] for c in comments] == ["Otto Owl", "he…"]
+
+
+def test_what_was_imported_is_found_by_its_comments(client: Client) -> None:
+    run("bugzilla.xml")
+    assert "#4711" in client.get("/problems/?q=script").content.decode()
+    run("list.mbox")
+    assert "The lamp flickers" in client.get("/problems/?q=bulb").content.decode()

@@ -50,6 +50,9 @@ class AttachmentSerializer(serializers.Serializer[Attachment]):
 class CommentSerializer(serializers.Serializer[Comment]):
     id = serializers.IntegerField()
     author = serializers.CharField(source="author.handle", default=None, allow_null=True)
+    origin_author = serializers.CharField(
+        help_text="Who wrote it in the tracker that it was imported from, if nobody here."
+    )
     text = serializers.CharField(help_text="Markdown.")
     door = serializers.CharField()
     attachments = AttachmentSerializer(many=True)

@@ -47,6 +47,10 @@ class ListedProblemSerializer(serializers.Serializer[Problem]):
     fixed_in = serializers.CharField(source="fixed_in.name", default=None, allow_null=True)
     assignee = serializers.CharField(source="assignee.handle", default=None, allow_null=True)
     reporter = serializers.CharField(source="reporter.handle", default=None, allow_null=True)
+    origin = serializers.CharField(help_text="Its key in the tracker that it was imported from.")
+    origin_author = serializers.CharField(
+        help_text="Who reported it in the tracker that it was imported from, if nobody here."
+    )
     is_confidential = serializers.BooleanField()
     people = serializers.IntegerField(help_text="Distinct people whose vote counts.")
     waiting = serializers.IntegerField(help_text="People whose vote does not count yet.")

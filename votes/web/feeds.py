@@ -70,7 +70,9 @@ def _add(feed: Atom1Feed, problem: Problem) -> None:
         link=address,
         unique_id=address,
         description=f"{people}; {place}, {problem.severity}, {state}.",
-        author_name=problem.reporter.handle if problem.reporter else "unknown",
+        author_name=(problem.reporter and problem.reporter.handle)
+        or problem.origin_author
+        or "unknown",
         pubdate=problem.created_at,
         updateddate=problem.changed_at,
         categories=(problem.product.slug, problem.component.slug),
