@@ -49,8 +49,9 @@ from tracker.services import record, safe_file_name, store_file
 from tracker.signals import problem_happened, problems_imported
 from tracker.text_index.services import index
 
-BATCH: Final = 500
-BATCH_BYTES: Final = 16 * 1024 * 1024
+# Writers on SQLite wait for one another: a batch takes well under a second.
+BATCH: Final = 100
+BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass
