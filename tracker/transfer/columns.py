@@ -100,7 +100,9 @@ def _plain(each: Field[Any, Any]) -> tuple[Encode | None, Decode]:
 
 def _checked(each: Field[Any, Any], decode: Decode) -> Decode:
     """`decode`, null where it is allowed, and what the field itself asks for."""
-    choices = {value for value, _ in each.flatchoices} | ({""} if each.blank else set())
+    choices = {value for value, _ in each.flatchoices}
+    if choices and each.blank:
+        choices.add("")
     longest = each.max_length
     validators = [v for v in each.validators if not isinstance(v, MaxLengthValidator)]
 
@@ -110,7 +112,7 @@ def _checked(each: Field[Any, Any], decode: Decode) -> Decode:
                 raise BadRow("must not be null")
             return None
         found = decode(value)
-        if each.flatchoices and found not in choices:
+        if choices and found not in choices:
             raise BadRow(f"{_shown(value)} is none of: {', '.join(map(str, sorted(choices)))}")
         if longest is not None and isinstance(found, str) and len(found) > longest:
             raise BadRow(f"has {len(found):,} characters; {longest:,} are the most")
