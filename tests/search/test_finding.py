@@ -169,6 +169,7 @@ def test_a_number_among_the_words_finds_the_problem_and_the_text(db: None) -> No
     comment(cafe, world.sam, f"Is this {fault.pk}?", Door.WEB)
     assert world.found(f"{fault.pk}") == "fault cafe"
     assert world.found(f"#{fault.pk}") == "fault cafe"
+    assert world.order(f"{fault.pk}") == "fault cafe"
     assert world.found(f"{fault.pk} lid") == "fault"
     assert world.found(f"{fault.pk} zebra") == ""
     assert world.found(f"number:{fault.pk},{cafe.pk}") == "fault cafe"

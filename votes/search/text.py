@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db.models import BinaryField, BooleanField, Exists, F, Func, OuterRef, Q, Value
+from django.db.models import (
+    BinaryField,
+    BooleanField,
+    Case,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 
 from tracker.models import Comment
@@ -21,6 +32,8 @@ from votes.search.language import Word
 from votes.search.phrases import pattern_of, stem_pattern
 
 NOTHING: Final = Q(pk__in=())
+# More than any text can match.
+NAMED: Final = 1_000_000_000
 _LARGEST_NUMBER: Final = 2**63 - 1
 
 
@@ -71,8 +84,15 @@ def condition(text: Text) -> Q:
 
 
 def relevance(text: Text) -> Combinable:
-    """How well a problem matches: a whole number, to order by. One query."""
-    return score(text.wanted_terms)
+    """How well a problem matches: a whole number, to order by. One query.
+
+    The problem that a number among the words names comes before all that only say the number.
+    """
+    numbers = [number for word in text.wanted if (number := number_of(word)) is not None]
+    found = score(text.wanted_terms)
+    if not numbers:
+        return found
+    return found + Case(When(pk__in=numbers, then=NAMED), default=0)
 
 
 def _wanted(text: Text) -> Q:
