@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 
 from django.db.models import Q
 
@@ -12,6 +14,9 @@ from tracker.policies import visible_problems
 from tracker.versions import Answer, Verdict, affected_counts, answering, verdicts
 from votes.matrix import Matrix, matrix
 from votes.models import NoLonger
+
+
+LATEST: Final = 5
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,9 @@ class Line:
     suggested: str
 
     @property
-    def matters(self) -> bool:
-        """Whether a page shows it without being asked."""
-        release = self.verdict.release
-        return release.is_supported or self.verdict.is_said or bool(self.have or self.gone)
+    def is_spoken_of(self) -> bool:
+        """Whether anybody said anything of this very release."""
+        return self.verdict.is_said or bool(self.have or self.gone)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,16 @@ class Versions:
     def releases(self) -> list[Release]:
         return [line.verdict.release for line in self.lines]
 
-    @property
+    @cached_property
     def shown(self) -> list[Line]:
-        return [line for line in self.lines if line.matters]
+        """What a page shows without being asked: releases spoken of, and the latest supported."""
+        supported = [line for line in self.lines if line.verdict.release.is_supported]
+        latest = supported[:LATEST]
+        return [line for line in self.lines if line.is_spoken_of or line in latest]
 
-    @property
-    def older(self) -> list[Line]:
-        return [line for line in self.lines if not line.matters]
+    @cached_property
+    def others(self) -> list[Line]:
+        return [line for line in self.lines if line not in self.shown]
 
     @property
     def hints(self) -> list[Line]:

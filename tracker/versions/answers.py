@@ -43,17 +43,16 @@ _NOTHING_SINCE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for one release. `mark` is what a person set for this very release, if any."""
+    """The answer for one release.
+
+    `is_said` tells whether it was said of this very release, and `is_marked` whether by a mark.
+    """
 
     release: Release
     answer: Answer
     reason: str
-    mark: ReleaseStatus | None = None
-
-    @property
-    def is_said(self) -> bool:
-        """Whether a person set it for this very release."""
-        return self.mark is not None
+    is_said: bool = False
+    is_marked: bool = False
 
 
 def answering(problem: Problem, viewer: Viewer) -> Problem | None:
@@ -118,16 +117,17 @@ class History:
 
     def verdict(self, release: Release) -> Verdict:
         """The nearest statement, going back from `release`, decides."""
-        mark = self.marks.get(release.pk)
+        is_marked = release.pk in self.marks
         if self.problem.resolution in NOWHERE:
             resolution = self.problem.resolution
             thing = "a duplicate" if resolution == Resolution.DUPLICATE else resolution
-            return Verdict(release, Answer.NOT_AFFECTED, f"Closed as {thing}.", mark)
+            reason = f"Closed as {thing}."
+            return Verdict(release, Answer.NOT_AFFECTED, reason, is_marked=is_marked)
         behind = self.lines.behind(release)
         for distance, earlier in enumerate(behind):
             if status := self.said.get(earlier.pk):
                 reason = self._reason(status, behind[: distance + 1])
-                return Verdict(release, Answer(status), reason, mark)
+                return Verdict(release, Answer(status), reason, distance == 0, is_marked)
         return Verdict(release, Answer.UNKNOWN, self._why_unknown(release))
 
     def _reason(self, status: str, way: Sequence[Release]) -> str:

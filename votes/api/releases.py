@@ -32,7 +32,7 @@ class LineSerializer(serializers.Serializer[Line]):
     status = serializers.ChoiceField(source="verdict.answer", choices=Answer.values)
     reason = serializers.CharField(source="verdict.reason", help_text="One sentence.")
     is_marked = serializers.BooleanField(
-        source="verdict.is_said", help_text="Whether somebody marked this very release."
+        source="verdict.is_marked", help_text="Whether somebody marked this very release."
     )
     have = serializers.IntegerField(help_text="People who said that they have it there.")
     gone = serializers.IntegerField(help_text="People who said that it is gone there.")

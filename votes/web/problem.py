@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -96,13 +97,16 @@ def _places(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str,
     gone = no_longer_of(request.user, shown) if own else []
     said = {each.release for each in gone}
     may_say = own is not None and not shown.is_duplicate
+    sayable = [r for r in versions.releases if may_say and r not in said]
+    today = timezone.now().date()
+    out = (r for r in sayable if r.released_on is not None and r.released_on <= today)
     return {
         "matrix": seen,
         "versions": versions,
         "gone": gone,
-        "gone_releases": [release for release in versions.releases if release not in said]
-        if may_say
-        else [],
+        "gone_releases": sayable,
+        # Whoever is rid of it has probably installed the latest that came out.
+        "gone_likely": next(out, None),
     }
 
 
