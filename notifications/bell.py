@@ -25,7 +25,12 @@ QUIET_SECONDS = 5.0
 # How long the person who caused a mail may be kept waiting by a broker, in seconds.
 PATIENCE = 1.0
 # Redis serves the lower number first: nobody waits for a sign-in code behind 500 digests.
-PRIORITY = {Message.Kind.ACCOUNT: 0, Message.Kind.EVENT: 3, Message.Kind.DIGEST: 6}
+PRIORITY = {
+    Message.Kind.ACCOUNT: 0,
+    Message.Kind.EVENT: 3,
+    Message.Kind.BULK: 5,
+    Message.Kind.DIGEST: 6,
+}
 SWEEP_PRIORITY = 3
 
 

@@ -31,6 +31,10 @@ def digest_message_id(delivery_id: int, person_id: int) -> str:
     return f"digest-{delivery_id}.person-{person_id}@{host()}"
 
 
+def bulk_message_id(bulk_change_id: int, person_id: int) -> str:
+    return f"bulk-{bulk_change_id}.person-{person_id}@{host()}"
+
+
 def account_message_id() -> str:
     """New with each call: a second code is another mail. Ids sort by their time."""
     return f"account-{timezone.now():%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}"

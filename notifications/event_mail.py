@@ -94,12 +94,15 @@ def event_words(message: Message, event: Event, person: Person, stop_url: str) -
     problem = event.problem
     (entry,) = describe([event], person)
     target = _target_words(message, problem)
+    is_duplicates = message.reach == Reach.PROBLEM and message.target_id != problem.pk
     return EventWords(
         problem=problem,
         actor=event.actor.handle if event.actor is not None else "Groundswell",
         deed=_deed(event, entry.changes),
         url=f"{settings.BASE_URL}{problem.get_absolute_url()}",
-        reason=_reason(message, problem, target),
+        reason=_reason_of_duplicate(message)
+        if is_duplicates
+        else _reason(message, problem, target),
         stop_label=f"Stop mails about {target}",
         stop_url=stop_url,
         text=_text(event),
@@ -152,7 +155,7 @@ def _facts(event: Event, problem: Problem) -> list[tuple[str, str]]:
 def _target_words(message: Message, problem: Problem) -> str:
     """What the subscription covers. The problem may have moved since."""
     if message.reach == Reach.PROBLEM:
-        return "this problem"
+        return "this problem" if message.target_id == problem.pk else f"#{message.target_id}"
     if message.reach == Reach.COMPONENT:
         component = problem.component
         if component.pk != message.target_id:
@@ -169,3 +172,14 @@ def _reason(message: Message, problem: Problem, target: str) -> str:
     if message.reason == Reason.MAINTAINER:
         return f"you maintain {target}"
     return _GROUNDS.get(Reason(message.reason), f"you follow {target}")
+
+
+def _reason_of_duplicate(message: Message) -> str:
+    """The words for who is told because of a duplicate."""
+    number = f"#{message.target_id}"
+    words = {
+        Reason.REPORTER: f"you reported {number}",
+        Reason.COMMENTER: f"you commented on {number}",
+        Reason.ASSIGNEE: f"{number} is assigned to you",
+    }
+    return f"{words.get(Reason(message.reason), f'you follow {number}')}, a duplicate of it"

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from tracker.models import Component, Event, Problem, Product
+from tracker.models import BulkChange, Component, Event, Problem, Product
 from votes.models import SavedSearch
 
 
@@ -210,6 +210,7 @@ class Message(models.Model):
         ACCOUNT = "account", "account"
         EVENT = "event", "event"
         DIGEST = "digest", "digest"
+        BULK = "bulk", "bulk change"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -237,6 +238,8 @@ class Message(models.Model):
         DigestDelivery, models.CASCADE, null=True, related_name="message"
     )
 
+    bulk_change = models.ForeignKey(BulkChange, models.CASCADE, null=True, related_name="+")
+
     # Only of account mails, and emptied once they are out: they hold codes.
     subject = models.CharField(max_length=255, blank=True)
     text = models.TextField(blank=True)
@@ -257,10 +260,17 @@ class Message(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["person", "event"], name="told_of_an_event_once"),
+            models.UniqueConstraint(
+                fields=["person", "bulk_change"], name="told_of_a_bulk_change_once"
+            ),
             models.CheckConstraint(
                 condition=Q(kind="event", event__isnull=False, delivery=None, person__isnull=False)
+                & Q(bulk_change=None)
                 | Q(kind="digest", delivery__isnull=False, event=None, person__isnull=False)
-                | Q(kind="account", event=None, delivery=None),
+                & Q(bulk_change=None)
+                | Q(kind="bulk", bulk_change__isnull=False, person__isnull=False)
+                & Q(event=None, delivery=None)
+                | Q(kind="account", event=None, delivery=None, bulk_change=None),
                 name="message_is_of_its_kind",
             ),
         ]

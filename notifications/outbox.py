@@ -32,6 +32,7 @@ from notifications.backends.base import (
     Unreachable,
 )
 from notifications.backends.eml import remove_leftovers
+from notifications.bulk_mail import bulk_messages
 from notifications.envelopes import (
     account_message_id,
     digest_message_id,
@@ -41,7 +42,7 @@ from notifications.handover import Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.recipients import recipients
 from notifications.rendering import NothingToSay, Withheld, render
-from tracker.models import Event
+from tracker.models import BulkChange, BulkChangeItem, Event
 from tracker.text import clean_line
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,11 @@ def queue_event_mails(event: Event) -> list[Message]:
             for ground in recipients(event)
         ]
     )
+
+
+def queue_bulk_mails(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[Message]:
+    """Store one message for each person for all that a bulk change does, however many parts."""
+    return queue(bulk_messages(bulk, items))
 
 
 def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:

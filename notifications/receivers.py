@@ -9,16 +9,17 @@ from django.db.models.signals import post_save
 from accounts.models import Person
 from accounts.signals import account_mail_requested
 from notifications.live.publishing import tell_after_commit
-from notifications.outbox import queue_account_mail, queue_event_mails
+from notifications.outbox import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.services import follow_what_one_commented, reschedule_digest
-from tracker.models import Event, Problem
-from tracker.signals import problem_happened
+from tracker.models import BulkChange, BulkChangeItem, Event, Problem
+from tracker.signals import bulk_changed, problem_happened
 from votes.signals import votes_changed
 
 
 def connect() -> None:
     account_mail_requested.connect(mail_the_account, dispatch_uid="notifications.mail_the_account")
     problem_happened.connect(tell_followers, dispatch_uid="notifications.tell_followers")
+    bulk_changed.connect(tell_of_bulk_change, dispatch_uid="notifications.tell_of_bulk_change")
     problem_happened.connect(tell_open_pages, dispatch_uid="notifications.tell_open_pages")
     votes_changed.connect(tell_of_votes, dispatch_uid="notifications.tell_of_votes")
     post_save.connect(
@@ -50,6 +51,15 @@ def tell_open_pages(event: Event, quiet: bool, **kwargs: Any) -> None:
     """Of an import nobody is told: its pages show it when they are next loaded or told of more."""
     if not quiet:
         tell_after_commit(event.problem_id)
+
+
+def tell_of_bulk_change(
+    bulk_change: BulkChange, items: list[BulkChangeItem], **kwargs: Any
+) -> None:
+    """One mail to each person, whatever the number of problems; open pages show it at once."""
+    queue_bulk_mails(bulk_change, items)
+    for item in items:
+        tell_after_commit(item.problem_id)
 
 
 def tell_of_votes(problem: Problem, **kwargs: Any) -> None:

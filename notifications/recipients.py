@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +41,7 @@ def recipients(event: Event) -> list[Ground]:
             *_by_what_they_are(problem),
             *_by_what_they_were(event, problem),
             *_by_what_they_chose(problem),
+            *_by_its_duplicates(problem),
         ]
     )
     grounds = {
@@ -51,7 +53,11 @@ def recipients(event: Event) -> list[Ground]:
 
 def ground_of(person: Person, problem: Problem) -> Ground | None:
     """Why one person would be told of `problem`, or a ground that mutes; None without any."""
-    grounds = [*_by_what_they_are(problem), *_by_what_they_chose(problem, person)]
+    grounds = [
+        *_by_what_they_are(problem),
+        *_by_what_they_chose(problem, person),
+        *_by_its_duplicates(problem),
+    ]
     return _closest(grounds).get(person.pk)
 
 
@@ -81,16 +87,22 @@ def _is_stronger(ground: Ground, known: Ground) -> bool:
 
 def _by_what_they_are(problem: Problem) -> list[Ground]:
     """The assignee, the reporter, and the maintainers of the component, in this order."""
-    grounds = []
-    if problem.assignee is not None:
-        grounds.append(Ground(problem.assignee, Reach.PROBLEM, problem.pk, Reason.ASSIGNEE))
-    if problem.reporter is not None:
-        grounds.append(Ground(problem.reporter, Reach.PROBLEM, problem.pk, Reason.REPORTER))
+    grounds = _by_their_own(problem)
     maintainers = Maintainership.objects.filter(component=problem.component_id)
     grounds += [
         Ground(row.person, Reach.COMPONENT, problem.component_id, Reason.MAINTAINER)
         for row in maintainers.select_related("person")
     ]
+    return grounds
+
+
+def _by_their_own(problem: Problem) -> list[Ground]:
+    """The assignee and the reporter, in this order."""
+    grounds = []
+    if problem.assignee is not None:
+        grounds.append(Ground(problem.assignee, Reach.PROBLEM, problem.pk, Reason.ASSIGNEE))
+    if problem.reporter is not None:
+        grounds.append(Ground(problem.reporter, Reach.PROBLEM, problem.pk, Reason.REPORTER))
     return grounds
 
 
@@ -116,3 +128,30 @@ def _by_what_they_chose(problem: Problem, person: Person | None = None) -> list[
         Ground(row.person, row.reach, row.target_id, Reason(row.reason), row.is_muted)
         for row in rows.select_related("person")
     ]
+
+
+def _by_its_duplicates(problem: Problem) -> list[Ground]:
+    """Who reported, has or follows a duplicate follows its head, for as long as it is one.
+
+    Whoever muted the duplicate, or may not know of it any more, is not told through it. Two
+    queries at the most, and one for each confidential duplicate.
+    """
+    if problem.head_id is not None:
+        return []
+    copies = list(problem.group.select_related("reporter", "assignee").order_by("pk"))
+    if not copies:
+        return []
+    rows: dict[int, list[Ground]] = defaultdict(list)
+    chosen = Subscription.objects.filter(problem__in=copies).select_related("person")
+    for row in chosen.order_by("pk"):
+        number = row.problem_id or 0
+        rows[number].append(
+            Ground(row.person, Reach.PROBLEM, number, Reason(row.reason), row.is_muted)
+        )
+    found = []
+    for copy in copies:
+        own = [*_by_their_own(copy), *rows[copy.pk]]
+        grounds = [ground for ground in _closest(own).values() if not ground.is_muted]
+        known = {person.pk for person in may_know(copy, [ground.person for ground in grounds])}
+        found += [ground for ground in grounds if ground.person.pk in known]
+    return found

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from notifications.bulk_mail import bulk_words
 from notifications.digest_content import Window, compose
 from notifications.digest_mail import digest_words
 from notifications.envelopes import DIGEST_REACH, list_id, thread_id, unsubscribe_url
@@ -42,6 +43,8 @@ def render(message: Message) -> EmailMultiAlternatives:
         return _event_mail(message)
     if message.kind == Message.Kind.DIGEST:
         return _digest_mail(message)
+    if message.kind == Message.Kind.BULK:
+        return _bulk_mail(message)
     html = message.html or render_to_string("mail/account.html", {"text": message.text})
     return _mail(message, message.subject, message.text, html, {})
 
@@ -74,6 +77,17 @@ def _event_mail(message: Message) -> EmailMultiAlternatives:
     mail = _mail(message, subject, words.as_text(), html, headers)
     if event.actor is not None:
         mail.from_email = _from(f"{event.actor.handle} via Groundswell")
+    return mail
+
+
+def _bulk_mail(message: Message) -> EmailMultiAlternatives:
+    words = bulk_words(message)
+    if words is None:
+        raise Withheld("Nothing of it concerns its reader any more.")
+    headers = {"X-Groundswell-Reason": "bulk", "X-Groundswell-Bulk": str(message.bulk_change_id)}
+    html = render_to_string("mail/bulk.html", words.for_html())
+    mail = _mail(message, words.headline, words.as_text(), html, headers)
+    mail.from_email = _from(f"{words.actor} via Groundswell")
     return mail
 
 

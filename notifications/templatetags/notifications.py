@@ -7,7 +7,8 @@ from typing import Any
 from django import template
 
 from accounts.policies import as_person
-from notifications.models import Reason
+from notifications.models import Reach, Reason
+from notifications.recipients import Ground
 from notifications.selectors import ground_for
 from tracker.models import Problem
 
@@ -36,5 +37,11 @@ def subscription_button(context: dict[str, Any], problem: Problem) -> dict[str, 
         "problem": problem,
         "action": "mute" if is_told else "subscribe",
         "is_muted": ground is not None and ground.is_muted,
-        "why": _GROUNDS[ground.reason] if ground is not None and is_told else "",
+        "why": _why(ground, problem) if ground is not None and is_told else "",
     }
+
+
+def _why(ground: Ground, problem: Problem) -> str:
+    if ground.reach == Reach.PROBLEM and ground.target_id != problem.pk:
+        return f"You are told, because #{ground.target_id} is a duplicate of it."
+    return _GROUNDS[ground.reason]

@@ -43,7 +43,7 @@ def vote(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         cast_vote(problem, person, Door.WEB, _environment(request))
     except VoteRefused as refused:
-        return _refused(request, problem, reason_of(refused))
+        return _refused(request, problem, reason_of(refused), refused.head)
     except DraftErrors as faults:
         sentences = [sentence for found in faults.errors.values() for sentence in found]
         return _refused(request, problem, format_html("{}", " ".join(sentences)))
@@ -92,11 +92,14 @@ def _tally(request: HttpRequest, problem: Problem, reason: str = "") -> HttpResp
     return render(request, "problems/tally.html", context)
 
 
-def _refused(request: HttpRequest, problem: Problem, reason: SafeString) -> HttpResponse:
+def _refused(
+    request: HttpRequest, problem: Problem, reason: SafeString, head: Problem | None = None
+) -> HttpResponse:
+    """`head` is where to vote instead, with one button."""
     if is_htmx(request):
         problem.refresh_from_db(fields=["state", "resolution", "is_open", "people", "waiting"])
         return _tally(request, problem, reason)
-    context = {"problem": problem, "reason": reason}
+    context = {"problem": problem, "reason": reason, "head": head}
     return render(request, "problems/refused.html", context, status=409)
 
 
