@@ -61,11 +61,11 @@ def _fire_or_note(clock: Clock, now: datetime) -> bool:
 @transaction.atomic
 def fire(clock: Clock, now: datetime) -> bool:
     """Claim the clock and do what it is for; False when it was not to go off (any more)."""
-    # The problem first, as everybody does who writes its events.
-    problem = Problem.objects.filter(pk=clock.problem_id).first()
-    if problem is None:
+    try:
+        # The problem first, as everybody does who writes its events.
+        problem = lock(Problem(pk=clock.problem_id))
+    except Problem.DoesNotExist:
         return False
-    problem = lock(problem)
     mine = Clock.objects.filter(pk=clock.pk, fired_at=None, due_at__lte=now)
     if not mine.update(fired_at=now):
         return False

@@ -39,7 +39,8 @@ def terms_of(products: Iterable[int]) -> TermsOf:
 
 def follow_event(event: Event) -> None:
     """Set the clocks of the event's problem. At most two queries and one write for each kind."""
-    if event.door == Door.IMPORT:
+    is_mere_mark = event.door == Door.SYSTEM and not event.changes
+    if event.door == Door.IMPORT or is_mere_mark:
         return
     problem = event.problem
     if not problem.is_open:
