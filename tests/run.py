@@ -25,6 +25,7 @@ NO_TESTS_COLLECTED = 5
 PARALLEL = ("-p", "tests.own_redis", "-n", "2", "--dist", "worksteal")
 # Tests that ask nothing of the database, or choose theirs themselves: once is enough.
 ONCE = (
+    "tests/browser/test_live.py",
     "tests/end_to_end",
     "tests/send_problem",
     "tests/test_environment.py",
