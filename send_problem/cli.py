@@ -269,6 +269,34 @@ def unvote(call: Call, number: int) -> None:
     problems.withdraw(call, number)
 
 
+@_verb(
+    "gone",
+    "send-problem gone 12 --release 15.0 --note 'since the update'\n"
+    "send-problem gone 12 --release 15.0 --withdraw",
+)
+@_NUMBER
+@click.option("--release", required=True, metavar="NAME", help="The release on which it is gone.")
+@click.option("--architecture", metavar="NAME", help="The architecture, such as amd64.")
+@click.option("--note", metavar="TEXT", help="A few words that help.")
+@click.option("--withdraw", is_flag=True, help="Take that back.")
+def gone(
+    call: Call,
+    number: int,
+    release: str,
+    architecture: str | None,
+    note: str | None,
+    withdraw: bool,
+) -> None:
+    """Say that problem N, which you had, is gone on a release. Your +1 stays."""
+    from send_problem.verbs import problems
+
+    if withdraw and (architecture or note):
+        raise click.UsageError("--withdraw goes with --release alone.")
+    wanted = {"release": release, "architecture": architecture, "note": note}
+    where = {name: speakable(value) for name, value in wanted.items() if value}
+    problems.gone(call, number, where, is_withdrawn=withdraw)
+
+
 @_verb("status", "send-problem status 12")
 @_NUMBER
 def status(call: Call, number: int) -> None:

@@ -14,7 +14,7 @@ from tracker.policies import visible_problems
 from tracker.versions import Answer, Verdict, affected_counts, answering, verdicts
 from votes.matrix import Matrix, matrix
 from votes.models import NoLonger
-
+from votes.search.language import Qualifier, Query
 
 LATEST: Final = 5
 
@@ -145,7 +145,8 @@ class ReleaseSummary:
 
 def search_for(qualifier: str, release: Release) -> str:
     """The words of a search for `affects` or `fixed` in one release."""
-    return f'product:{release.product.slug} {qualifier}:"{release.name}"'
+    product = Qualifier("product", (release.product.slug,))
+    return str(Query((product, Qualifier(qualifier, (release.name,)))))
 
 
 def release_summaries(product: Product) -> list[ReleaseSummary]:

@@ -1,4 +1,4 @@
-"""vote, unvote, status, search."""
+"""vote, unvote, gone, status, search."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from send_problem.call import Call
 from send_problem.failures import Exit, Refused
@@ -43,6 +44,24 @@ def withdraw(call: Call, number: int) -> None:
     if counts:
         call.screen.say(f"{_count(counts)} behind it: {server}/{number}")
     call.screen.answer({"number": number, "url": f"{server}/{number}", **counts})
+
+
+def gone(call: Call, number: int, where: dict[str, str], *, is_withdrawn: bool) -> None:
+    """Say that it is gone on a release, or take that back."""
+    server = call.server()
+    link = call.link(server, call.account(server))
+    path = f"problems/{number}/no-longer/"
+    release = where.get("release", "")
+    with _named(number):
+        if is_withdrawn:
+            said = link.send("DELETE", f"{path}?{urlencode({'release': release})}").data
+            words = f"You do not say any more that #{number} is gone on {release}."
+        else:
+            said = link.send("PUT", path, where).data
+            words = f"You say that #{number} is gone on {release}: {server}/{number}"
+    call.screen.say(words, fg="green")
+    results = said.get("results", []) if isinstance(said, dict) else []
+    call.screen.answer({"number": number, "url": f"{server}/{number}", "gone": results})
 
 
 @contextlib.contextmanager

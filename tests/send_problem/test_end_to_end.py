@@ -101,6 +101,12 @@ def test_a_report_with_two_files_a_vote_and_the_way_out(
     assert number in [problem["number"] for problem in found]
     waited_for = rita.run("--json", "my").json["i_wait_for"]
     assert number in [each["number"] for part in waited_for for each in part["problems"]]
+    gone = sam.run("--json", "gone", str(number), "--release", "15.0", "--note", "after 15.0p1")
+    assert [(each["release"], each["note"]) for each in gone.json["gone"]] == [
+        ("15.0", "after 15.0p1")
+    ]
+    taken_back = sam.run("--json", "gone", str(number), "--release", "15.0", "--withdraw")
+    assert taken_back.json["gone"] == []
     assert sam.run("--json", "unvote", str(number)).json["people"] == 1
     assert sam.run("--json", "logout").json["revoked"] is True
     assert sam.run("whoami").code == 77
