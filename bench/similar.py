@@ -4,8 +4,8 @@
     DATABASE_URL=postgres://user@host/empty .venv/bin/python bench/similar.py
 
 Fills the database (an empty one: it refuses any other) with problems of two products whose words
-fall off as 1/rank, as words do, out of two million; a median description has sixty of them, and
-one in ten 220 or more. Indexes them through the code that an upgrade runs, then asks for the
+fall off as 1/rank, as words do, out of two million; a median description has fifty of them, and
+one in ten 160 or more. Indexes them through the code that an upgrade runs, then asks for the
 duplicates of reports that are near copies of problems, by the API through the whole stack but the
 socket, with the synopsis alone and with the description. Prints the median, the 95th percentile
 and the longest time in milliseconds, and how often the copied problem was among the first five.
@@ -32,7 +32,7 @@ COMMON = (
 
 
 def word(rank: int) -> str:
-    """The word of that rank; every seventh is a name as programs have them."""
+    """The word of that rank; one in ten is a name as programs have them."""
     if rank < len(COMMON):
         return COMMON[rank]
     parts = []
@@ -41,9 +41,9 @@ def word(rank: int) -> str:
         left, index = divmod(left, len(SYLLABLES))
         parts.append(SYLLABLES[index])
     spelled = "".join(parts) + "x"
-    if rank % 7 == 0:
+    if rank % 20 == 0:
         return f"{parts[0]}{parts[-1]}/{spelled}_{parts[0]}.c:{rank % 900}"
-    if rank % 7 == 1:
+    if rank % 20 == 1:
         return f"{spelled}Get{spelled.title()}"
     return spelled
 
@@ -56,7 +56,7 @@ def words(chance: random.Random, count: int) -> list[str]:
 def texts(chance: random.Random, number: int) -> tuple[str, str]:
     """A synopsis of some nine words and a description whose length is log-normal."""
     synopsis = " ".join(words(chance, chance.randrange(5, 14)))[:250]
-    length = min(3_000, int(chance.lognormvariate(4.1, 1.0)) + 3)
+    length = min(3_000, int(chance.lognormvariate(3.9, 0.9)) + 3)
     return synopsis, " ".join(words(chance, length))
 
 

@@ -32,9 +32,13 @@ MOST: Final = 20
 SYNOPSIS_CHARS: Final = 1_000
 # Confidential problems of one product that are looked at for somebody who may see some of them.
 MOST_HIDDEN: Final = 500
-# A score is 1 / (1 + exp(_HALF - total)), and what has less than `LEAST_SCORE` is no likeness.
+# A score is 1 / (1 + exp((_HALF - total) / _STEP)): half of the known duplicates have more than
+# one half, and one in twenty less than `LEAST_SCORE`, which is no likeness any more.
 _HALF: Final = 6.0
-LEAST_SCORE: Final = 0.05
+_STEP: Final = 1.5
+LEAST_SCORE: Final = 0.02
+# What is worth a look while one types: four of five duplicates have more.
+WORTH_A_LOOK: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _compared(product: Product, query: Query, best: Sequence[tuple[int, float]])
 
 
 def _score(weighed: float) -> float:
-    return 1 / (1 + math.exp(_HALF - weighed))
+    return 1 / (1 + math.exp((_HALF - weighed) / _STEP))
 
 
 def _shown(

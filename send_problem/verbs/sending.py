@@ -23,6 +23,12 @@ from send_problem.verbs import problems
 from send_problem.words import clean, plural, size
 
 MAX_REPORT_BYTES = 4 * 1024 * 1024
+# Scores of likely duplicates. A person sees those worth a look; a script, which can only stop, is
+# stopped by what is a duplicate rather than not.
+WORTH_A_LOOK = 0.1
+RATHER_THAN_NOT = 0.5
+# Characters of a description that the server compares; the rest need not travel twice.
+MOST_COMPARED = 8_000
 _SHOWN = {item.key: item.name for item in FIELDS if item.key not in {"description", "synopsis"}}
 
 
@@ -138,15 +144,17 @@ def _recipient(draft: Draft) -> str:
 
 def _is_wanted(call: Call, draft: Draft, trouble: Trouble | None) -> bool:
     """Show likely duplicates and ask; false when a +1 was given instead."""
-    similar = [] if trouble else _similar(call, draft)
+    can_ask = call.screen.can_ask() and draft.source != "-"
+    least = WORTH_A_LOOK if can_ask else RATHER_THAN_NOT
+    similar = [] if trouble else _similar(call, draft, least)
     if not similar:
-        if call.screen.can_ask() and draft.source != "-":
+        if can_ask:
             answer = call.screen.ask("Send this report? [Y/n]").casefold()
             if answer not in {"", "y", "yes"}:
                 raise Failure("Nothing was sent.", Exit.STOPPED)
         return True
     _show_similar(call, similar)
-    if not call.screen.can_ask() or draft.source == "-":
+    if not can_ask:
         raise Failure(
             "Nothing was sent: these may be the same problem. 'send-problem vote N' gives one of"
             " them your +1; '--yes' sends the report all the same.",
@@ -156,16 +164,24 @@ def _is_wanted(call: Call, draft: Draft, trouble: Trouble | None) -> bool:
     return _choose(call, draft, similar)
 
 
-def _similar(call: Call, draft: Draft) -> list[dict[str, Any]]:
+def _similar(call: Call, draft: Draft, least: float) -> list[dict[str, Any]]:
+    """Those that the server finds like the report, from this score on."""
     link = call.link(draft.server, account_for(draft.server))
-    wanted = {"product": draft.body["product"], "synopsis": draft.body["synopsis"]}
+    wanted = {key: draft.body.get(key) or "" for key in ("product", "synopsis", "description")}
+    wanted["description"] = wanted["description"][:MOST_COMPARED]
     try:
-        found = link.get("problems/similar/", **wanted).data.get("results", [])
+        found = link.send("POST", "problems/similar/", wanted).data.get("results", [])
     except NotSignedIn:
         raise
     except (NotNow, Refused):
         return []  # What stands in the way of the report itself is said when it is sent.
-    return [problem for problem in found if isinstance(problem, dict) and problem.get("number")]
+    problems = [each for each in found if isinstance(each, dict) and each.get("number")]
+    return [problem for problem in problems if _score(problem) >= least]
+
+
+def _score(problem: dict[str, Any]) -> float:
+    score = problem.get("score")
+    return float(score) if isinstance(score, int | float) else 1.0
 
 
 def _show_similar(call: Call, similar: list[dict[str, Any]]) -> None:

@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "gone": {"release": "15.0"},
     "name": {"name": "nas"},
     "address": {"email": "new@example.org"},
+    "like": {"product": "base", "synopsis": "em0"},
     "nothing": {},
 }  # fmt: skip
 
@@ -49,7 +50,8 @@ GET    products/                  200       200         200      200      200   
 GET    products/base/             200       200         200      200      200       200        200     200       200
 GET    products/none/             404       404         404      404      404       404        404     404       404
 GET    problems/                  200       200         200      200      200       200        200     200       200
-GET    problems/similar/          200       200         200      200      200       200        200     200       200
+GET    problems/similar/          400       400         400      400      400       400        400     400       400
+POST   problems/similar/ like     200       200         200      200      200       200        200     200       200
 GET    problems/N/                200       200         200      200      200       200        200     200       200
 GET    problems/N/comments/       200       200         200      200      200       200        200     200       200
 GET    problems/N/attachments/    200       200         200      200      200       200        200     200       200

@@ -1,83 +1,74 @@
-"""Likely duplicates of a report that is yet to be sent."""
+"""Likely duplicates of a report that is yet to be sent, asked for through the API."""
 
 from __future__ import annotations
 
-import pytest
-from django.contrib.auth.models import AnonymousUser
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from urllib.parse import urlencode
 
-from accounts.models import Person
+import pytest
+
 from tests.api.calls import Caller
-from tests.problems import make_problem, make_product
-from tracker.changes import ProblemChange
-from tracker.models import Door, Problem, Product
-from tracker.services import change
-from tracker.similar import similar_problems
+from tests.problems import make_problem
+from tracker.models import Problem, Product
 
 pytestmark = pytest.mark.django_db
 
-
-def like(synopsis: str, product: str = "base", viewer: Person | None = None) -> list[int]:
-    found = similar_problems(viewer or AnonymousUser(), product, synopsis)
-    return [each.problem.pk for each in found]
+PATH = "problems/similar/"
 
 
 @pytest.fixture
-def panics(product: Product) -> list[Problem]:
-    """Four problems about wireless cards and one about a clock."""
-    synopses = [
-        "iwm0 loses its network after suspend",
-        "Panic in iwm driver when the lid is closed",
-        "Network is slow over iwm0",
-        "rtw0 cannot join hidden networks",
-        "The clock runs backwards in a virtual machine",
-    ]
-    return [make_problem(product, synopsis=synopsis) for synopsis in synopses]
+def clock(product: Product) -> Problem:
+    return make_problem(
+        product, synopsis="The clock runs backwards", description="In a virtual machine."
+    )
 
 
-def test_the_likest_comes_first(panics: list[Problem]) -> None:
-    assert like("network lost on iwm0 after suspend and resume")[0] == panics[0].pk
+def asked(**said: str) -> str:
+    return f"{PATH}?{urlencode(said)}"
 
 
-def test_small_words_and_plurals_do_not_matter(panics: list[Problem]) -> None:
-    assert like("clocks running backwards on the virtual machines")[0] == panics[4].pk
-
-
-def test_what_shares_only_small_words_is_not_like_it(panics: list[Problem]) -> None:
-    assert like("It is in the wrong colour") == []
-    assert like("the and of") == like("") == []
-
-
-def test_other_products_have_other_problems(panics: list[Problem]) -> None:
-    make_product("ports", "editors")
-    assert like("network lost on iwm0 after suspend", "ports") == []
-
-
-def test_of_duplicates_the_head_is_shown_once(panics: list[Problem], triager: Person) -> None:
-    change(panics[2], triager, ProblemChange(duplicate_of=panics[0].pk), Door.WEB)
-    found = like("Network is slow over iwm0")
-    assert found.count(panics[0].pk) == 1
-    assert panics[2].pk not in found
-
-
-def test_open_ones_come_before_closed_ones(panics: list[Problem], triager: Person) -> None:
-    change(panics[0], triager, ProblemChange(state="closed", resolution="fixed"), Door.WEB)
-    assert like("iwm0 loses its network after suspend")[-1] == panics[0].pk
-
-
-def test_at_most_five_are_shown_for_two_queries(product: Product) -> None:
-    for _ in range(8):
-        make_problem(product, synopsis="Panic on boot")
-    with CaptureQueriesContext(connection) as captured:
-        assert len(like("panic on boot")) == 5
-    assert len(captured) == 2
-
-
-def test_the_api_shows_what_is_needed_to_vote_instead(panics: list[Problem]) -> None:
-    found = Caller().get("problems/similar/?product=base&synopsis=clock+backwards").json()
-    assert found["results"][0].keys() == {
-        "number", "url", "synopsis", "state", "people", "votes", "score"
+def test_the_api_shows_what_is_needed_to_vote_instead(clock: Problem) -> None:
+    found = Caller().get(asked(product="base", synopsis="clock backwards")).json()["results"]
+    assert found[0].keys() == {
+        "number", "url", "synopsis", "state", "resolution", "people", "votes", "score", "words"
     }  # fmt: skip
-    assert found["results"][0]["number"] == panics[4].pk
-    assert 0 < found["results"][0]["score"] <= 1
+    assert (found[0]["number"], found[0]["words"]) == (clock.pk, ["clock", "backwards"])
+    assert 0 < found[0]["score"] <= 1
+
+
+def test_a_long_description_is_posted_and_compared(clock: Problem) -> None:
+    said = {"product": "base", "synopsis": "Wrong time", "description": "A virtual machine's clock"}
+    assert Caller().post(PATH, {**said, "description": ""}).json()["results"] == []
+    by_post = Caller().post(PATH, said).json()["results"]
+    assert by_post == Caller().get(asked(**said)).json()["results"]
+    assert by_post[0]["number"] == clock.pk
+
+
+def test_as_many_as_asked_for_up_to_twenty(product: Product, clock: Problem) -> None:
+    assert clock.reporter is not None
+    for _ in range(6):
+        make_problem(product, clock.reporter, synopsis="Clock stops")
+    for limit, most in (("2", 2), ("20", 7)):
+        found = Caller().get(asked(product="base", synopsis="clock", limit=limit)).json()
+        assert len(found["results"]) == most
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"synopsis": "clock"}, "product"),
+        ({"product": "base"}, "synopsis"),
+        ({"product": "bse", "synopsis": "clock"}, "product"),
+        ({"product": "base", "synopsis": "clock", "limit": "21"}, "limit"),
+        ({"product": "base", "synopsis": "clock", "limit": "many"}, "limit"),
+    ],
+)
+def test_what_is_wrong_is_named(clock: Problem, said: dict[str, str], field: str) -> None:
+    for answer in (Caller().get(asked(**said)), Caller().post(PATH, said)):
+        assert answer.status_code == 400
+        assert [fault["field"] for fault in answer.json()["errors"]] == [field]
+
+
+def test_a_megabyte_is_cut_or_refused_and_never_an_error(clock: Problem) -> None:
+    for text in ("clock " * 170_000, " ".join(f"w{i}" for i in range(10_000)), "\x00\x1b[31m"):
+        said = {"product": "base", "synopsis": text, "description": text}
+        assert Caller().post(PATH, said).status_code in {200, 400, 413}

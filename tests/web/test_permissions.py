@@ -42,6 +42,7 @@ GET  /problems/new                     302  200  200  200  200  200  200
 POST /problems/new                     302  400  400  400  400  400  400
 GET  /problems/new/choices             200  200  200  200  200  200  200
 GET  /problems/similar                 200  200  200  200  200  200  200
+POST /problems/similar                 200  200  200  200  200  200  200
 POST /markdown/preview                 302  200  200  200  200  200  200
 GET  /P                                200  200  200  200  200  200  200
 GET  /P/news                           200  200  200  200  200  200  200

@@ -44,7 +44,7 @@ def index(problems: Iterable[Problem], *, counted_later: bool = False) -> None:
     found = list(problems)
     comments = comments_of([problem.pk for problem in found])
     entries = [entry_of(problem, comments[problem.pk]) for problem in found]
-    before, after = _write(entries)
+    before, after = replace(entries)
     if not counted_later:
         _note_frequencies(before, after)
 
@@ -60,7 +60,7 @@ def comments_of(numbers: Sequence[int]) -> dict[int, list[str]]:
 
 def index_new(problem: Problem) -> None:
     """The same for a problem that nobody has commented on yet."""
-    _note_frequencies(*_write([entry_of(problem, ())]))
+    _note_frequencies(*replace([entry_of(problem, ())]))
 
 
 def add_comment(comment: Comment) -> None:
@@ -87,9 +87,10 @@ def forget(number: int) -> None:
         row.delete()
 
 
-def _write(entries: Sequence[Entry]) -> tuple[list[IndexedText], list[IndexedText]]:
-    """Replace what stands there; returns (what stood there, what does now)."""
-    before = list(IndexedText.objects.filter(problem__in=[entry.problem for entry in entries]))
+def replace(entries: Sequence[Entry]) -> tuple[list[IndexedText], list[IndexedText]]:
+    """Put these where their problems' old ones stand; returns (what stood there, what does now)."""
+    numbers = [entry.problem for entry in entries]
+    before = list(IndexedText.objects.filter(problem__in=numbers))
     delete_postings(key for row in before for key in _keys_of(row))
     insert_postings(row for entry in entries for row in _postings_of(entry))
     rows = [

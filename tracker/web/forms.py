@@ -130,10 +130,10 @@ class ReportForm(WordsForm):
         form="report",
         autocomplete="off",
         **{
-            "hx-get": "/problems/similar",
-            "hx-trigger": "input changed delay:350ms",
+            "hx-post": "/problems/similar",
+            "hx-trigger": "input changed delay:350ms, input delay:900ms from:#id_description",
             "hx-target": "#similar",
-            "hx-include": "#id_product",
+            "hx-include": "#id_product, #id_description, #report [name=csrfmiddlewaretoken]",
             "hx-sync": "this:replace",
         },
     )

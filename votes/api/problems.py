@@ -22,12 +22,12 @@ from accounts.models import Person
 from accounts.policies import require
 from tracker.api.requests import door_of, problem_or_404
 from tracker.changes import ProblemChange
-from tracker.drafts import DraftErrors, ProblemDraft, check
+from tracker.drafts import DraftErrors, Faults, ProblemDraft, check, find_product
 from tracker.duplicates import lock_groups
 from tracker.models import Kind, Problem, Resolution, Severity, State
 from tracker.policies import may
 from tracker.services import change, lock, report
-from tracker.similar import similar_problems
+from tracker.similar import FEW, MOST, Similar, similar_problems
 from votes.api.representation import (
     RELATED,
     ListedProblemSerializer,
@@ -39,6 +39,8 @@ from votes.listing import SORTS, find, page, parse_query
 from votes.search.highlight import matches
 
 _LARGEST_NUMBER = 2**63 - 1
+DESCRIPTION_IN_ADDRESS = 4_000
+_ASKED = ("product", "synopsis", "description", "limit")
 
 
 class ReportInput(Input):
@@ -85,9 +87,22 @@ class SimilarSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
     synopsis = serializers.CharField()
     state = serializers.CharField()
+    resolution = serializers.CharField(help_text="Empty while it is open.")
     people = serializers.IntegerField()
     votes = serializers.IntegerField()
     score = serializers.FloatField(help_text="From 0 to 1.")
+    words = serializers.ListField(
+        child=serializers.CharField(), help_text="Those of the synopsis that it has, too."
+    )
+
+
+class SimilarInput(Input):
+    product = Words(required=True, allow_null=False, help_text="Slug.")
+    synopsis = Words(required=True, allow_null=False, help_text="As it would be reported.")
+    description = Words(help_text="Markdown; what goes beyond some thousand words is passed over.")
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=MOST, help_text=f"{FEW} by default."
+    )
 
 
 class SimilarListSerializer(serializers.Serializer[Any]):
@@ -277,30 +292,75 @@ def _ask_match(request: Request, person: Person, problem: Problem) -> None:
 
 
 class SimilarView(ApiView):
+    # A body is sent because it is long; nothing is written.
+    limits: ClassVar = {"POST": "read"}
+
     @extend_schema(
         operation_id="similar_problems",
         parameters=[
             _filter("product", "Slug.", required=True),
             _filter("synopsis", "As it would be reported.", required=True),
+            _filter("description", f"Its first {DESCRIPTION_IN_ADDRESS:,} characters; POST more."),
+            OpenApiParameter("limit", int, description=f"From 1 to {MOST}; {FEW} by default."),
         ],
         responses=SimilarListSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Problems that a report with this synopsis may duplicate, five at the most."""
+        """Problems that a report like this may duplicate, the likeliest first.
+
+        Of duplicates the head of their group; open ones and closed ones.
+        """
         said = request.query_params
+        asked = {name: said[name] for name in _ASKED if name in said}
+        if "description" in asked:
+            asked["description"] = asked["description"][:DESCRIPTION_IN_ADDRESS]
+        return self._answer(request, asked)
+
+    @extend_schema(
+        operation_id="similar_problems_to_a_long_report",
+        examples=[
+            sample(
+                {
+                    "product": "base",
+                    "synopsis": "em0 stops passing traffic",
+                    "description": "After an hour of load no packet leaves the card.",
+                    "limit": 5,
+                }
+            )
+        ],
+        request=SimilarInput,
+        responses=SimilarListSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """The same for a report whose description is too long for an address. Nothing is kept."""
+        return self._answer(request, request.data)
+
+    def _answer(self, request: Request, asked: Any) -> Response:
+        form = SimilarInput(data=asked)
+        form.is_valid(raise_exception=True)
+        said = form.understood
+        faults = Faults()
+        product = find_product(said["product"] or "", faults)
+        faults.raise_if_any()
         found = similar_problems(
-            request.user, said.get("product", "")[:50], said.get("synopsis", "")[:300]
+            request.user,
+            product.slug if product else "",
+            said["synopsis"] or "",
+            said.get("description") or "",
+            said.get("limit") or FEW,
         )
-        rows = [
-            {
-                "number": each.problem.pk,
-                "url": f"{settings.BASE_URL}/{each.problem.pk}",
-                "synopsis": each.problem.synopsis,
-                "state": each.problem.state,
-                "people": each.problem.people,
-                "votes": each.problem.votes,
-                "score": each.score,
-            }
-            for each in found
-        ]
-        return Response({"results": rows})
+        return Response({"results": [_similar(each) for each in found]})
+
+
+def _similar(each: Similar) -> dict[str, Any]:
+    return {
+        "number": each.problem.pk,
+        "url": f"{settings.BASE_URL}/{each.problem.pk}",
+        "synopsis": each.problem.synopsis,
+        "state": each.problem.state,
+        "resolution": each.problem.resolution,
+        "people": each.problem.people,
+        "votes": each.problem.votes,
+        "score": each.score,
+        "words": list(each.words),
+    }

@@ -14,7 +14,7 @@ from tracker.drafts import DraftErrors, ProblemDraft
 from tracker.models import Door, Product
 from tracker.policies import may
 from tracker.services import attach_all, report
-from tracker.similar import similar_problems
+from tracker.similar import WORTH_A_LOOK, similar_problems
 from tracker.web.comments import uploads_of
 from tracker.web.forms import Choices, ReportForm
 from tracker.web.pages import new_form_token, once, page, person_of, signed_in
@@ -24,6 +24,7 @@ DRAFT_FIELDS = (
     *("product", "component", "synopsis", "description", "how_to_repeat", "kind", "severity"),
     *("release", "architecture", "hardware", "is_confidential"),
 )
+_COMPARED = ("synopsis", "description")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +66,7 @@ def _page(
         "product": product,
         "form_token": request.POST.get("form_token") or new_form_token(),
         "lost_files": status != 200 and bool(request.FILES),
-        **_similar(request, product, str(form["synopsis"].value() or "")),
+        **_similar(request, product, *(str(form[name].value() or "") for name in _COMPARED)),
     }
     return render(request, "problems/new.html", context, status=status)
 
@@ -107,20 +108,30 @@ def choices(request: HttpRequest) -> HttpResponseBase:
     return render(request, "problems/new_choices.html", {"form": form})
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def similar(request: HttpRequest) -> HttpResponseBase:
-    """What may be the same problem, with a +1 beside each: a fragment for the form."""
+    """What may be the same problem, with a +1 beside each: a fragment for the form.
+
+    The form posts, because a description is too long for an address; nothing is kept.
+    """
+    said = request.POST if request.method == "POST" else request.GET
     products = list(Product.objects.filter(is_active=True))
-    product = _chosen(products, request.GET.get("product", ""))
-    context = _similar(request, product, request.GET.get("synopsis", ""))
+    product = _chosen(products, said.get("product", ""))
+    context = _similar(request, product, said.get("synopsis", ""), said.get("description", ""))
     return render(request, "problems/similar.html", context)
 
 
-def _similar(request: HttpRequest, product: Product | None, synopsis: str) -> dict[str, Any]:
+def _similar(
+    request: HttpRequest, product: Product | None, synopsis: str, description: str
+) -> dict[str, Any]:
     if product is None or len(synopsis.strip()) < 3:
         return {"similar": []}
-    found = [s.problem for s in similar_problems(request.user, product.slug, synopsis[:255])]
-    own = votes_of(request.user, found)
-    rows = [(problem, own[problem.pk].status if problem.pk in own else "") for problem in found]
+    found = similar_problems(request.user, product.slug, synopsis, description)
+    own = votes_of(request.user, [each.problem for each in found])
+    rows = [
+        (each.problem, own[each.problem.pk].status if each.problem.pk in own else "", each.words)
+        for each in found
+        if each.score >= WORTH_A_LOOK
+    ]
     return {"similar": rows, "looked": True, "back": f"/problems/new?product={product.slug}"}
