@@ -322,6 +322,8 @@ def test_a_map_file_is_written_filled_in_and_given_back(tmp_path: Path) -> None:
     assert rows[0] == "what,there,here,how often"
     assert "state,QA_WAIT,,1" in rows
     assert not Problem.objects.exists()
+    assert "State without a meaning here: “QA_WAIT” (1)." in run(path, product="Other")
+    Problem.objects.all().delete()
     filled = "\n".join(rows).replace("state,QA_WAIT,,", "state,QA_WAIT,suspended,")
     filled = filled.replace("component,Keys,Keys,", "component,Keys,Secrets,")
     filled += "\nseverity,awful,critical,\nperson,wilma@mail.example.org,wilma2,\n"

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 
 from tracker.importing.rows import ImportRow
 from tracker.models import Resolution
@@ -36,7 +37,7 @@ def brief_of(row: ImportRow, serial: int) -> Brief:
     return Brief(
         serial, row.place, row.origin, row.names, row.number,
         row.resolution == Resolution.DUPLICATE, row.is_confidential, row.created_at,
-        row.component, tuple(name for name in (row.release, row.fixed_in) if name),
+        intern(row.component), tuple(intern(name) for name in (row.release, row.fixed_in) if name),
     )  # fmt: skip
 
 

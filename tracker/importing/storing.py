@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,7 +136,9 @@ def _insert_releases(product: Product, names: Iterable[str]) -> None:
 def _planned(plan: Plan, scratch: Path) -> Iterator[ImportRow]:
     """The rows of the file that the plan took, with what it found out about them."""
     reading = Reading(scratch, comments=plan.source.comments)
-    for serial, row in judged(plan.source, reading, []):
+    # What is unknown was counted when the plan was made.
+    source = replace(plan.source, words=replace(plan.source.words, unknown=Counter()))
+    for serial, row in judged(source, reading, []):
         brief = plan.rows.get(row.origin) if row is not None else None
         if row is None or brief is None or brief.serial != serial:
             continue
@@ -194,7 +196,8 @@ def _store_batch(rows: Sequence[ImportRow], shelves: Shelves, done: Done) -> Non
     done.existing += len(there)
     numbers = [problem.pk for problem in problems] + grown
     if numbers:
-        index([*problems, *Problem.objects.filter(pk__in=grown)])
+        locked = Problem.objects.select_for_update(of=("self",)).filter(pk__in=grown)
+        index([*problems, *locked.order_by("pk")])
         problems_imported.send(Problem, numbers=numbers, new=problems)
 
 
