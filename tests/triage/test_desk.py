@@ -347,3 +347,15 @@ def test_a_bulk_change_is_shown_to_who_made_it_only(
     sign_in(client, committer)
     assert client.get(f"/triage/changes/{pk}/").status_code == 404
     assert client.post("/triage/undo", {"bulk_change": pk}).status_code == 404
+
+
+def test_lists_have_boxes_for_those_who_may_change_many(
+    client: Client, problem: Problem, triager: Person, outsider: Person
+) -> None:
+    box = f'form="bulk" name="numbers" value="{problem.pk}"'
+    assert box not in client.get("/problems/").content.decode()
+    assert box not in sign_in(client, outsider).get("/problems/").content.decode()
+    page = sign_in(client, triager).get("/problems/?q=component:kernel")
+    assert box in page.content.decode()
+    assert 'name="query" value="q=component%3Akernel"' in page.content.decode()
+    assert 'href="/triage/"' in page.content.decode()

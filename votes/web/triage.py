@@ -41,6 +41,8 @@ from votes.triage import Likely, likely_duplicates
 
 # Keys 1 to 9 pick a duplicate; what comes after them is there for the eye.
 KEYS: Final = 9
+# A weaker suggestion is told among the reasons only.
+LEAST_SHARE: Final = 0.5
 # What the button sends that says: it is no duplicate after all.
 UNDO_MARKING: Final = "none"
 UNDO_OFFERED_FOR: Final = timedelta(hours=12)
@@ -72,9 +74,11 @@ class Detail:
 
     @property
     def suggested(self) -> Suggestion | None:
-        """The likeliest component, where that is another one than it has."""
+        """The likeliest component, where that is another one and half of the weight says so."""
         first = self.suggestions[0] if self.suggestions else None
-        return first if first and first.component.pk != self.problem.component_id else None
+        if first is None or first.component.pk == self.problem.component_id:
+            return None
+        return first if first.share >= LEAST_SHARE else None
 
     @property
     def keyed(self) -> list[tuple[int, Likely]]:
