@@ -58,6 +58,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "tracker.tasks.wind_clocks",
         "schedule": timedelta(minutes=15),
     },
+    "count the frequencies of terms": {
+        "task": "tracker.tasks.count_term_frequencies",
+        "schedule": timedelta(seconds=15),
+    },
+    "index problems that are not yet": {
+        "task": "tracker.tasks.index_missing_problems",
+        "schedule": timedelta(minutes=10),
+    },
     "purge the outbox": {
         "task": "notifications.tasks.purge_outbox",
         "schedule": timedelta(hours=1),

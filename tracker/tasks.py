@@ -7,6 +7,7 @@ import time
 from celery import shared_task
 
 from tracker.clocks import acting, keeping, settings
+from tracker.text_index.services import count_frequencies, index_missing
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0
@@ -40,3 +41,23 @@ def apply_clock_setting(pk: int, after: int = 0) -> None:
     last = settings.apply_setting(pk, after, SECONDS)
     if last is not None:
         apply_clock_setting.delay(pk, last)
+
+
+@shared_task
+def count_term_frequencies() -> None:
+    """Count in how many problems each term stands, as far as that has changed."""
+    ends = time.monotonic() + SECONDS
+    while count_frequencies():
+        if time.monotonic() > ends:
+            count_term_frequencies.delay()
+            return
+
+
+@shared_task
+def index_missing_problems() -> None:
+    """Index problems that are not yet, or by older rules: all of them after an upgrade."""
+    ends = time.monotonic() + SECONDS
+    while index_missing():
+        if time.monotonic() > ends:
+            index_missing_problems.delay()
+            return

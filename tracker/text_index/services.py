@@ -29,8 +29,10 @@ from tracker.text_index.keys import ALL, pack, unpack
 from tracker.text_index.models import FrequencyChange, IndexedText
 from tracker.text_index.rows import Row, add_frequencies, delete_postings, insert_postings
 
-# Notes of changed frequencies that are counted in one transaction.
+# Notes of changed frequencies that are counted in one transaction: so many, or, of imports whose
+# notes are large, those up to so many bytes.
 COUNT_AT_ONCE: Final = 100
+COUNT_BYTES: Final = 2_000_000
 # The key of an advisory lock; any number that nothing else in this database uses.
 _COUNTING_LOCK: Final = 0x7465_726D_73
 
@@ -150,7 +152,7 @@ def count_frequencies(most: int = COUNT_AT_ONCE) -> int:
     """
     if not _may_count():
         return 0
-    notes = list(FrequencyChange.objects.order_by("pk")[:most])
+    notes = _oldest_notes(most)
     changes: dict[int, Counter[int]] = defaultdict(Counter)
     for note in notes:
         counts = changes[note.product_id]
@@ -160,6 +162,17 @@ def count_frequencies(most: int = COUNT_AT_ONCE) -> int:
         add_frequencies(product, counts)
     FrequencyChange.objects.filter(pk__in=[note.pk for note in notes]).delete()
     return len(notes)
+
+
+def _oldest_notes(most: int) -> list[FrequencyChange]:
+    found = []
+    size = 0
+    for note in FrequencyChange.objects.order_by("pk")[:most].iterator(chunk_size=10):
+        found.append(note)
+        size += len(note.came) + len(note.went)
+        if size > COUNT_BYTES:
+            break
+    return found
 
 
 def _may_count() -> bool:
