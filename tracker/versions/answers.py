@@ -90,8 +90,8 @@ class Facts(Protocol):
 def statements(facts: Facts, marks: Mapping[int, str], lines: Lines) -> dict[int, str]:
     """Release -> what is said of this very release: by a mark, else the fix, else the report.
 
-    A problem that was closed as fixed, of which nobody has said where, is fixed in the releases
-    that came out after the day of its closing.
+    A problem of which nobody has said where it was fixed, only that, is fixed in the releases that
+    came out after the day of its closing.
     """
     said: dict[int, str] = {}
     if facts.resolution in NOWHERE:
@@ -100,10 +100,34 @@ def statements(facts: Facts, marks: Mapping[int, str], lines: Lines) -> dict[int
         said[facts.release_id] = Status.AFFECTED
     if facts.fixed_in_id is not None:
         said[facts.fixed_in_id] = Status.FIXED
-    elif facts.resolution == Resolution.FIXED and facts.closed_at is not None and not marks:
+    elif is_fixed_somewhere(facts, marks) and facts.closed_at is not None:
         closed_on = facts.closed_at.astimezone(UTC).date()
         said |= {release.pk: Status.FIXED for release in lines.out_after(closed_on)}
     return said | dict(marks)
+
+
+def is_fixed_somewhere(facts: Facts, marks: Mapping[int, object]) -> bool:
+    """Whether it was closed as fixed, and nobody has said in which release."""
+    return facts.resolution == Resolution.FIXED and facts.fixed_in_id is None and not marks
+
+
+def may_have_missed(facts: Facts, marks: Mapping[int, object], release: Release) -> bool:
+    """Whether what was reported before says nothing of `release`.
+
+    When it came out is not known, so it may have the fix that is somewhere.
+    """
+    if release.released_on is not None or release.pk == facts.release_id:
+        return False
+    return is_fixed_somewhere(facts, marks)
+
+
+def statuses(facts: Facts, marks: Mapping[int, str], lines: Lines) -> dict[int, str]:
+    """Release -> status, where one is known: the answers of `History` without their reasons."""
+    found = lines.carried(statements(facts, marks, lines))
+    for release in lines.newest_first:
+        if found.get(release.pk) == Status.AFFECTED and may_have_missed(facts, marks, release):
+            del found[release.pk]
+    return found
 
 
 class History:
@@ -126,6 +150,8 @@ class History:
         behind = self.lines.behind(release)
         for distance, earlier in enumerate(behind):
             if status := self.said.get(earlier.pk):
+                if status == Status.AFFECTED and may_have_missed(self.problem, self.marks, release):
+                    break
                 reason = self._reason(status, behind[: distance + 1])
                 return Verdict(release, Answer(status), reason, distance == 0, is_marked)
         return Verdict(release, Answer.UNKNOWN, self._why_unknown(release))
@@ -154,6 +180,9 @@ class History:
 
     def _why_unknown(self, release: Release) -> str:
         problem = self.problem
+        if may_have_missed(problem, self.marks, release):
+            closed = format_date(problem.closed_at, "j F Y")  # type: ignore[arg-type]
+            return f"Closed as fixed on {closed}; nobody has said when {release} came out."
         if problem.resolution in DOUBTFUL and problem.release_id is not None:
             return f"Closed as “{problem.resolution}”; nobody has marked {release}."
         if problem.release_id or problem.fixed_in_id or self.marks:

@@ -100,7 +100,7 @@ class Way:
             & ~Q(resolution__in=[*NOWHERE, *DOUBTFUL])
             & Q(self._is_nearer("release_id", "fixed_in_id"))
             & ~self._marked_otherwise(Status.AFFECTED, "release_id")
-            & ~(self._closed() & self._came_out(elsewhere=False))
+            & ~(self._closed() & (self._came_out(elsewhere=False) | self._may_have_missed()))
         )
 
     def _has_fixed_in(self) -> Q:
@@ -155,6 +155,11 @@ class Way:
             off_the_way = ~Q(release__in=self.ids) | Q(release=None)
             found |= off_the_way & _closed_before(latest)
         return found
+
+    def _may_have_missed(self) -> Q:
+        """As `answers.may_have_missed`, of a problem that is fixed somewhere."""
+        asked = self.releases[0]
+        return NOTHING if asked.released_on is not None else ~Q(release=asked.pk)
 
     def _marks(self) -> QuerySet[ReleaseStatus]:
         return ReleaseStatus.objects.filter(release__in=self.ids).order_by()

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import Case, Count, DateTimeField, Exists, OuterRef, Q, QuerySet, Value, When
 
 from tracker.models import Problem, Product, ReleaseStatus, Resolution
-from tracker.versions.answers import DOUBTFUL, NOWHERE, Status, statements
+from tracker.versions.answers import DOUBTFUL, NOWHERE, Status, statuses
 from tracker.versions.lines import Lines
 
 
@@ -34,7 +34,7 @@ def _affected_counts(product: Product) -> Counter[int]:
     alike = _unmarked(public, lines) + _marked(public)
     found: Counter[int] = Counter()
     for (facts, marks), problems in alike.items():
-        for release, status in lines.carried(statements(facts, dict(marks), lines)).items():
+        for release, status in statuses(facts, dict(marks), lines).items():
             if status == Status.AFFECTED:
                 found[release] += problems
     return found
