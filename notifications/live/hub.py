@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,9 +30,11 @@ PAUSE = 0.4
 # Seconds of silence after which Redis is asked whether it is there, and how long it has to answer.
 SILENCE, ANSWER = 15.0, 5.0
 RETRY = 2.0
+# Seconds between two lines of the log about a hub that is full.
+COMPLAIN = 600.0
 # Milliseconds that pages wait, times the number of those that are told at once: 500 pages that all
 # fetch in the same moment would wait for each other anyway, and everybody else for them.
-SPREAD_EACH = 10
+SPREAD_EACH = 20
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._executor: ThreadPoolExecutor | None = None
         self._is_shut = False
+        self._complains_again_at = 0.0
 
     def __len__(self) -> int:
         return self._callers.total()
@@ -105,10 +109,19 @@ class Hub:
         if self._is_shut:
             return "The server is about to start again."
         if len(self) >= self._most:
+            self._complain()
             return "As many pages are live now as this server carries. Reload to see what is new."
         if self._callers[caller] >= most:
             return f"{most} pages are live for you already. Close one to make this one live."
         return ""
+
+    def _complain(self) -> None:
+        if time.monotonic() > self._complains_again_at:
+            self._complains_again_at = time.monotonic() + COMPLAIN
+            logger.warning(
+                "%d pages are live, and no more can be: raise LIVE_STREAMS, or add web processes.",
+                self._most,
+            )
 
     def open(self, ticket: Ticket) -> Reader:
         """Begin to listen. What happened since the ticket's stamp is told at once."""

@@ -29,17 +29,24 @@ def live(request: HttpRequest, number: int) -> HttpResponse:
     caller, most = _caller(request)
     reason = handover.refusal(caller, most)
     if reason:
-        return HttpResponse(
-            f"{reason}\n",
-            status=503,
-            content_type="text/plain; charset=utf-8",
-            headers={"Retry-After": str(COME_AGAIN)},
-        )
+        return _no_room(reason)
     seen = request.headers.get("Last-Event-ID") or request.GET.get("seen", "")
     who = request.session.session_key if request.user.is_authenticated else None
     handover.accept(Ticket(problem.pk, who, caller, seen[:STAMP_CHARS]))
     # Proxies must pass on each word as it comes.
     return HttpResponse(content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _no_room(reason: str) -> HttpResponse:
+    response = HttpResponse(
+        f"{reason}\n",
+        status=503,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(COME_AGAIN)},
+    )
+    # No error of the server, and pages ask again and again: the hub says once that it is full.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return response
 
 
 def _caller(request: HttpRequest) -> tuple[str, int]:
