@@ -27,6 +27,7 @@ PARALLEL = ("-p", "tests.own_redis", "-n", "2", "--dist", "worksteal")
 ONCE = (
     "tests/browser/test_live.py",
     "tests/end_to_end",
+    "tests/importing/test_reading.py",
     "tests/send_problem",
     "tests/test_environment.py",
     "tests/test_make_run.py",
