@@ -393,3 +393,18 @@ def test_the_page_costs_the_same_number_of_queries_whatever_it_shows(
     client.get("/my/")
     with django_assert_num_queries(21):
         assert client.get("/my/").status_code == 200
+
+
+def test_the_page_says_that_the_tracker_did_it_and_why(
+    problem: Problem, maintainer: Person, outsider: Person
+) -> None:
+    set_to(problem, maintainer, state="open", assignee="mara")
+    for days in (15, 400):
+        with time_machine.travel(timezone.now() + timedelta(days=days)):
+            acting.fire_due()
+    text = page_of(outsider, problem.get_absolute_url())
+    assert "the tracker assignee : mara → none" in text
+    assert "Assigned to mara for 14 days without a word from them." in text
+    assert "the tracker Stale: nobody said" in text
+    assert "changed nothing" not in text
+    assert "somebody who left" not in text
