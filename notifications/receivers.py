@@ -11,7 +11,7 @@ from accounts.signals import account_mail_requested
 from notifications.live.publishing import tell_after_commit
 from notifications.outbox import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.services import follow_what_one_commented, reschedule_digest
-from tracker.models import BulkChange, BulkChangeItem, Event, Problem
+from tracker.models import BulkChange, BulkChangeItem, Door, Event, Problem
 from tracker.signals import bulk_changed, problem_happened
 from votes.signals import votes_changed
 
@@ -47,19 +47,13 @@ def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
         queue_event_mails(event)
 
 
-def tell_open_pages(event: Event, quiet: bool, **kwargs: Any) -> None:
-    """Of an import nobody is told: its pages show it when they are next loaded or told of more."""
-    if not quiet:
+def tell_open_pages(event: Event, **kwargs: Any) -> None:
+    """Of an import nobody is told: its pages show it when they are next loaded or told of more.
+
+    What is quiet besides, such as a bulk change, sends no mail of its own and is news all the same.
+    """
+    if event.door != Door.IMPORT:
         tell_after_commit(event.problem_id)
-
-
-def tell_of_bulk_change(
-    bulk_change: BulkChange, items: list[BulkChangeItem], **kwargs: Any
-) -> None:
-    """One mail to each person, whatever the number of problems; open pages show it at once."""
-    queue_bulk_mails(bulk_change, items)
-    for item in items:
-        tell_after_commit(item.problem_id)
 
 
 def tell_of_votes(problem: Problem, **kwargs: Any) -> None:

@@ -42,7 +42,12 @@ def stamp_of(problem: Problem) -> str:
 def test_a_comment_a_vote_and_a_change_are_each_told_without_their_words(
     problem: Problem, triager: Person
 ) -> None:
+    def change_among_many() -> None:
+        with transaction.atomic():
+            record(problem, Event.Kind.CHANGED, triager, Door.WEB, quiet=True)
+
     acts: list[Callable[[], object]] = [
+        change_among_many,
         lambda: comment(problem, triager, "Who has seen it?", Door.WEB),
         lambda: cast_vote(problem, triager, Door.WEB),
         lambda: withdraw_vote(problem, triager),
