@@ -56,5 +56,12 @@ def tell_open_pages(event: Event, **kwargs: Any) -> None:
         tell_after_commit(event.problem_id)
 
 
+def tell_of_bulk_change(
+    bulk_change: BulkChange, items: list[BulkChangeItem], **kwargs: Any
+) -> None:
+    """One mail to each person, whatever the number of problems."""
+    queue_bulk_mails(bulk_change, items)
+
+
 def tell_of_votes(problem: Problem, **kwargs: Any) -> None:
     tell_after_commit(problem.pk)
