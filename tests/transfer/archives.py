@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.core.management.color import no_style
+from django.db import connection
 
 from accounts.transfer.registry import registry
 from tracker.transfer import manifest
@@ -44,6 +46,14 @@ def empty_instance() -> None:
     for model in (EmailAddress, *registry.models_left_out, *reversed(tables)):
         rows = model._default_manager.all()
         rows._raw_delete(rows.db)
+
+
+def fresh_counters() -> None:
+    """Number from 1 on, whatever other tests have numbered before."""
+    sequences = connection.introspection.sequence_list()
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_by_name_sql(no_style(), sequences):
+            cursor.execute(statement)
 
 
 def is_empty() -> bool:

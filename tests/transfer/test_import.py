@@ -27,6 +27,7 @@ from tests.transfer.archives import (
     bytes_of,
     empty_instance,
     exported,
+    fresh_counters,
     is_empty,
     rewrite,
     rewrite_row,
@@ -49,6 +50,7 @@ _made: list[Path] = []
 def archive(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
     """A folder with an archive of everything; this instance is empty. It is made once."""
     if not _made:
+        fresh_counters()
         fill()
         _made.append(exported(tmp_path_factory.mktemp("made") / "archive"))
         empty_instance()

@@ -141,7 +141,7 @@ def test_one_product_moves_to_an_instance_of_its_own(tmp_path: Path) -> None:
     fill()
     tom = person("tom")
     ports = make_problem(make_product("other"), make_person("only-there"))
-    first = Problem.objects.get(pk=1)
+    first = Problem.objects.earliest("pk")
     change(ports, tom, ProblemChange(duplicate_of=first.pk), Door.WEB)
     out = StringIO()
     call_command("export", str(tmp_path / "base"), product="base", stdout=out)
