@@ -15,7 +15,8 @@ from tracker.models import Comment, Problem
 from tracker.text_index.entries import EDITION, Entry, entry_of
 from tracker.text_index.keys import ALL, pack
 from tracker.text_index.models import IndexedText, Posting
-from tracker.text_index.services import comments_of, count_frequencies, index, replace
+from tracker.text_index.rows import delete_postings
+from tracker.text_index.services import comments_of, count_frequencies, index, keys_of, replace
 
 # Problems in one transaction. Their terms are spread over the whole table, so that many at once
 # write each page of it less often; on SQLite nobody else writes for these two or three seconds.
@@ -81,17 +82,31 @@ def _batches() -> Iterator[list[int]]:
         last = numbers[-1]
 
 
-def drop_strays() -> int:
-    """Delete postings that no entry of their problem names; returns how many there were.
+def drop_strays() -> None:
+    """Delete postings that the entry of their problem does not name, or that have no entry.
 
-    There are some after rows were deleted or restored past this application.
+    There are some after rows were deleted, restored or changed past this application.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM tracker_posting WHERE problem NOT IN "
-            "(SELECT problem_id FROM tracker_indexedtext)"
+            "SELECT problem FROM (SELECT problem, COUNT(*) AS there FROM tracker_posting "
+            "GROUP BY problem) AS counted LEFT JOIN tracker_indexedtext ON problem_id = problem "
+            "WHERE problem_id IS NULL "
+            "OR there <> (LENGTH(title) + LENGTH(body) + LENGTH(rest)) / 8"
         )
-        return int(cursor.rowcount)
+        numbers = [number for (number,) in cursor.fetchall()]
+    for start in range(0, len(numbers), BATCH):
+        _drop_strays_of(numbers[start : start + BATCH])
+
+
+@transaction.atomic
+def _drop_strays_of(numbers: list[int]) -> None:
+    list(Problem.objects.select_for_update(of=("self",)).filter(pk__in=numbers))
+    told = {
+        row for text in IndexedText.objects.filter(problem__in=numbers) for row in keys_of(text)
+    }
+    there = Posting.objects.filter(problem__in=numbers).values_list("term", "shelf", "problem")
+    delete_postings(row for row in there.iterator() if row not in told)
 
 
 def recount() -> None:

@@ -84,7 +84,7 @@ def forget(number: int) -> None:
     """Take a problem out of the index, because it goes."""
     row = IndexedText.objects.filter(problem=number).first()
     if row is not None:
-        delete_postings(_keys_of(row))
+        delete_postings(keys_of(row))
         _note_frequencies([row], [])
         row.delete()
 
@@ -93,7 +93,7 @@ def replace(entries: Sequence[Entry]) -> tuple[list[IndexedText], list[IndexedTe
     """Put these where their problems' old ones stand; returns (what stood there, what does now)."""
     numbers = [entry.problem for entry in entries]
     before = list(IndexedText.objects.filter(problem__in=numbers))
-    delete_postings(key for row in before for key in _keys_of(row))
+    delete_postings(key for row in before for key in keys_of(row))
     insert_postings(row for entry in entries for row in _postings_of(entry))
     rows = [
         IndexedText(
@@ -111,7 +111,8 @@ def replace(entries: Sequence[Entry]) -> tuple[list[IndexedText], list[IndexedTe
     return before, rows
 
 
-def _keys_of(row: IndexedText) -> Iterator[tuple[int, int, int]]:
+def keys_of(row: IndexedText) -> Iterator[tuple[int, int, int]]:
+    """(term, shelf, problem) of each of its postings."""
     for packed in (row.title, row.body, row.rest):
         for key in unpack(packed):
             yield key, row.shelf, row.problem_id

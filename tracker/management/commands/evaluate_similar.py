@@ -75,11 +75,12 @@ class Command(BaseCommand):
         for line, reason in faults[:10]:
             self.stderr.write(f"{path.name}, line {line}: {reason}.")
         groups = groups_of_pairs(product, pairs)
-        if groups.outside == len(pairs):
+        if not groups.older:
+            first = " and ".join(pairs[0]) if pairs else "missing"
             raise CommandError(
                 f"Nothing in {path.name} names two public problems of {product.slug}; its first "
-                f"pair is {pairs[0] if pairs else 'missing'}. Keys are those of the tracker that "
-                "the problems were imported from, or their numbers."
+                f"pair is {first}. Keys are those of the tracker that the problems were imported "
+                "from, or their numbers."
             )
         return groups
 
