@@ -27,10 +27,12 @@ from tests.notifications.test_digests import week
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.changes import ProblemChange
+from tracker.marking import mark_releases
 from tracker.models import Door, Problem, Product
 from tracker.services import attach, change, comment
 from tracker.text_index.services import count_frequencies
 from votes import saved_searches
+from votes.no_longer import say_no_longer
 from votes.services import cast_vote
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,8 @@ def add_the_confidential(world: World, triager: Person) -> Problem:
     comment(secret, owner, f"The key is {WORD}.", Door.WEB)
     attach(secret, owner, SimpleUploadedFile(f"{WORD}.patch", b"--- a\n+++ b\n"), Door.WEB)
     change(secret, triager, ProblemChange(severity="critical", fixed_in="14.3"), Door.WEB)
+    mark_releases(secret, triager, {"15.0": "affected"}, Door.WEB)
+    say_no_longer(secret, owner, Door.WEB, "14.3")
     change(twin, triager, ProblemChange(duplicate_of=secret.pk), Door.WEB)
     saved_searches.save(owner, f"My {WORD}", WORD)
     count_frequencies()

@@ -18,10 +18,10 @@ ROWS = 15
 
 
 @require_safe
-def release(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+def page(request: HttpRequest, slug: str, release: str) -> HttpResponse:
     """The problems that a release has, open or closed, and those that it solves, by heat."""
     shown = get_object_or_404(
-        Release.objects.select_related("product"), product__slug=slug, name=name
+        Release.objects.select_related("product"), product__slug=slug, name=release
     )
     known = hottest(request.user, affected_in([shown.pk]), ROWS + 1)
     solved = hottest(request.user, newly_fixed_in(shown.pk), ROWS + 1)

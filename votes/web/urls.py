@@ -22,8 +22,8 @@ urlpatterns: list[URLPattern] = [
     path("products/", lists.products, name="products"),
     re_path(r"^products/(?P<slug>[a-z0-9._+-]{1,50})/$", lists.product, name="product"),
     re_path(
-        r"^products/(?P<slug>[a-z0-9._+-]{1,50})/releases/(?P<name>.{1,50})/$",
-        releases.release,
+        r"^products/(?P<slug>[a-z0-9._+-]{1,50})/releases/(?P<release>[^\n]{1,50})/$",
+        releases.page,
         name="release",
     ),
     path("problems/new", report.new, name="report"),
