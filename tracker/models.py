@@ -275,6 +275,18 @@ class Problem(models.Model):
             ),
             models.Index(fields=["assignee", "is_open", "-heat"], name="problem_by_assignee"),
             models.Index(fields=["reporter", "-number"], name="problem_by_reporter"),
+            # All that is counted of releases is read from it; see tracker.versions.counts.
+            models.Index(
+                fields=[
+                    "product",
+                    "release",
+                    "resolution",
+                    "fixed_in",
+                    "closed_at",
+                    "is_confidential",
+                ],
+                name="problem_by_release",
+            ),
             # The triage queue, in the order in which the reports came.
             models.Index(fields=["state", "number"], name="problem_by_state"),
             # The few that must not be known are counted apart; see votes.selectors.

@@ -124,6 +124,8 @@ def may_have_missed(facts: Facts, marks: Mapping[int, object], release: Release)
 def statuses(facts: Facts, marks: Mapping[int, str], lines: Lines) -> dict[int, str]:
     """Release -> status, where one is known: the answers of `History` without their reasons."""
     found = lines.carried(statements(facts, marks, lines))
+    if not is_fixed_somewhere(facts, marks):
+        return found
     for release in lines.newest_first:
         if found.get(release.pk) == Status.AFFECTED and may_have_missed(facts, marks, release):
             del found[release.pk]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
@@ -23,12 +23,12 @@ def affected_counts(product: Product) -> Counter[int]:
     key = f"affected-counts:{product.pk}"
     counts: Counter[int] | None = cache.get(key)
     if counts is None:
-        counts = _affected_counts(product)
+        counts = count_affected(product)
         cache.set(key, counts, settings.CHART_SECONDS)
     return counts
 
 
-def _affected_counts(product: Product) -> Counter[int]:
+def count_affected(product: Product) -> Counter[int]:
     lines = Lines(product.releases.all())
     public = Problem.objects.filter(product=product, is_confidential=False).order_by()
     alike = _unmarked(public, lines) + _marked(public)
@@ -40,8 +40,7 @@ def _affected_counts(product: Product) -> Counter[int]:
     return found
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """What a problem itself says, as `tracker.versions.answers.Facts`."""
 
     release_id: int | None
