@@ -17,6 +17,7 @@ from accounts.models import (
     SetupLink,
     SignInChallenge,
 )
+from accounts.services import first_administrator_exists
 from accounts.transfer.registry import Part, Table, registry
 
 BATCH = 500
@@ -62,7 +63,7 @@ def declare() -> None:
         Person.user_permissions.through,
     )
     registry.leave_out("answers kept for a day, for clients that ask twice", IdempotentRequest)
-    registry.after_loading.append(give_addresses)
+    registry.after_loading += [give_addresses, tell_of_administrators]
 
 
 def _people_of(part: Part) -> Q:
@@ -82,3 +83,10 @@ def give_addresses() -> list[str]:
             for person in batch
         )
     return []
+
+
+def tell_of_administrators() -> list[str]:
+    """Who made the product that left need not have come with it."""
+    if first_administrator_exists():
+        return []
+    return ["Nobody here is an administrator: `manage.py first_administrator_link` makes one."]

@@ -64,7 +64,7 @@ def pages() -> dict[str, Any]:
                 )
             for address in addresses():
                 response = client.get(address)
-                text = response.getvalue().decode()  # type: ignore[attr-defined]
+                text = response.getvalue().decode()
                 found[f"{viewer} {address}"] = [response.status_code, TOKENS.sub(r"\1", text)]
     return found
 

@@ -32,11 +32,10 @@ def instance(folder: Path, *steps: str, **environment: str) -> None:
 
 def differences(address: str, before: Pages, after: Pages) -> list[str]:
     """The lines that a page has in one instance only."""
-    texts = [str(each[address][1]).splitlines() for each in (before, after)]
-    changed = [line for line in difflib.ndiff(*texts) if line[0] in "+-"] if (
-        before[address] != after[address]
-    ) else []  # fmt: skip
-    return [address, *changed] if changed else []
+    if before[address] == after[address]:
+        return []
+    one, other = (str(pages[address][1]).splitlines() for pages in (before, after))
+    return [address, *(line for line in difflib.ndiff(one, other) if line[0] in "+-")]
 
 
 def test_an_instance_moves_to_the_other_database_and_back_unchanged(tmp_path: Path) -> None:
