@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from tests.importing.helpers import SAMPLES, comments_of, content_of, counts, run, write
@@ -395,3 +397,50 @@ def test_what_was_imported_is_found_by_its_comments(client: Client) -> None:
     assert "#4711" in client.get("/problems/?q=script").content.decode()
     run("list.mbox")
     assert "The lamp flickers" in client.get("/problems/?q=bulb").content.decode()
+
+
+def test_a_reader_that_goes_away_does_not_stop_an_import() -> None:
+    class Gone(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    call_command("import_problems", SAMPLES / "bugzilla.xml", product="Heath", stdout=Gone())
+    assert counts()[0] == 3
+
+
+def test_links_and_names_in_csv_are_taken(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "Summary,Issue key,Issue id,Status,Resolution,Reporter,Reporter Real Name,"
+        "Outward issue link (Duplicate),Inward issue link (Duplicate)\n"
+        "Slow,SUITE-1,501,Open,,wilma@mail.example.org,Wilma Wren,,SUITE-2\n"
+        "Slower,SUITE-2,502,Closed,Duplicate,heron,,SUITE-1,\n",
+        "export.csv",
+    )
+    run(path)
+    first, second = Problem.objects.order_by("pk")
+    assert (first.origin_author, second.origin_author) == ("Wilma Wren", "heron")
+    assert second.duplicate_of == first
+
+
+def test_newest_comments_first_are_put_right(tmp_path: Path) -> None:
+    text = (SAMPLES / "bugzilla.xml").read_text()
+    start = text.index("    <long_desc")
+    end = text.index("    <attachment isobs")
+    parts = text[start:end].split("    <long_desc")[1:]
+    for counted in (True, False):
+        turned = "".join(f"    <long_desc{part}" for part in reversed(parts))
+        if not counted:
+            turned = re.sub(r"\s*<comment_count>.*", "", turned)
+        path = write(tmp_path, text[:start] + turned + text[end:], "bugzilla.xml")
+        run(path, product=f"Counted {counted}")
+        problem = Problem.objects.get(origin="4711", product__title=f"Counted {counted}")
+        assert problem.description.startswith("A name of 101 characters")
+        assert [author for author, _ in comments_of(problem)] == ["Otto Owl", "he…"]
+
+
+def test_a_mailbox_of_reports_that_send_pr_made_may_be_read_as_either() -> None:
+    run("reports.gnats", product="Reports")
+    run("reports.gnats", product="Threads", format="mbox")
+    origins = Problem.objects.filter(product__slug="threads").values_list("origin", flat=True)
+    assert "200501031020.j03AKU1x@wren.mail.example.org" in origins

@@ -51,12 +51,19 @@ def choose(path: Path, wanted: str) -> Format:
         return found
     asked = FORMATS[wanted]
     family = found.family if found else "csv"
-    if family != asked.family:
+    # A mailbox of reports that send-pr made is either.
+    is_either = asked.family == "mail" and family == "gnats" and _is_mailbox(first)
+    if family != asked.family and not is_either:
         raise UnreadableFile(
             f"{first.name} is {found.title if found else 'CSV'}, not {asked.title}. Leave --format "
             f"out, or say --format {found.name if found else 'bugzilla-csv'}."
         )
     return asked
+
+
+def _is_mailbox(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(5) == b"From "
 
 
 def recognise(path: Path) -> Format | None:

@@ -10,10 +10,12 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
+from tracker.importing.dates import parse_time
 from tracker.importing.source import (
     LONGEST_TEXT,
     NOBODY,
@@ -225,8 +227,8 @@ class _Bugs:
 
     def _add_comments(self, record: Record) -> None:
         parts = [part for name, part in self._parts if name == "long_desc"]
-        # Whoever exported may like the newest first.
-        parts.sort(key=lambda part: _number(part.said.get("comment_count", "")))
+        # Whoever exported may like the newest first. Old versions do not count comments.
+        parts.sort(key=_age)
         for position, part in enumerate(parts):
             text = part.said.get("thetext", "")
             if position == 0:
@@ -271,9 +273,13 @@ _ERRORS: Final = {
 }
 
 
-def _number(text: str) -> int:
-    text = text.strip()
-    return int(text[:9]) if text.isdecimal() else 0
+def _age(comment: _Part) -> tuple[int, datetime]:
+    count = comment.said.get("comment_count", "").strip()
+    try:
+        at = parse_time(comment.said.get("bug_when", "")[:100])
+    except ValueError:
+        at = datetime.max.replace(tzinfo=UTC)
+    return int(count[:9]) if count.isdecimal() else 0, at
 
 
 def _author(attributes: dict[str, str], text: str) -> Author:

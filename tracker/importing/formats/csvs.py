@@ -97,8 +97,11 @@ def _record(line: int, cells: list[str], fields: list[str]) -> Record:
     for name, cell in zip(fields, cells, strict=True):
         if name and cell.strip():
             found[name].append(cell)
-    record.reporter = Author(key=found.pop("reporter", [""])[0])
-    record.assignee = Author(key=found.pop("assignee", [""])[0])
+    record.reporter, record.assignee = (
+        Author(found.pop(f"{role}_name", [""])[0], found.pop(role, [""])[0])
+        for role in ("reporter", "assignee")
+    )
+    record.same_as = [key.strip() for key in found.pop("same_as", [])]
     record.comments = _comments(found.pop("comment", []))
     groups = (group.strip() for cell in found.pop("groups", []) for group in cell.split(","))
     record.groups = [group for group in groups if group.lower() not in NOTHING | {"no", "public"}]

@@ -35,6 +35,9 @@ class Command(BaseCommand):
         "alone. Nobody is notified."
     )
 
+    # Whether the reader of the output has gone.
+    is_deaf = False
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the export, or a folder of such files")
         parser.add_argument(
@@ -81,21 +84,25 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         """A reader that has gone (`| head`) does not stop an import."""
         try:
-            self.stdout.write(line)
+            if not self.is_deaf:
+                self.stdout.write(line)
         except BrokenPipeError:
             self._go_deaf()
 
     def _flush(self) -> None:
         try:
-            self.stdout.flush()
+            if not self.is_deaf:
+                self.stdout.flush()
         except BrokenPipeError:
             self._go_deaf()
 
     def _go_deaf(self) -> None:
-        # Python writes what is left when it ends, and would complain then.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        self.is_deaf = True
+        if self.stdout._out is sys.stdout:  # noqa: SLF001 - there is no other way to ask
+            # Python writes what is left when it ends, and would complain then.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.__stdout__.fileno() if sys.__stdout__ else 1)
+            os.close(nowhere)
 
     def _say_what_was_read(self, plan: Plan) -> None:
         source = plan.source
