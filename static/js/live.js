@@ -14,6 +14,8 @@
   const COME_AGAIN_AT_LAST = 600000;
   // A page that is not looked at gives its place away after this long: browsers hold few of them.
   const HIDDEN = 5000;
+  // Of more changes at once the page says no more than how many.
+  const MOST_SENTENCES = 2;
 
   let source = null;
   let stopped = false;
@@ -104,12 +106,12 @@
       });
       const added = append(one("[data-live-thread]", root), one("[data-live-thread]", fresh));
       const changed = sentences(fresh);
-      const taken = forms(root).flatMap((form) => {
+      const met = forms(root).flatMap((form) => {
         const other = forms(fresh).find((f) => f.dataset.liveForm === form.dataset.liveForm);
         return other ? reconcile(form, other, changed) : [];
       });
-      // A form speaks of what it has taken over; of the rest it asks beside the field.
-      const names = root.matches("[data-live-form]") ? taken : Object.keys(changed);
+      // A form is told anew of all that changed since it was opened, and speaks of it once.
+      const names = root.matches("[data-live-form]") ? met : Object.keys(changed);
       announce(added, names.map((name) => changed[name]).filter(Boolean));
     });
   }
@@ -155,6 +157,7 @@
 
   function isInUse(part) {
     if (part.matches(".htmx-request") || one(".htmx-request", part)) return true;
+    if (one("details[open] form", part)) return true;
     const active = document.activeElement;
     if (part.contains(active) && active.matches("input, textarea, select")) return true;
     const selection = document.getSelection();
@@ -205,11 +208,13 @@
   function announce(added, changes) {
     const comments = added.filter((entry) => entry.id.startsWith("comment-"));
     unread = unread.filter((entry) => !inSight(entry)).concat(comments);
-    const words = changes.map((sentence) => `${sentence}.`).join(" ");
+    const words = changes.slice(0, MOST_SENTENCES).map((sentence) => `${sentence}.`).join(" ");
+    const more = changes.length > MOST_SENTENCES ? ` And ${changes.length - MOST_SENTENCES} more.` : "";
     if (!comments.length && !words) return;
     const line = element("p");
-    if (words) line.append(element("span", "", words));
-    if (unread.length) line.append(showLink());
+    const text = element("span", "", `${words}${more} `);
+    if (unread.length) text.append(showLink());
+    line.append(text);
     const close = button("×", clearNote);
     close.setAttribute("aria-label", "Close this note");
     line.append(close);
@@ -269,7 +274,7 @@
     }
   }
 
-  // The names of the fields into which went what somebody else made of them.
+  // The names of the fields that somebody else has changed since this was last asked.
   function reconcile(form, fresh, changed) {
     const outcome = form.elements.then;
     if (outcome && outcome.tagName === "SELECT" && !outcome.value) {
@@ -305,7 +310,7 @@
     }
     control.dataset.asked = base;
     ask(form, control, { sentence, now, mine, base, isTouched });
-    return "";
+    return control.name;
   }
 
   // The answers that are possible now, with the one that was chosen, be it possible or not.
@@ -394,6 +399,7 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   const putRight = () => { if (postponed) fetchWithin(0, 300); };
   root.addEventListener("focusout", putRight);
+  root.addEventListener("toggle", putRight, true);
   document.addEventListener("htmx:afterRequest", putRight);
   document.addEventListener("selectionchange", () => {
     if (document.getSelection().isCollapsed) putRight();

@@ -609,8 +609,8 @@ def test_two_changes_of_one_field_are_shown_side_by_side_and_one_is_chosen(
     assert response.status_code == 409
     shown = words(response)
     assert f"cleo changed synopsis from {problem.synopsis} to their words while you" in shown
-    assert "Theirs: </span>their words</label>" in shown
-    assert "Yours: </span>my words</label>" in shown
+    assert "<b>Theirs:</b> their words</label>" in shown
+    assert "<b>Yours:</b> my words</label>" in shown
     assert "choose_severity" not in shown
     assert 'value="my card"' in shown
     assert '<option value="major" selected>' in shown
