@@ -15,7 +15,8 @@ from typing import Final
 
 from accounts.policies import Viewer
 from tracker.models import Component, Problem, State
-from tracker.similar import MOST, Similar, similar_problems
+from tracker.similar import LEAST_SCORE, MOST, Similar, rank, similar_problems
+from tracker.text_index.entries import body_of
 
 NEIGHBOURS: Final = 10
 # Numbers that the reason names.
@@ -73,3 +74,16 @@ def tally(found: Sequence[Similar]) -> list[Suggestion]:
 def is_telling(problem: Problem) -> bool:
     """Whether somebody has looked at it: a new report is where its reporter guessed."""
     return problem.state != State.NEW
+
+
+def suggest_as_of(problem: Problem) -> list[Suggestion]:
+    """What was suggested for a report when it came: only older public reports are asked."""
+    body = body_of(problem.description, problem.how_to_repeat)
+    ranked = rank(
+        None, problem.product, problem.synopsis, body,
+        at=problem.created_at, exclude=problem.pk, before=problem.created_at,
+    )  # fmt: skip
+    scores = {each.candidate.number: each.score for each in ranked[:MOST]}
+    rows = Problem.objects.filter(pk__in=scores).select_related("component")
+    found = [Similar(row, scores[row.pk]) for row in rows if scores[row.pk] >= LEAST_SCORE]
+    return tally(sorted(found, key=lambda each: -each.score))

@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "name": {"name": "nas"},
     "address": {"email": "new@example.org"},
     "like": {"product": "base", "synopsis": "em0"},
+    "bulk": {"q": "is:open", "change": {"severity": "major"}},
+    "many": {"problems": [], "change": {"severity": "major"}},
     "nothing": {},
 }  # fmt: skip
 
@@ -75,6 +77,13 @@ PUT    problems/N/releases/ mark  401       403         403      403      200   
 PUT    problems/N/no-longer/ gone 401       403         409      200      409       409        409     409       409
 DELETE problems/N/no-longer/      401       403         200      200      200       200        200     200       200
 PUT    problems/0/vote/ vote      401       404         404      404      404       404        404     404       404
+GET    triage/                    401       403         403      403      200       200        200     200       200
+GET    triage/N/                  401       403         403      403      200       200        200     200       200
+GET    bulk-changes/              401       200         200      200      200       200        200     200       200
+GET    bulk-changes/0/            401       404         404      404      404       404        404     404       404
+POST   bulk-changes/preview/ bulk 401       403         403      403      200       200        200     200       200
+POST   bulk-changes/ many         401       403         403      403      409       409        409     409       409
+POST   bulk-changes/0/undo/ nothing    401  404         404      404      404       404        404     404       404
 GET    me/                        401       200         200      200      200       200        200     200       200
 GET    my/                        401       200         200      200      200       200        200     200       200
 POST   my/seen/ nothing           401       204         204      204      204       204        204     204       204
@@ -195,6 +204,7 @@ def test_every_address_of_the_api_is_in_the_table() -> None:
     listed = {line.split()[1] for line in PUBLIC.strip("\n").splitlines()[1:]}
     names = {
         "<int:number>": "N",
+        "<int:pk>": "0",
         "<int:attachment_id>": "F",
         "<int:token_id>": "T",
         "<str:slug>": "base",
