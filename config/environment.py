@@ -98,6 +98,7 @@ class Environment:
     secret_key: str
     debug: bool
     is_default_setup: bool
+    live_streams: int
 
     @property
     def mail_folder(self) -> Path | None:
@@ -134,6 +135,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
         port=port,
         secret_key=_secret_key(environ, data_dir),
         debug=_debug(environ),
+        live_streams=_live_streams(environ),
         is_default_setup=(
             email.folder is not None
             and is_loopback(host)
@@ -241,6 +243,17 @@ def _debug(environ: Mapping[str, str]) -> bool:
     if given not in {None, "0", "1"}:
         raise ConfigurationError(f"GROUNDSWELL_DEBUG is {given!r}: it must be 1 or 0.")
     return given == "1"
+
+
+def _live_streams(environ: Mapping[str, str]) -> int:
+    given = _value(environ, "LIVE_STREAMS", "a number from 0 to 100000")
+    if given is None:
+        return 1000
+    if not (given.isascii() and given.isdigit() and len(given) < 7 and int(given) <= 100_000):
+        raise ConfigurationError(
+            f"LIVE_STREAMS is {given!r}: it must be a number from 0 (no live pages) to 100000."
+        )
+    return int(given)
 
 
 def _database(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:

@@ -121,7 +121,7 @@ REDIS_URL = ENVIRONMENT.redis_url
 globals().update(celery_settings(ENVIRONMENT.broker_url))
 
 # How many open pages one web process keeps up to date; see docs/live.md.
-LIVE_STREAMS = int(os.environ.get("LIVE_STREAMS", "1000"))
+LIVE_STREAMS = ENVIRONMENT.live_streams
 LIVE_STREAMS_PER_PERSON = 20
 
 globals().update(ENVIRONMENT.email.as_django())

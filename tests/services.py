@@ -45,6 +45,7 @@ SETUP_NAMES = (
     "PORT",
     "BIND_ADDRESS",
     "GROUNDSWELL_DEBUG",
+    "LIVE_STREAMS",
     "MAKEFLAGS",
     "MAKELEVEL",
     "MFLAGS",

@@ -232,6 +232,8 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("EMAIL_URL", "file://folder", "names no folder"),
         ("SECRET_KEY", "short", "needs 32 or more"),
         ("GROUNDSWELL_DEBUG", "yes", "must be 1 or 0"),
+        ("LIVE_STREAMS", "many", "a number from 0"),
+        ("LIVE_STREAMS", "100001", "to 100000"),
     ],
 )
 def test_a_wrong_value_is_told_with_the_name_of_the_variable(
@@ -255,6 +257,7 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
         "SECRET_KEY",
         "DATA_DIR",
         "GROUNDSWELL_DEBUG",
+        "LIVE_STREAMS",
         "BIND_ADDRESS",
     ],
 )
