@@ -35,7 +35,7 @@ from tracker.models import (  # noqa: E402
     Product,
 )
 
-ACTS = 3000
+ACTS = 1000
 
 
 def main() -> None:
