@@ -298,7 +298,8 @@
     // The plain form leads to a page that says what happened: a session that ended, a limit.
     if (form && event.detail.xhr.status) form.submit();
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
+  // Links and forms are htmx's from here on; it settles at once, so that no key comes before.
+  document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id !== "content" || !desk()) return;
     isBusy = false;
     arrive();
