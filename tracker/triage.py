@@ -18,7 +18,6 @@ from django.db.models import Q, QuerySet, TextChoices
 from accounts.policies import Viewer, as_person
 from tracker.drafts import Faults, nearest
 from tracker.models import (
-    OPEN,
     Clock,
     ClockKind,
     Component,
@@ -152,11 +151,12 @@ def section_of(problem: Problem) -> Section | None:
 
 
 def _conditions() -> dict[Section, Q]:
-    worked_on = ~Q(state__in=(State.NEW, State.FEEDBACK))
+    # Not OPEN: that has an index, by which SQLite would read all stale ones and sort them.
+    worked_on = ~Q(state__in=(State.NEW, State.FEEDBACK, State.CLOSED))
     return {
         Section.NEW: Q(state=State.NEW),
         Section.FEEDBACK: Q(state=State.FEEDBACK),
-        Section.STALE: OPEN & worked_on & Q(pk__in=_stale_clocks().values("problem")),
+        Section.STALE: worked_on & Q(pk__in=_stale_clocks().values("problem")),
     }
 
 
