@@ -111,10 +111,10 @@ def test_gnats_reports_bring_their_audit_trail() -> None:
     history = [(e.changes, e.note) for e in problem.events.order_by("id")]
     question = "Does it happen with another cable?\n\nhttp://example.org/cgi/query-pr.cgi?pr=1234"
     asked = [{"field": "state", "old": "new", "new": "feedback"}]
-    assert history[0] == (asked, f"otto: {question}")
+    assert history[0] == (asked, f"By otto: {question}")
     assert history[1][0] == [{"field": "assignee", "old": "heath-bugs", "new": "otto"}]
     assert history[2] == (
-        [{"field": "state", "old": "feedback", "new": "closed"}], "otto: Committed.",
+        [{"field": "state", "old": "feedback", "new": "closed"}], "By otto: Committed.",
     )  # fmt: skip
     times = list(problem.events.order_by("id").values_list("at", flat=True)[:3])
     assert times[0] == datetime(2005, 1, 4, 20, tzinfo=UTC)

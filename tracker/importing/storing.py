@@ -245,8 +245,9 @@ def _event(problem: Problem, kind: Event.Kind, **values: Any) -> Event:
 def _past(row: ImportRow, problem: Problem, people: People) -> Iterator[Event]:
     for entry in row.events:
         actor = people.find(entry.author)
-        name = "" if actor else shown_name(entry.author)
-        note = f"{name}: {entry.note}" if name and entry.note else name or entry.note
+        note = entry.note
+        if actor is None and (name := shown_name(entry.author)):
+            note = f"By {name}: {note}" if note else f"By {name}."
         yield _event(
             problem, Event.Kind.CHANGED, actor=actor, changes=entry.changes, note=note, at=entry.at
         )
