@@ -31,10 +31,12 @@ FORMS = (
     ),
     ("/P/comment", "text then form_token"),
     ("/P/vote", "release architecture note next"),
+    ("/P/no-longer", "release architecture note next"),
+    ("/P/releases", "release status"),
     ("/products/new", "slug title description component maintainers"),
     ("/products/base/edit", "title description"),
     ("/products/base/components/new", "slug title description maintainers"),
-    ("/products/base/releases/new", "name released_on"),
+    ("/products/base/releases/new", "name released_on branch after"),
     ("/markdown/preview", "text description"),
 )
 
