@@ -377,3 +377,17 @@ def test_a_lost_file_is_allowed_where_the_manifest_says_so(archive: Path) -> Non
     import_archive(archive)
     assert Attachment.objects.count() == 3
     assert len(stored_files()) == 1
+
+
+def test_a_file_that_an_interrupted_import_left_is_used(archive: Path) -> None:
+    """After a kill -9, for example. One that is not what its name says is refused."""
+    sha256 = rows_of(archive, "attachments")[0]["sha256"]
+    left = Path(settings.MEDIA_ROOT) / "attachments" / sha256[:2] / sha256
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    with pytest.raises(BadArchive, match=f"A damaged file has the name .*{sha256} here"):
+        import_archive(archive)
+    assert is_empty()
+    shutil.copy(archive / "files" / sha256[:2] / sha256, left)
+    import_archive(archive)
+    assert len(stored_files()) == 2
