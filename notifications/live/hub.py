@@ -35,6 +35,8 @@ COMPLAIN = 600.0
 # Milliseconds that pages wait, times the number of those that are told at once: 500 pages that all
 # fetch in the same moment would wait for each other anyway, and everybody else for them.
 SPREAD_EACH = 20
+# Times as long where only numbers have changed: votes come in crowds, and nobody waits for them.
+CALM = 4
 
 
 @dataclass(frozen=True)
@@ -234,13 +236,20 @@ class Hub:
 
     def _tell(self, told: set[Reader], doubtful: set[Reader], sights: Sights) -> None:
         """Who may not know of the problem, or cannot be told, hears nothing but the end."""
-        spread = SPREAD_EACH * len(told | doubtful)
+        many = len(told | doubtful)
         for reader in told | doubtful:
             stamp = sights.get((reader.ticket.number, reader.ticket.who))
             if stamp is None:
                 reader.end()
             elif reader in told or stamp != reader.stamp:
-                reader.tell(stamp, spread)
+                reader.tell(stamp, _spread(reader.stamp, stamp, many))
+
+
+def _spread(before: str, now: str, many: int) -> int:
+    """Within how many milliseconds each of so many pages shall fetch what changed its stamp."""
+    last_and_version = [stamp.split(".")[:2] for stamp in (before, now)]
+    is_calm = last_and_version[0] == last_and_version[1]
+    return SPREAD_EACH * many * (CALM if is_calm else 1)
 
 
 def _look(asked: set[tuple[int, Who]]) -> Sights:

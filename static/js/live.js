@@ -21,6 +21,7 @@
   let stopped = false;
   let failures = 0;
   let timer = 0;
+  let due = 0;
   let hiding = 0;
   let errors = 0;
   let fetching = false;
@@ -66,11 +67,16 @@
       again = true;
       return;
     }
+    const wait = atLeast + Math.random() * spread;
+    // What is about to be fetched anyway brings these news too.
+    if (timer && due <= Date.now() + wait) return;
     clearTimeout(timer);
-    timer = setTimeout(fetchNews, atLeast + Math.random() * spread);
+    due = Date.now() + wait;
+    timer = setTimeout(fetchNews, wait);
   }
 
   async function fetchNews() {
+    timer = 0;
     if (stopped || fetching) return;
     fetching = true;
     again = postponed = false;

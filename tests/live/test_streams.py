@@ -62,9 +62,28 @@ def test_a_comment_a_vote_and_a_change_are_each_told_without_their_words(
             for number, act in enumerate(acts):
                 await do(act)
                 events = await page.more(number)
-                assert events[-1][1] == {"spread": hub.SPREAD_EACH}
+                assert events[-1][1].keys() == {"spread"}
             assert page.events[-1][0] == await do(lambda: stamp_of(problem))
             assert "Who has seen" not in page.text
+
+    in_loop(scene)
+
+
+def test_many_pages_are_given_time_and_more_for_votes_than_for_words(
+    problem: Problem, triager: Person
+) -> None:
+    seen = stamp_of(problem)
+
+    async def scene() -> None:
+        place = house()
+        async with place.page(problem, seen=seen) as one, place.page(problem, seen=seen) as two:
+            await do(lambda: comment(problem, triager, "Words.", Door.WEB))
+            for page in (one, two):
+                assert (await page.more())[0][1] == {"spread": 2 * hub.SPREAD_EACH}
+            await do(lambda: cast_vote(problem, triager, Door.WEB))
+            for page in (one, two):
+                spread = {"spread": 2 * hub.SPREAD_EACH * hub.CALM}
+                assert (await page.more(1))[1][1] == spread
 
     in_loop(scene)
 
