@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,19 @@ def test_texts_that_were_cut_are_attached_once(tmp_path: Path, settings: Any) ->
     problem = Problem.objects.get()
     assert problem.attachments.count() == 3
     assert len(comments_of(problem)) == 2
+
+
+@pytest.mark.parametrize("sample", ["github.json", "gitea.json"])
+def test_characters_that_no_database_takes_are_made_visible_wherever_they_stand(
+    tmp_path: Path, sample: str
+) -> None:
+    text = (SAMPLES / sample).read_text()
+    # Every text but the words that are looked up in tables.
+    odd = re.sub(r'(": "[^"]*?)(?=")', r"\1\\u0000\\ud800\\u001b", text)
+    odd = re.sub(r'("(?:state|state_reason|\w+_at)": "[^"\\]*)[^"]*', r"\1", odd)
+    out = run(write(tmp_path, odd, sample))
+    assert "0 skipped" in out
+    problem = Problem.objects.order_by("pk")[0]
+    assert "\N{SYMBOL FOR NULL}" in problem.synopsis + problem.origin_author
+    assert "\N{SYMBOL FOR NULL}" in problem.events.get().note
+    assert not set("\0\ud800\x1b") & set(out)

@@ -22,6 +22,7 @@ from tracker.importing.rows import BadRow, ImportRow, component_slug, read_row, 
 from tracker.importing.source import Format, Reading
 from tracker.importing.words import Words
 from tracker.models import Problem, Product, Release
+from tracker.text import clean_line
 
 CHUNK: Final = 500
 Progress = Callable[[int], None]
@@ -143,7 +144,8 @@ def judged(
         try:
             row = read_row(record, source.words)
         except BadRow as reason:
-            skipped.append((record.place, str(reason)))
+            # Both go to a terminal, which obeys control characters.
+            skipped.append((clean_line(record.place), clean_line(str(reason))))
             yield serial, None
             continue
         if not component_slug(row.component):

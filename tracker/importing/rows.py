@@ -124,7 +124,8 @@ def read_row(record: Record, words: Words) -> ImportRow:
         how_to_repeat=clean_text(record.first("how_to_repeat")),
         created_at=created, changed_at=changed, closed_at=closed, notes=[*notes, *record.notes],
         reporter=_author(record.reporter), assignee=_author(record.assignee),
-        same_as=record.same_as, relations=record.relations, files=record.files,
+        same_as=[clean_line(key[:_LINE_CHARS]) for key in record.same_as],
+        relations=record.relations, files=record.files,
     )  # fmt: skip
     row.became("state", _line(record, "status"), state)
     row.became("resolution", _line(record, "resolution"), resolution or "")
@@ -132,6 +133,8 @@ def read_row(record: Record, words: Words) -> ImportRow:
     _classify(row, record, words)
     _place(row, record, words)
     _take_comments(row, record)
+    for file in row.files:
+        file.key, file.comment = _key(file.key), _key(file.comment)
     _take_events(row, record, words)
     _fit_texts(row)
     return row

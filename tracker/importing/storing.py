@@ -47,6 +47,7 @@ from tracker.models import (
 from tracker.policies import may
 from tracker.services import record, safe_file_name, store_file
 from tracker.signals import problem_happened, problems_imported
+from tracker.text import clean_text
 from tracker.text_index.services import index
 
 # Writers on SQLite wait for one another: a batch takes well under a second.
@@ -231,7 +232,8 @@ def _write_history(rows: Iterable[ImportRow], problems: Sequence[Problem], peopl
     imported: list[Event] = []
     for row, problem in zip(rows, problems, strict=True):
         past += _past(row, problem, people)
-        note = " ".join([f"Imported as {row.origin}.", *row.notes, *_left_out(row.files)])
+        said = [f"Imported as {row.origin}.", *row.notes, *_left_out(row.files)]
+        note = clean_text(" ".join(said))
         imported.append(_event(problem, Event.Kind.IMPORTED, changes=row.changes, note=note))
     Event.objects.bulk_create(past)
     for event in Event.objects.bulk_create(imported):

@@ -23,6 +23,7 @@ from tracker.importing.csvfile import read_rows
 from tracker.importing.source import UnreadableFile
 from tracker.importing.tables import KINDS, RESOLUTIONS, SEVERITIES, STATES, WITHOUT_RESOLUTION
 from tracker.models import Kind, Resolution, Severity, State
+from tracker.text import clean_line
 
 CHOICES: Final[Mapping[str, type[TextChoices]]] = {
     "state": State, "resolution": Resolution, "severity": Severity, "kind": Kind,
@@ -79,7 +80,7 @@ def make_words(system: str, sayings: Iterable[Saying], public_groups: Iterable[s
 def _meaning(saying: Saying) -> Any:
     choices = CHOICES.get(saying.what)
     if choices is None:
-        return saying.here.strip()
+        return clean_line(saying.here)
     word = saying.here.strip().lower()
     if word not in choices.values:
         raise UnreadableFile(
