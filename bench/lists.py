@@ -271,7 +271,7 @@ def searches() -> dict[str, str]:
 
     if not Posting.objects.exists():
         return {}
-    rare, middle = word(90_000), word(2_000)
+    rare, middle = word(90_003), word(2_004)
     texts = {
         "rare word": rare,
         "middle word": middle,

@@ -490,7 +490,7 @@ def test_a_feed_of_nonsense_is_refused_in_plain_text(client: Client, db: None) -
 COSTS = {
     "/": (4, 11),
     "/problems/": (6, 10),
-    "/problems/?limit=100&q=fault&product=base&sort=people": (10, 14),
+    "/problems/?limit=100&q=fault&product=base&sort=people": (11, 15),
     "/problems/?q=fault+product:base+component:net,kernel+no:release": (12, 16),
     "/products/base/": (12, 16),
     "/products/": (2, 5),
@@ -504,11 +504,13 @@ def test_a_list_costs_the_same_number_of_queries_whatever_it_shows(
     client: Client, product: Product, reporter: Person, django_assert_num_queries: AssertQueries,
     address: str, rows: int,
 ) -> None:  # fmt: skip
+    # Where a page has all there is, nothing is counted.
+    is_counted = rows == 300 or not address.startswith("/problems/")
     many_problems(product, reporter, rows)
     for component in product.components.all():
         for _ in range(min(rows, 3)):
             make_maintainer(component)
-    signed_out, signed_in = COSTS[address]
+    signed_out, signed_in = (most - (not is_counted) for most in COSTS[address])
     with django_assert_num_queries(signed_out):
         assert client.get(address).status_code == 200
     sign_in(client, reporter)

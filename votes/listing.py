@@ -15,9 +15,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
 from accounts.policies import Viewer
@@ -210,20 +210,18 @@ def find(query: ListQuery, viewer: Viewer) -> QuerySet[Problem]:
 
 
 def page(found: QuerySet[Problem], query: ListQuery, related: tuple[str, ...] = ()) -> Page:
-    """The page of `found` at the query's cursor, in its order. One query, two by best match."""
-    column, is_rising = SORTS[query.sort], query.sort == "oldest"
-    if query.sort == "match":
-        found = found.annotate(relevance=query.search.relevance())
-    backwards = False
-    if query.cursor:
-        backwards, key, number = _decode(query.cursor, query.sort)
-        found = found.filter(_beyond(column, key, number, is_rising=is_rising != backwards))
-    sign = "" if is_rising != backwards else "-"
-    order = [f"{sign}{column}"] if column == "number" else [f"{sign}{column}", f"{sign}number"]
+    """The page of `found` at the query's cursor, in its order. One query, three with words."""
+    at = _decode(query.cursor, query.sort) if query.cursor else None
+    backwards = at is not None and at[0]
+    order = _Order(query.sort, backwards=backwards)
     related = related or ("product", "component", "reporter", "assignee", "release")
-    # A list shows no long texts, and some are very long.
-    found = found.defer("description", "how_to_repeat").select_related(*related)
-    rows = list(found.order_by(*order)[: query.limit + 1])
+    if query.search.text.wanted_terms:
+        rows = _rows_with_words(found, query, order, at, related)
+    else:
+        # Apart from the tables around it, so that no plan joins all before it orders.
+        numbers = order.cut(found, at).order_by(*order.by).values("number")[: query.limit + 1]
+        listed = Problem.objects.filter(pk__in=numbers)
+        rows = list(_shown(listed, related).order_by(*order.by))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if backwards:
@@ -235,6 +233,55 @@ def page(found: QuerySet[Problem], query: ListQuery, related: tuple[str, ...] = 
         _encode(rows[-1], query.sort, backwards=False) if has_next else "",
         _encode(rows[0], query.sort, backwards=True) if has_previous else "",
     )
+
+
+def _shown(found: QuerySet[Problem], related: tuple[str, ...]) -> QuerySet[Problem]:
+    # A list shows no long texts, and some are very long.
+    return found.defer("description", "how_to_repeat").select_related(*related)
+
+
+def _rows_with_words(
+    found: QuerySet[Problem], query: ListQuery, order: _Order, at: Edge, related: tuple[str, ...]
+) -> list[Problem]:
+    """The numbers of the page first, and its rows by them: many match, and whole rows are wide."""
+    numbered: QuerySet[Any, tuple[int, Any]]
+    if query.sort == "match" and not query.search.text.numbers:
+        # Along the rows of the index, which know how well each matches.
+        seen = Exists(found.filter(pk=OuterRef("problem")))
+        ranked = query.search.text.held.ranked().filter(seen).annotate(number=F("problem"))
+        ranked = ranked.annotate(relevance=F("score"))
+        numbered = order.cut(ranked, at).order_by(*order.by).values_list("number", order.column)
+    else:
+        if query.sort == "match":
+            found = found.annotate(relevance=query.search.relevance())
+        numbered = order.cut(found, at).order_by(*order.by).values_list("number", order.column)
+    keys = dict(numbered[: query.limit + 1])
+    rows = _shown(Problem.objects.filter(pk__in=keys), related).in_bulk()
+    for number, row in rows.items():
+        setattr(row, order.column, keys[number])
+    return [rows[number] for number in keys if number in rows]
+
+
+Edge = tuple[bool, Any, int] | None
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
+
+
+class _Order:
+    """An order of rows that have its column and a number, and what lies beyond an edge in it."""
+
+    def __init__(self, sort: str, *, backwards: bool) -> None:
+        self.column = SORTS[sort]
+        self.is_rising = (sort == "oldest") != backwards
+        sign = "" if self.is_rising else "-"
+        columns = ["number"] if self.column == "number" else [self.column, "number"]
+        self.by = [f"{sign}{column}" for column in columns]
+
+    def cut(self, rows: Rows, at: Edge) -> Rows:
+        """The rows beyond the edge; all without one."""
+        if at is None:
+            return rows
+        _, key, number = at
+        return rows.filter(_beyond(self.column, key, number, is_rising=self.is_rising))
 
 
 def _beyond(column: str, key: Any, number: int, *, is_rising: bool) -> Q:
@@ -251,6 +298,13 @@ def _beyond(column: str, key: Any, number: int, *, is_rising: bool) -> Q:
 def count_up_to(found: QuerySet[Problem], limit: int = COUNT_LIMIT) -> int:
     """How many there are, counted to `limit` + 1 at the most."""
     return found.order_by()[: limit + 1].count()
+
+
+def count_beside(page: Page, found: QuerySet[Problem], query: ListQuery) -> int:
+    """The same, without a query where all of them are on the page."""
+    if query.cursor or page.next_cursor:
+        return count_up_to(found)
+    return len(page.problems)
 
 
 def _encode(problem: Problem, sort: str, *, backwards: bool) -> str:

@@ -159,7 +159,7 @@ def test_common_words_are_found_on_the_other_way_that_the_index_has(
 ) -> None:
     world = make_world()
     count_frequencies()
-    monkeypatch.setattr("tracker.text_index.matching.FEW", 0)
+    monkeypatch.setattr("votes.search.text.COMMON", 0)
     assert {text: world.found(text) for text in VISITOR} == VISITOR
 
 

@@ -10,9 +10,7 @@ from accounts.models import Person
 from tests.problems import make_problem, make_product
 from tracker.models import Door, Problem, Product
 from tracker.services import comment
-from tracker.text_index import matching as index
-from tracker.text_index.keys import key_of
-from tracker.text_index.matching import holds, lacks, matching, numbers_with, score, terms_of_query
+from tracker.text_index.matching import Held, terms_of_query
 from tracker.text_index.services import count_frequencies
 
 pytestmark = pytest.mark.django_db
@@ -31,17 +29,15 @@ def animals(product: Product) -> list[Problem]:
 
 
 def found(words: str) -> set[int]:
-    terms = terms_of_query(words)
-    rows = set(Problem.objects.filter(holds(terms)).values_list("pk", flat=True))
-    assert rows == set(matching(terms)) or not terms
+    """The numbers of those that hold all words, by each of the ways in which one can ask."""
+    held = Held(terms_of_query(words))
+    rows = set(Problem.objects.filter(held.found()).values_list("pk", flat=True))
+    assert rows == set(Problem.objects.filter(held.looked_up()).values_list("pk", flat=True))
+    assert not held.keys or rows == set(held.ranked().values_list("problem", flat=True))
     return rows
 
 
-@pytest.mark.parametrize("few", [0, 3000], ids=["common words", "rare words"])
-def test_every_word_must_be_there_in_any_form(
-    animals: list[Problem], monkeypatch: pytest.MonkeyPatch, few: int
-) -> None:
-    monkeypatch.setattr(index, "FEW", few)
+def test_every_word_must_be_there_in_any_form(animals: list[Problem]) -> None:
     zebra, train, okapi = (problem.pk for problem in animals)
     assert found("panic") == {zebra, train, okapi}
     assert found("Zebras, panic!") == {zebra, train}
@@ -56,27 +52,23 @@ def test_a_word_that_nobody_wrote_finds_nothing(animals: list[Problem]) -> None:
 def test_words_that_say_nothing_are_no_condition(animals: list[Problem]) -> None:
     assert terms_of_query("the of") == []
     assert found("the") == {problem.pk for problem in animals}
-    assert list(matching([])) == []
-
-
-def test_problems_without_a_word(animals: list[Problem]) -> None:
-    _, train, okapi = (problem.pk for problem in animals)
-    (stripe,) = terms_of_query("stripes")
-    assert set(Problem.objects.filter(lacks(stripe)).values_list("pk", flat=True)) == {train, okapi}
-    assert set(Problem.objects.exclude(pk__in=numbers_with(stripe))) == {animals[1], animals[2]}
 
 
 def test_the_best_match_comes_first_and_a_comment_counts_least(
     animals: list[Problem], outsider: Person
 ) -> None:
     comment(animals[2], outsider, "My zebra, too", Door.WEB)
-    rows = Problem.objects.annotate(score=score(terms_of_query("zebra"))).order_by("-score")
+    held = Held(terms_of_query("zebra"))
+    rows = Problem.objects.annotate(score=held.score()).order_by("-score")
     assert list(rows) == animals
     assert rows[0].score > rows[1].score > rows[2].score > 0
+    ranked = {row.problem: row.score for row in held.ranked()}  # type: ignore[attr-defined]
+    assert ranked == {row.pk: row.score for row in rows}
 
 
 def test_the_score_pages_by_key(animals: list[Problem]) -> None:
-    rows = Problem.objects.annotate(score=score(["zebra", "panic"])).order_by("-score", "-number")
+    held = Held(["zebra", "panic"])
+    rows = Problem.objects.annotate(score=held.score()).order_by("-score", "-number")
     first = rows[0]
     assert list(rows.filter(score__lt=first.score)) == list(rows[1:])
 
@@ -84,13 +76,17 @@ def test_the_score_pages_by_key(animals: list[Problem]) -> None:
 def test_confidential_words_stay_inside_what_may_be_seen(product: Product) -> None:
     hidden = make_problem(product, synopsis="Zebra hole", is_confidential=True)
     public = Problem.objects.filter(is_confidential=False)
-    assert not public.filter(holds(["zebra"])).exists()
-    assert Problem.objects.filter(holds(["zebra"])).get() == hidden
-    assert index.frequencies([key_of("zebra")]) == {}
+    assert not public.filter(Held(["zebra"]).found()).exists()
+    assert Problem.objects.filter(Held(["zebra"]).found()).get() == hidden
+    assert Held(["zebra"]).rarest == 0
 
 
-def test_a_condition_costs_one_query_however_many_words(animals: list[Problem]) -> None:
+def test_how_common_terms_are_costs_one_query_however_many_and_often(
+    animals: list[Problem],
+) -> None:
     for words in ("zebra", "zebra panic night stripe okapi"):
         with CaptureQueriesContext(connection) as captured:
-            holds(terms_of_query(words))
+            held = Held(terms_of_query(words))
+            assert held.rarest > 0
+            held.found(), held.looked_up(), held.ranked(), held.score()
         assert len(captured) == 1

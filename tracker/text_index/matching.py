@@ -1,26 +1,25 @@
-"""Which problems hold which words, for search: conditions and an order, both for `Problem` rows.
+"""Which problems hold which words, for search: conditions and an order.
 
 Nothing here asks rights: everything starts at `tracker.policies.visible_problems`, as ever.
 
-    words = terms_of_query("panics in ifconfig")
-    rows = visible_problems(viewer).filter(holds(words))
-    rows = rows.annotate(score=score(words)).order_by("-score", "-number")
-
-and the numbers alone, where a subquery is needed: `matching(words)`, `numbers_with(word)`.
+    held = Held(terms_of_query("panics in ifconfig"))
+    rows = visible_problems(viewer).filter(held.found())
+    best = held.ranked().filter(Exists(rows.filter(pk=OuterRef("problem"))))
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final
 
 from django.db.models import (
     BigIntegerField,
     Case,
     Exists,
+    ExpressionWrapper,
     F,
-    IntegerField,
     OuterRef,
     Q,
     QuerySet,
@@ -39,90 +38,97 @@ from tracker.text_index.terms import words_of_query
 # What a word counts in the order of a search when only comments have it; a word of a synopsis of
 # usual length has some 700, one that a description has once some 400.
 IN_COMMENTS: Final = 150
-# Up to so many problems with the rarest word, it leads the query; with more, the other conditions
-# and the order of the list do, and each row is asked for its words.
-FEW: Final = 3_000
 MOST_WORDS: Final = 40
 
 
 def terms_of_query(text: str) -> list[str]:
-    """The terms of one word or phrase, as `holds`, `matching` and `score` take them.
+    """The terms of one word or phrase.
 
     Empty when there are only words that say nothing ("the"), or none. At most `MOST_WORDS`.
     """
     return words_of_query(text)[:MOST_WORDS]
 
 
-def holds(all_of: Sequence[str]) -> Q:
-    """The condition on `Problem` rows to hold every term; no condition for no term. One query.
+class Held:
+    """The problems that hold every one of some terms.
 
-    It is written by how common the terms are, so that it costs little among any number of rows.
+    How common each is, is asked in one query, when it first matters.
     """
-    keys = list(dict.fromkeys(key_of(term) for term in all_of))
-    if not keys:
-        return Q()
-    counts = frequencies(keys)
-    keys.sort(key=lambda key: counts.get(key, 0))
-    condition = Q()
-    if counts.get(keys[0], 0) <= FEW:
-        condition = Q(pk__in=Posting.objects.filter(term=keys.pop(0)).values("problem"))
-    for key in keys:
-        condition &= Q(Exists(_at_this_problem(key)))
-    return condition
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        self.keys = list(dict.fromkeys(key_of(term) for term in terms))
+
+    @cached_property
+    def counts(self) -> Mapping[int, int]:
+        """In how many public problems of all products each term stands, and at `ALL` their
+        number; what none has is left out.
+        """
+        rows = Frequency.objects.filter(term__in=[ALL, *self.keys]).values("term")
+        return dict(rows.annotate(total=Sum("problems")).values_list("term", "total"))
+
+    @property
+    def rarest(self) -> int:
+        """How many problems hold the rarest term."""
+        return min((self.counts.get(key, 0) for key in self.keys), default=0)
+
+    def found(self) -> Q:
+        """The condition on `Problem` rows, answered from the rows of the rarest term."""
+        return Q(pk__in=self._rows().values("problem")) if self.keys else Q()
+
+    def looked_up(self) -> Q:
+        """The same, answered by asking each `Problem` row that the rest of the query comes to."""
+        condition = Q()
+        for key in self._rarest_first:
+            condition &= Q(Exists(_at_this_problem(key)))
+        return condition
+
+    def ranked(self) -> QuerySet[Posting]:
+        """`problem` and `score`, as in `score`, of the problems; not in order. Not for no term."""
+        first, *others = self._rarest_first
+        total = self._telling(first) * _speaks()
+        for key in others:
+            spoken = Subquery(_beside(key).annotate(speaks=_speaks()).values("speaks")[:1])
+            total = total + self._telling(key) * spoken
+        return self._rows().annotate(score=ExpressionWrapper(total, BigIntegerField()))
+
+    def score(self) -> Combinable:
+        """How well a `Problem` row matches: a whole number, 0 for none.
+
+        The sum of BM25F over the terms, each weighed by ln(1 + problems / those that hold it) to a
+        tenth, so that a list keeps its order from one page to the next while reports come in.
+        """
+        total: Combinable = Value(0, output_field=BigIntegerField())
+        for key in self.keys:
+            found = _at_this_problem(key).annotate(speaks=_speaks()).values("speaks")
+            total = total + self._telling(key) * Coalesce(Subquery(found[:1]), 0)
+        return total
+
+    @cached_property
+    def _rarest_first(self) -> list[int]:
+        return sorted(self.keys, key=lambda key: self.counts.get(key, 0))
+
+    def _rows(self) -> QuerySet[Posting]:
+        first, *others = self._rarest_first
+        found = Posting.objects.filter(term=first)
+        for key in others:
+            found = found.filter(Exists(_beside(key)))
+        return found
+
+    def _telling(self, key: int) -> int:
+        ratio = self.counts.get(ALL, 1) / max(1, self.counts.get(key, 0))
+        return round(10 * math.log(1 + ratio))
 
 
-def matching(all_of: Sequence[str]) -> QuerySet[Posting, int]:
-    """Numbers of the problems that hold every term, as a subquery; none for no term. One query."""
-    keys = list(dict.fromkeys(key_of(term) for term in all_of))
-    if not keys:
-        return Posting.objects.none().values_list("problem", flat=True)
-    counts = frequencies(keys)
-    first, *others = sorted(keys, key=lambda key: counts.get(key, 0))
-    found = Posting.objects.filter(term=first)
-    for key in others:
-        beside = Posting.objects.filter(
-            term=key, shelf=OuterRef("shelf"), problem=OuterRef("problem")
-        )
-        found = found.filter(Exists(beside))
-    return found.values_list("problem", flat=True)
+def _speaks() -> Case:
+    """How much a posting's problem speaks of its term."""
+    return Case(
+        When(weight=0, then=IN_COMMENTS), default=F("weight"), output_field=BigIntegerField()
+    )
 
 
-def numbers_with(term: str) -> QuerySet[Posting, int]:
-    """Numbers of the problems that hold the term, as a subquery: exclude it for `-word`."""
-    return Posting.objects.filter(term=key_of(term)).values_list("problem", flat=True)
-
-
-def lacks(term: str) -> Q:
-    """The condition on `Problem` rows not to hold the term."""
-    return ~Q(Exists(_at_this_problem(key_of(term))))
-
-
-def score(any_of: Sequence[str]) -> Combinable:
-    """How well a `Problem` row matches, to annotate and to order by: a whole number, 0 for none.
-
-    The sum of BM25F over the terms, each weighed by ln(1 + problems / those that hold it) to a
-    tenth, so that a list keeps its order from one page to the next while reports come in. One
-    query, and one look-up per row and term where it is used.
-    """
-    keys = list(dict.fromkeys(key_of(term) for term in any_of))
-    if not keys:
-        return Value(0, output_field=IntegerField())
-    counts = frequencies([ALL, *keys])
-    total: Combinable = Value(0, output_field=BigIntegerField())
-    for key in keys:
-        speaks = Case(
-            When(weight=0, then=IN_COMMENTS), default=F("weight"), output_field=BigIntegerField()
-        )
-        found = Subquery(_at_this_problem(key).annotate(speaks=speaks).values("speaks")[:1])
-        telling = round(10 * math.log(1 + counts.get(ALL, 1) / max(1, counts.get(key, 0))))
-        total = total + telling * Coalesce(found, 0)
-    return total
-
-
-def frequencies(keys: Iterable[int]) -> Mapping[int, int]:
-    """In how many public problems of all products each term stands; what none has is left out."""
-    rows = Frequency.objects.filter(term__in=list(keys)).values("term")
-    return dict(rows.annotate(total=Sum("problems")).values_list("term", "total"))
+def _beside(key: int) -> QuerySet[Posting]:
+    """The posting of the outer posting's problem."""
+    return Posting.objects.filter(term=key, shelf=OuterRef("shelf"), problem=OuterRef("problem"))
 
 
 def _at_this_problem(key: int) -> QuerySet[Posting]:

@@ -127,7 +127,7 @@ def _quoted(text: str) -> str:
 
 
 def _value(text: str) -> str:
-    is_bare = _BARE_VALUE.fullmatch(text) and not text.startswith('"')
+    is_bare = _BARE_VALUE.fullmatch(text) and text[0] not in '":/\\'
     return text if is_bare else _quoted(text)
 
 

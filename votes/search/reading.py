@@ -80,7 +80,11 @@ class Search:
         found = Q() if self.says_state else OPEN
         for condition in self._conditions:
             found &= condition(viewer)
-        return found & text.condition(self.text)
+        return found & text.condition(self.text, open_only=self._is_open_only)
+
+    @property
+    def _is_open_only(self) -> bool:
+        return not self.says_state or "is:open" in map(str, self.query.qualifiers)
 
     def relevance(self) -> Combinable:
         """How well a problem matches the words."""

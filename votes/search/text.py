@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from django.db.models import (
@@ -26,12 +27,14 @@ from django.db.models.expressions import Combinable
 
 from tracker.models import Comment
 from tracker.text_index.keys import key_of, pack
-from tracker.text_index.matching import holds, score, terms_of_query
+from tracker.text_index.matching import Held, terms_of_query
 from tracker.text_index.models import IndexedText
 from votes.search.language import Word
 from votes.search.phrases import pattern_of, stem_pattern
 
 NOTHING: Final = Q(pk__in=())
+# Of a word that more problems have than this, one in a few problems has it.
+COMMON: Final = 20_000
 # More than any text can match.
 NAMED: Final = 1_000_000_000
 _LARGEST_NUMBER: Final = 2**63 - 1
@@ -66,43 +69,56 @@ class Text:
     def wanted_terms(self) -> list[str]:
         return list(dict.fromkeys(term for word in self.wanted for term in self.terms[word]))
 
+    @cached_property
+    def held(self) -> Held:
+        """All that must be found, as the index sees it."""
+        return Held(self.wanted_terms)
 
-def condition(text: Text) -> Q:
+    @property
+    def numbers(self) -> list[int]:
+        """Of the problems that numbers among the words name."""
+        return [number for word in self.wanted if (number := number_of(word)) is not None]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the index alone answers."""
+        return not self.fields and not any(word.is_phrase for word in self.wanted)
+
+
+def condition(text: Text, *, open_only: bool) -> Q:
     """The problems that hold every wanted word and no unwanted one.
 
-    One query for the words that are wanted, and one for each that is not. A search for idle words
-    alone finds nothing.
+    One query, or none where nothing is wanted. A search for idle words alone finds nothing.
     """
     found = Q()
     if text.wanted:
-        found &= _wanted(text)
+        found &= _wanted(text, open_only=open_only)
     elif any(not word.is_negated for word in text.words):
         return NOTHING
     for word in text.unwanted:
-        found &= ~(holds(text.terms[word]) & _where(word, text))
+        found &= ~(Held(text.terms[word]).looked_up() & _where(word, text))
     return found
 
 
 def relevance(text: Text) -> Combinable:
-    """How well a problem matches: a whole number, to order by. One query.
+    """How well a problem matches: a whole number, to order by.
 
     The problem that a number among the words names comes before all that only say the number.
     """
-    numbers = [number for word in text.wanted if (number := number_of(word)) is not None]
-    found = score(text.wanted_terms)
-    if not numbers:
-        return found
-    return found + Case(When(pk__in=numbers, then=NAMED), default=0)
+    return text.held.score() + Case(When(pk__in=text.numbers, then=NAMED), default=0)
 
 
-def _wanted(text: Text) -> Q:
-    numbered = [(word, number) for word in text.wanted if (number := number_of(word)) is not None]
-    found = holds(text.wanted_terms)
+def _wanted(text: Text, *, open_only: bool) -> Q:
+    # The orders have indexes of open problems. Where so many of those have the words that a page
+    # is soon full, it is quicker to walk along and to ask each.
+    is_walk = open_only and text.is_plain and len(text.held.keys) < 3
+    found = text.held.looked_up() if is_walk and text.held.rarest > COMMON else text.held.found()
     for word in text.wanted:
         found &= _where(word, text)
-    for word, number in numbered:
-        others = [term for each in text.wanted if each != word for term in text.terms[each]]
-        found |= Q(pk=number) & holds(others)
+    for word in text.wanted:
+        if (number := number_of(word)) is not None:
+            others = [term for each in text.wanted if each != word for term in text.terms[each]]
+            found |= Q(pk=number) & Held(others).looked_up()
     return found
 
 

@@ -82,7 +82,7 @@ def _refused(request: HttpRequest, errors: DraftErrors) -> dict[str, object]:
 def _listed(request: HttpRequest, query: listing.ListQuery) -> dict[str, object]:
     found = listing.find(query, request.user)
     page = listing.page(found, query)
-    count = listing.count_up_to(found)
+    count = listing.count_beside(page, found, query)
     matched = matches(query.search.text, page.problems)
     rows = selectors.rows_for(request.user, page.problems)
     filters = Filters(request.GET, query)
