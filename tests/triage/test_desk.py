@@ -217,6 +217,8 @@ def test_a_likely_duplicate_is_offered_peeked_at_and_marked_with_one_button(
     left_alone(head, 2)
     problem = make_problem(product, synopsis="packets dropped by em0 under load")
     sign_in(client, triager)
+    address = f"/triage/?at={problem.pk}"
+    assert f'href="{address}"' in client.get(f"/{problem.pk}").content.decode()
     page = shown(client, at=str(problem.pk))
     assert f'name="duplicate_of" value="{head.pk}" data-pick="1"' in page
     assert "The ring overflows." not in page
