@@ -8,7 +8,7 @@ not see is read, so neither order nor score nor time tells of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -52,11 +52,12 @@ class Similar:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A candidate, the head of its group, and its score."""
+    """A candidate, the head of its group, its score, and what that is made of."""
 
     candidate: Candidate
     head: int | None
     score: float
+    features: Mapping[str, float]
 
 
 def similar_problems(
@@ -150,7 +151,10 @@ def _compared(product: Product, query: Query, best: Sequence[tuple[int, float]])
     counts = _counts(product, titles)
     telling = {key: idf(query.problems, counts.get(key, 0)) for key in titles}
     comparison = Comparison(query, {**telling, **query.telling})
-    ranked = [Ranked(each, head, _score(total(comparison.features(each)))) for each, head in found]
+    ranked = []
+    for each, head in found:
+        features = comparison.features(each)
+        ranked.append(Ranked(each, head, _score(total(features)), features))
     return sorted(ranked, key=lambda each: (-each.score, -each.candidate.number))
 
 
