@@ -91,6 +91,9 @@ VISITOR = {
     "component:base/net": "cafe",
     "product:base component:net": "cafe",
     "-component:net": "fault",
+    "product:base product:ports component:net": "",
+    "product:base,ports component:net": "cafe cjk",
+    "product:base component:net,kernel -product:ports": "fault cafe",
     "release:14.3": "fault",
     "-release:14.3": "cafe cjk",
     "affects:15.0 product:base": "fault",
@@ -247,7 +250,8 @@ def test_parameters_of_an_address_mean_what_the_qualifiers_mean(db: None) -> Non
         assert {problem.pk for problem in find(parse_text(query.text), None)} == numbers
         assert parse_text(query.text).sort == query.sort
     # An address may be older than a name; a typed name that nothing bears is a mistake.
-    assert count_up_to(find(parse_query(QueryDict("product=gone")), None)) == 0
+    for address in ("product=gone", "product=gone&component=net", "product=base&component=gone"):
+        assert count_up_to(find(parse_query(QueryDict(address)), None)) == 0, address
     assert world.found("product:base crash") == "fault cafe"
 
 

@@ -8,6 +8,9 @@ from functools import cached_property
 from tracker.models import Component, Product, Release
 from votes.search.values import WrongValue, hint
 
+# (id, product id, name)
+Row = tuple[int, int, str]
+
 
 class Places:
     """What there is, read once and only when a search names it: a query each at the most.
@@ -21,13 +24,11 @@ class Places:
         return dict(Product.objects.order_by().values_list("slug", "pk"))
 
     @cached_property
-    def components(self) -> list[tuple[int, int, str]]:
-        """(id, product id, slug)"""
+    def components(self) -> list[Row]:
         return list(Component.objects.order_by().values_list("pk", "product_id", "slug"))
 
     @cached_property
-    def releases(self) -> list[tuple[int, int, str]]:
-        """(id, product id, name)"""
+    def releases(self) -> list[Row]:
         return list(Release.objects.order_by().values_list("pk", "product_id", "name"))
 
 
@@ -51,10 +52,9 @@ class Named:
     def components(self, name: str) -> list[int]:
         """By `component`, or `product/component`."""
         product, _, slug = name.casefold().rpartition("/")
+        rows = self._in(self.places.components, self._named_products)
         if product:
-            rows = self._in(self.places.components, set(self.products(product)))
-        else:
-            rows = self._in(self.places.components, self._named_products)
+            rows = self._in(rows, set(self.products(product)))
         found = [pk for pk, _, each in rows if each == slug]
         return self._given(found, "component", name, (each for _, _, each in rows))
 
@@ -68,13 +68,16 @@ class Named:
         return self.places.products
 
     @cached_property
-    def _named_products(self) -> set[int]:
+    def _named_products(self) -> set[int] | None:
+        """None where any will do."""
         products = self.places.products
+        if not self._within:
+            return None
         return {products[slug] for slug in self._within if slug in products}
 
     @staticmethod
-    def _in(rows: list[tuple[int, int, str]], products: set[int]) -> list[tuple[int, int, str]]:
-        return [row for row in rows if not products or row[1] in products]
+    def _in(rows: list[Row], products: set[int] | None) -> list[Row]:
+        return [row for row in rows if products is None or row[1] in products]
 
     def _given(self, found: list[int], what: str, name: str, choices: Iterable[str]) -> list[int]:
         if not found and self.is_strict:

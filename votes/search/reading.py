@@ -101,20 +101,25 @@ class Search:
             yield Fault(says, 0, 0)
 
     def _read(self, query: Query, *, is_strict: bool) -> Iterator[Condition]:
-        products = [v for each in self._every("product") for v in each.values]
-        named = Named(self.places, products, is_strict=is_strict)
+        products = self._positive("product")
+        named = Named(self.places, [v for p in products for v in p.values], is_strict=is_strict)
+        # Components are looked for in these products alone, and have the better indexes.
+        is_said = len(products) == 1 and bool(self._positive("component"))
         for each in query.qualifiers:
             try:
-                yield _condition(each, named)
+                condition = _condition(each, named)
             except WrongValue as wrong:
                 self._fault(each, wrong)
+            else:
+                if not (is_said and each in products):
+                    yield condition
 
     def _choices(self, name: str, choices: Collection[str]) -> list[str]:
         """The values of `name` that are among the choices."""
         values = [value for each in self.query.named(name) for value in each.values]
         return [found for value in values if (found := same_choice(value, choices))]
 
-    def _every(self, name: str) -> Sequence[Qualifier]:
+    def _positive(self, name: str) -> Sequence[Qualifier]:
         found = [*self.typed.named(name), *self.given.named(name)]
         return [each for each in found if not each.is_negated]
 

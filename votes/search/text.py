@@ -109,9 +109,9 @@ def relevance(text: Text) -> Combinable:
 
 
 def _wanted(text: Text, *, open_only: bool) -> Q:
-    # The orders have indexes of open problems. Where so many of those have the words that a page
-    # is soon full, it is quicker to walk along and to ask each.
-    is_walk = open_only and text.is_plain and len(text.held.keys) < 3
+    # The orders have indexes of open problems. Where so many of those have the word that a page is
+    # soon full, it is quicker to walk along and to ask each.
+    is_walk = open_only and text.is_plain and len(text.held.keys) == 1
     found = text.held.looked_up() if is_walk and text.held.rarest > COMMON else text.held.found()
     for word in text.wanted:
         found &= _where(word, text)
