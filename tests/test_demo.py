@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
 from django.test import Client
 
 from accounts.models import Person, Role
@@ -32,7 +32,7 @@ from tracker.text_index.rebuilding import find_wrong
 from votes.demo.people import make_cast
 from votes.demo.stories import Teller
 from votes.demo.texts import load_products
-from votes.models import Vote
+from votes.models import NoLonger, Vote
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,11 @@ def test_nothing_happens_before_its_time_or_after_the_end() -> None:
     assert not Comment.objects.filter(created_at__lt=F("author__joined_at")).exists()
     assert not Event.objects.filter(Q(at__gt=UNTIL) | Q(at__lt=F("problem__created_at"))).exists()
     assert not Problem.objects.filter(release__released_on__gt=F("created_at")).exists()
+    gone = NoLonger.objects.all()
+    assert gone.count() > 10
+    voted = Vote.objects.filter(problem=OuterRef("problem"), person=OuterRef("person"))
+    assert gone.filter(Exists(voted.filter(cast_at__lte=OuterRef("said_at")))).count() == len(gone)
+    assert not gone.filter(said_at__gt=UNTIL).exists()
 
 
 def test_every_history_leads_to_what_the_problem_is() -> None:

@@ -33,6 +33,7 @@ from tracker.models import (
 from tracker.products import set_maintainers
 from tracker.services import store_file
 from tracker.text_index import services as text_index
+from votes.demo.gone import store_gone
 from votes.demo.people import ROLE_ACCOUNTS, Cast, DemoPerson, make_cast
 from votes.demo.stories import SPAN, Step, Story, Teller
 from votes.demo.texts import ProductTexts, ages_of_releases, load_products
@@ -104,6 +105,7 @@ def fill(seed: int, count: int, until: datetime) -> Filled:
     filled.votes = _store_votes(stories, problems, shelves, cast)
     for wrong in list(find_wrong()):
         repair(wrong)
+    store_gone(list(shelves.products.values()), until)
     text_index.index(problems.values())
     return filled
 
