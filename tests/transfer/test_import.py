@@ -55,6 +55,7 @@ def archive(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, settings: 
         _made.append(exported(tmp_path_factory.mktemp("made") / "archive"))
         empty_instance()
         shutil.rmtree(settings.MEDIA_ROOT)
+    fresh_counters()
     return shutil.copytree(_made[0], tmp_path / "archive")
 
 
