@@ -87,7 +87,7 @@ def say_where(page: Page, release: str, architecture: str, note: str) -> None:
     page.get_by_label("Release").select_option(release)
     page.get_by_label("Architecture").fill(architecture)
     page.get_by_label("Note").fill(note)
-    page.locator("#where button").click()
+    page.locator("#where form[action*='/vote'] button").click()
 
 
 def comment_with_a_file(page: Page, text: str, file: Path) -> None:
