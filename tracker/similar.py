@@ -8,21 +8,22 @@ not see is read, so neither order nor score nor time tells of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
 
-from accounts.policies import Viewer
+from accounts.policies import Viewer, as_person
 from tracker.models import Problem, Product
 from tracker.policies import visible, visible_problems
 from tracker.text_index import candidates
 from tracker.text_index.entries import body_of, shelf_of
 from tracker.text_index.keys import ALL, key_of, unpack
 from tracker.text_index.likeness import Candidate, Comparison, Query, idf, keyed, total
-from tracker.text_index.models import Frequency, IndexedText
+from tracker.text_index.models import IndexedText
+from tracker.text_index.rows import frequencies_of
 from tracker.text_index.terms import terms_of, tokens_of
 
 # What a page shows while somebody types, and what a triager or a program may ask for.
@@ -107,7 +108,7 @@ def rank(
     """
     title = keyed(terms_of(synopsis[:SYNOPSIS_CHARS]))
     query = Query(synopsis[:SYNOPSIS_CHARS], title, keyed(terms_of(body)), at or timezone.now())
-    counts = _counts(product, {ALL, *query.title, *query.body})
+    counts = frequencies_of(product.pk, {ALL, *query.title, *query.body})
     query.problems = counts.get(ALL, 0)
     query.telling = {
         key: idf(query.problems, counts.get(key, 0)) for key in {**query.title, **query.body}
@@ -120,13 +121,10 @@ def rank(
     return _compared(product, query, best) if best else []
 
 
-def _counts(product: Product, keys: Iterable[int]) -> dict[int, int]:
-    rows = Frequency.objects.filter(product=product, term__in=list(keys))
-    return dict(rows.values_list("term", "problems"))
-
-
 def _hidden(viewer: Viewer, product: Product) -> Sequence[int] | None:
     """Confidential problems of the product that `viewer` may see; None for all of them."""
+    if as_person(viewer) is None:
+        return []
     sees = visible(viewer)
     if not sees:
         return None
@@ -148,7 +146,7 @@ def _compared(product: Product, query: Query, best: Sequence[tuple[int, float]])
         for number, title, body, synopsis, at, head in rows
     ]
     titles = {key for each, _ in found for key in each.title} - query.telling.keys()
-    counts = _counts(product, titles)
+    counts = frequencies_of(product.pk, titles)
     telling = {key: idf(query.problems, counts.get(key, 0)) for key in titles}
     comparison = Comparison(query, {**telling, **query.telling})
     ranked = []
