@@ -33,6 +33,8 @@ SQLITE_PRAGMAS = (
     " PRAGMA cache_size=-32000; PRAGMA journal_size_limit=67108864"
 )
 POSTGRESQL_CONNECT_TIMEOUT = 5
+# Its compiler takes longer over the conditions of a list than the list itself takes.
+POSTGRESQL_OPTIONS = "-c jit=off"
 
 # What can stand in a Host header; "*" would have Django answer to every name.
 BROWSERS_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f]*:[0-9a-f:.]+")
@@ -315,7 +317,8 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ConfigurationError(
             "DATABASE_URL names no database: write postgres://user:password@host/name."
         )
-    options = {"connect_timeout": POSTGRESQL_CONNECT_TIMEOUT} | config.pop("OPTIONS", {})
+    usual = {"connect_timeout": POSTGRESQL_CONNECT_TIMEOUT, "options": POSTGRESQL_OPTIONS}
+    options = usual | config.pop("OPTIONS", {})
     return {"CONN_MAX_AGE": 0} | config | {"OPTIONS": options}
 
 

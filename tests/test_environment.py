@@ -114,7 +114,7 @@ def test_postgresql_keeps_no_connection_longer_than_a_request(folder: Path) -> N
         "HOST": "db.example.org",
         "PORT": 5433,
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"connect_timeout": 5, "sslmode": "require"},
+        "OPTIONS": {"connect_timeout": 5, "options": "-c jit=off", "sslmode": "require"},
     }
 
 

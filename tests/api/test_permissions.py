@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "like": {"product": "base", "synopsis": "em0"},
     "bulk": {"q": "is:open", "change": {"severity": "major"}},
     "many": {"problems": [], "change": {"severity": "major"}},
+    "keep": {"name": "Panics", "query": "panic"},
     "nothing": {},
 }  # fmt: skip
 
@@ -87,6 +88,11 @@ POST   bulk-changes/0/undo/ nothing    401  404         404      404      404   
 GET    me/                        401       200         200      200      200       200        200     200       200
 GET    my/                        401       200         200      200      200       200        200     200       200
 POST   my/seen/ nothing           401       204         204      204      204       204        204     204       204
+GET    searches/                  200       200         200      200      200       200        200     200       200
+POST   searches/ keep             401       403         201      201      201       201        201     201       201
+GET    searches/0/                404       404         404      404      404       404        404     404       404
+PATCH  searches/0/ keep           401       404         404      404      404       404        404     404       404
+DELETE searches/0/                401       404         404      404      404       404        404     404       404
 GET    tokens/                    401       403         200      200      200       200        200     200       200
 POST   tokens/ name               401       403         201      201      201       201        201     201       201
 DELETE tokens/T/                  401       403         204      404      404       404        404     404       404

@@ -121,7 +121,8 @@ class SearchView(ApiView):
     @extend_schema(operation_id="delete_search", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         """Forget a search; its address, its feed and the mails of it end."""
-        saved_searches.delete(_search(request, pk), person_of(request))
+        person = person_of(request)
+        saved_searches.delete(_search(request, pk), person)
         return Response(status=204)
 
 
