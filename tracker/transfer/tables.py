@@ -125,8 +125,10 @@ def _the_product(part: Part) -> Q:
 
 
 def _the_problems(part: Part) -> Q:
+    """By a look at each problem's product: with a join SQLite, for each person whose reports it
+    wants, reads all problems of the product instead of the few of the person."""
     seen = visible(AnonymousUser()) if part.is_public else Q()
-    return seen & (Q(product__slug=part.product) if part.product else Q())
+    return seen & (part.has(Problem, "product") if part.product else Q())
 
 
 def _nothing(part: Part) -> Q:
