@@ -117,11 +117,11 @@ CACHES = {
         "KEY_PREFIX": "groundswell",
     }
 }
-REDIS_URL = ENVIRONMENT.redis_url
+REDIS_URL: str = ENVIRONMENT.redis_url
 globals().update(celery_settings(ENVIRONMENT.broker_url))
 
 # How many open pages one web process keeps up to date; see docs/live.md.
-LIVE_STREAMS = ENVIRONMENT.live_streams
+LIVE_STREAMS: int = ENVIRONMENT.live_streams
 LIVE_STREAMS_PER_PERSON = 20
 
 globals().update(ENVIRONMENT.email.as_django())

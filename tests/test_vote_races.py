@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -80,7 +81,7 @@ def test_of_changes_from_the_same_form_each_field_is_changed_by_exactly_one() ->
     triager = Person.objects.get(pk=triager.pk)
     shown = {name: fingerprint(in_words(problem, name)) for name in ("severity", "hardware")}
 
-    def ask(**values: str) -> Callable[[], object]:
+    def ask(**values: Any) -> Callable[[], object]:
         asked = ProblemChange(**values)
         return lambda: change(problem, triager, asked, Door.WEB, base=shown)
 

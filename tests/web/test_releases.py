@@ -51,11 +51,12 @@ def test_the_page_of_a_release_tells_what_it_has_and_what_it_solves_by_heat(
 ) -> None:
     titles = ("unsolved", "taken back", "solved later", "solved here", "solved before")
     problems = {title: make_problem(product, release="14.3", synopsis=title) for title in titles}
-    for title, fields in {
+    changes: dict[str, dict[str, Any]] = {
         "taken back": {"state": "closed", "resolution": "not a defect"},
         "solved here": {"state": "closed", "resolution": "fixed", "fixed_in": "15.0"},
         "solved before": {"fixed_in": "14.3"},
-    }.items():
+    }
+    for title, fields in changes.items():
         change(problems[title], triager, ProblemChange(**fields), Door.WEB)
     Release.objects.create(product=product, name="16.0", position=9)
     mark_releases(problems["solved later"], triager, {"16.0": "fixed"}, Door.WEB)
