@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 
 from tracker.clocks import acting, keeping, settings
-from tracker.text_index.services import count_frequencies, index_missing
+from tracker.text_index.services import count_frequencies, index_missing, is_any_missing
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0
@@ -55,9 +55,10 @@ def count_term_frequencies() -> None:
 
 @shared_task
 def index_missing_problems() -> None:
-    """Index problems that are not yet, or by older rules: all of them after an upgrade."""
+    """Index problems that are not yet, or by older rules: all of them after an upgrade.
+
+    It is rung often and does not ring itself, so that never more than one is at work for long.
+    """
     ends = time.monotonic() + SECONDS
-    while index_missing():
-        if time.monotonic() > ends:
-            index_missing_problems.delay()
-            return
+    while is_any_missing() and index_missing() and time.monotonic() < ends:
+        pass

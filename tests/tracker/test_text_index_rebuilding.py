@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Person
 from tests.people import make_person
@@ -89,6 +90,14 @@ def test_the_tasks_bring_an_old_index_up_to_date(problem: Problem) -> None:
     assert IndexedText.objects.get().edition == EDITION
     assert not FrequencyChange.objects.exists()
     index_problems(check=True)
+
+
+@pytest.mark.django_db
+def test_where_nothing_is_missing_the_task_only_counts(
+    problem: Problem, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(2):
+        index_missing_problems()
 
 
 @pytest.mark.django_db(transaction=True)

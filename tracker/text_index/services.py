@@ -185,6 +185,11 @@ def _may_count() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def is_any_missing() -> bool:
+    """Whether a problem is not indexed yet, or by older rules: two counts, as each has one row."""
+    return IndexedText.objects.filter(edition=EDITION).count() != Problem.objects.count()
+
+
 @transaction.atomic
 def index_missing(most: int = 100) -> int:
     """Index some problems that are not yet, or by older rules; returns how many.
