@@ -20,7 +20,19 @@
   voice.setAttribute("aria-live", "polite");
   document.body.append(voice);
 
+  // For eyes: why a key did nothing. It stays until the next key.
+  const note = document.createElement("p");
+  note.className = "desk-note";
+  note.setAttribute("aria-hidden", "true");
+  note.hidden = true;
+  document.body.append(note);
+
   const say = (words) => { voice.textContent = words; };
+  function tell(words) {
+    say(words);
+    note.textContent = words;
+    note.hidden = false;
+  }
   const words = (element) => (element ? element.textContent.replace(/\s+/g, " ").trim() : "");
 
   function press(selector) {
@@ -43,7 +55,7 @@
     const at = list.indexOf(current());
     const next = at < 0 ? list[0] : list[at + by];
     if (next) linkOf(next).click();
-    else if (!press(by > 0 ? "a[rel=next]" : "a[rel=prev]")) say(by > 0 ? "This is the last one." : "This is the first one.");
+    else if (!press(by > 0 ? "a[rel=next]" : "a[rel=prev]")) tell(by > 0 ? "This is the last one." : "This is the first one.");
     return true;
   }
 
@@ -70,7 +82,7 @@
   function changeChosen() {
     const form = one("[data-bulk]", desk());
     if (!form || !chosen.size) {
-      say("Choose some first, with b.");
+      tell("Choose some first, with b.");
       return true;
     }
     form.requestSubmit();
@@ -130,7 +142,7 @@
     const links = all("[data-peek]", desk());
     const at = links.findIndex((link) => link.hasAttribute("aria-current"));
     if (links.length) links[(at + 1) % links.length].click();
-    else say("Nothing like it was found.");
+    else tell("Nothing like it was found.");
     return true;
   }
 
@@ -156,11 +168,11 @@
     a: () => press('[data-key="a"]') || refuse("It is accepted already."),
     m: () => press('[data-key="m"]') || refuse("It is assigned to you already."),
     u: () => press('[data-key="u"]') || refuse("There is nothing to undo."),
-    f: () => open("f"),
-    x: () => open("x"),
+    f: () => open("f") || refuse("It is closed."),
+    x: () => open("x") || refuse("It is closed."),
     c: () => open("c"),
     s: () => open("s"),
-    d: () => open("d"),
+    d: () => open("d") || refuse("It is closed."),
     "#": typeNumber,
     p: peek,
     b: () => choose(current()),
@@ -170,7 +182,7 @@
   };
 
   function refuse(reason) {
-    say(reason);
+    tell(reason);
     return true;
   }
 
@@ -192,6 +204,7 @@
 
   function onKey(event) {
     if (!desk() || event.defaultPrevented) return;
+    note.hidden = true;
     if (isText(event.target)) { onText(event); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const dialog = one("dialog[open]");
@@ -237,6 +250,7 @@
   }
 
   function arrive() {
+    note.hidden = true;
     if (!desk()) return;
     document.documentElement.classList.add("has-keys");
     all("[data-desk-help]", desk()).forEach((button) => { button.hidden = false; });
@@ -246,7 +260,10 @@
     if (item) item.scrollIntoView({ block: "nearest" });
     const typed = one("details[data-menu][open]", desk());
     const peeked = one("[data-peeked]", desk());
+    const number = one("[data-number]", desk());
     if (typed) open(typed.dataset.menu);
+    // A number that was refused is there to be put right.
+    else if (number && number.defaultValue) number.select();
     else if (peeked) peeked.focus({ preventScroll: true });
     else focusTitle();
   }
@@ -290,10 +307,11 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     isBusy = false;
-    const failed = event.detail.failed && ![400, 409].includes(event.detail.xhr.status);
+    // Without an answer htmx says neither that it succeeded nor that it failed.
+    const failed = !event.detail.successful && ![400, 409].includes(event.detail.xhr.status);
     if (!failed || !desk()) return;
     desk().removeAttribute("aria-busy");
-    say("That did not work: the server could not be reached. Try again.");
+    tell("That did not work: the server could not be reached. Try again.");
     const form = event.target.closest && event.target.closest("form[action]");
     // The plain form leads to a page that says what happened: a session that ended, a limit.
     if (form && event.detail.xhr.status) form.submit();
@@ -304,6 +322,13 @@
     isBusy = false;
     arrive();
     announce();
+  });
+
+  // Who comes back to the page finds the boxes ticked by the browser.
+  window.addEventListener("pageshow", () => {
+    if (!desk()) return;
+    all("[data-item] input:checked", desk()).forEach((box) => chosen.add(box.value));
+    showChosen();
   });
 
   lastSaid = words(one("[data-last] [data-announce]"));

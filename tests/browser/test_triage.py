@@ -207,3 +207,36 @@ def test_the_desk_is_complete_without_scripts(
     page.get_by_role("button", name="Same").last.click()
     assert Problem.objects.get(pk=one.pk).state == "new"
     assert Problem.objects.get(pk=two.pk).head_id == one.pk
+
+
+def test_a_key_that_can_do_nothing_says_why_on_the_screen(
+    sit_down: SitDown, product: Product, triager: Person
+) -> None:
+    one, two = (in_state(product, "new", 9 - i) for i in range(2))
+    page = sit_down(triager)
+    desk = Desk(page)
+    note = page.locator(".desk-note")
+    desk.at(one)
+    desk.keys("B")
+    expect(note).to_have_text("Choose some first, with b.")
+    desk.keys("j")
+    desk.at(two)
+    expect(note).to_be_hidden()
+    desk.keys("j")
+    expect(note).to_have_text("This is the last one.")
+    page.context.set_offline(True)
+    desk.keys("a")
+    expect(note).to_contain_text("the server could not be reached")
+    page.context.set_offline(False)
+    assert Problem.objects.get(pk=two.pk).state == "new"
+    # What is ticked when one comes back is chosen.
+    desk.keys("b", "o")
+    expect(page.locator("h1")).to_contain_text(two.synopsis)
+    page.go_back()
+    expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
+    # A number that makes no sense is there to be put right.
+    desk.keys("d", "#")
+    page.keyboard.type("twelve")
+    desk.keys("Enter")
+    expect(page.locator(".messages")).to_contain_text("Give the number of a problem")
+    expect(page.locator("#act-duplicate")).to_be_focused()

@@ -92,6 +92,20 @@ def test_pages_lead_forth_and_back_across_the_parts(product: Product, triager: P
     assert (first.previous_cursor, second.next_cursor, back.previous_cursor) == ("", "", "")
 
 
+def test_who_goes_back_a_page_comes_to_its_last_problem(
+    product: Product, triager: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [in_state(product, "new", 10 - i) for i in range(4)]
+    client = sign_in(Client(), triager)
+    monkeypatch.setattr(triage, "PAGE_SIZE", 2)
+    page = shown(client, cursor=triage.queue(triager, QueueQuery(limit=2)).next_cursor)
+    assert listed(page) == [every[2].pk, every[3].pk]
+    (back,) = re.findall(r'rel="prev" href="([^"]+)"', page)
+    before = html.unescape(client.get(back).content.decode())
+    assert listed(before) == [every[0].pk, every[1].pk]
+    assert re.findall(r'id="detail-title".*#(\d+)', before) == [str(every[1].pk)]
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [

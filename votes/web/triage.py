@@ -45,6 +45,8 @@ KEYS: Final = 9
 LEAST_SHARE: Final = 0.5
 # What the button sends that says: it is no duplicate after all.
 UNDO_MARKING: Final = "none"
+# What `at` says that leads to the end of a page: who goes back comes from below.
+LAST: Final = "last"
 UNDO_OFFERED_FOR: Final = timedelta(hours=12)
 # Ends that a person chooses here; the others are the clocks' and the duplicates'.
 ENDS: Final = [
@@ -104,7 +106,7 @@ class Desk:
     at: Problem | None
     keep: dict[str, str] = field(default_factory=dict)
 
-    def url(self, at: int | None = None, **changed: Any) -> str:
+    def url(self, at: int | str | None = None, **changed: Any) -> str:
         """The desk at another problem or page, with what is filtered kept."""
         words = self.keep | ({"at": at} if at else {}) | changed
         said = urlencode({name: value for name, value in words.items() if value})
@@ -132,7 +134,9 @@ class Desk:
 
     @property
     def previous_page(self) -> str:
-        return self.url(cursor=self.page.previous_cursor) if self.page.previous_cursor else ""
+        if not self.page.previous_cursor:
+            return ""
+        return self.url(cursor=self.page.previous_cursor, at=LAST)
 
     @property
     def after(self) -> str:
@@ -165,7 +169,7 @@ def _desk(request: HttpRequest, params: QueryDict, status: int = 200) -> HttpRes
         # All of this page was done, perhaps by others.
         query = replace(query, cursor="")
         page = triage.queue(person, query)
-    shown = _asked_for(request, params) or (page.items[0].problem if page.items else None)
+    shown = _asked_for(request, params) or _end_of(page, params)
     keep = {n: getattr(query, n) for n in ("product", "component", "section", "cursor")}
     found = Desk(query, page, shown, keep)
     context = {
@@ -203,6 +207,12 @@ def _asked_for(request: HttpRequest, params: QueryDict) -> Problem | None:
     if problem is None:
         messages.info(request, f"There is no #{number} here.")
     return problem
+
+
+def _end_of(page: QueuePage, params: QueryDict) -> Problem | None:
+    if not page.items:
+        return None
+    return page.items[-1 if params.get("at") == LAST else 0].problem
 
 
 def _number(text: str) -> int | None:
