@@ -30,6 +30,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from tracker.text_index.keys import ALL, key_of
 from tracker.text_index.models import Frequency, Posting
@@ -39,6 +40,7 @@ from tracker.text_index.terms import words_of_query
 # usual length has some 700, one that a description has once some 400.
 IN_COMMENTS: Final = 150
 MOST_WORDS: Final = 40
+MOST_JOINED: Final = 4
 
 
 def terms_of_query(text: str) -> list[str]:
@@ -77,10 +79,7 @@ class Held:
 
     def looked_up(self) -> Q:
         """The same, answered by asking each `Problem` row that the rest of the query comes to."""
-        condition = Q()
-        for key in self._rarest_first:
-            condition &= Q(Exists(_at_this_problem(key)))
-        return condition
+        return _all_there(_at_this_problem(key) for key in self._rarest_first)
 
     def ranked(self) -> QuerySet[Posting]:
         """`problem` and `score`, as in `score`, of the problems; not in order. Not for no term."""
@@ -109,10 +108,7 @@ class Held:
 
     def _rows(self) -> QuerySet[Posting]:
         first, *others = self._rarest_first
-        found = Posting.objects.filter(term=first)
-        for key in others:
-            found = found.filter(Exists(_beside(key)))
-        return found
+        return Posting.objects.filter(_all_there(map(_beside, others)), term=first)
 
     def _telling(self, key: int) -> int:
         ratio = self.counts.get(ALL, 1) / max(1, self.counts.get(key, 0))
@@ -124,6 +120,21 @@ def _speaks() -> Case:
     return Case(
         When(weight=0, then=IN_COMMENTS), default=F("weight"), output_field=BigIntegerField()
     )
+
+
+def _all_there(postings: Iterable[QuerySet[Posting]]) -> Q:
+    """Whether each of these exists, the rarest first.
+
+    PostgreSQL takes EXISTS for a join, which is quick for a few; but for twenty it lost itself in
+    plans, and answered after 50 seconds. Beyond the first each is looked up row by row.
+    """
+    condition = Q()
+    for place, posting in enumerate(postings):
+        if place < MOST_JOINED:
+            condition &= Q(Exists(posting))
+        else:
+            condition &= Q(IsNull(Subquery(posting.values("weight")[:1]), False))
+    return condition
 
 
 def _beside(key: int) -> QuerySet[Posting]:

@@ -73,7 +73,9 @@ class Named:
         products = self.places.products
         if not self._within:
             return None
-        return {products[slug] for slug in self._within if slug in products}
+        found = {products[slug] for slug in self._within if slug in products}
+        # A product that is a mistake is named; its parts are not mistakes because of it.
+        return None if self.is_strict and not found else found
 
     @staticmethod
     def _in(rows: list[Row], products: set[int] | None) -> list[Row]:

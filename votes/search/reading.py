@@ -28,6 +28,8 @@ from votes.search.values import WrongValue, same_choice
 
 # Terms of all words together. Each is a look-up in one expression, and SQLite takes 1,000 levels.
 MAX_PARTS: Final = 80
+# Releases that `affects:` and `fixed:` name: what is said of each is compared anew.
+MAX_RELEASES: Final = 12
 # The opposite of what a qualifier asks for, said so that the indexes of the orders serve it.
 _OPPOSITE = {("is", "open"): CLOSED, ("is", "closed"): OPEN, ("state", "closed"): OPEN}
 
@@ -46,11 +48,16 @@ class Search:
     faults: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._conditions = [
-            *self._read(self.typed, is_strict=True),
-            *self._read(self.given, is_strict=False),
-        ]
-        self.faults += self._too_long()
+        too_many = list(self._too_many_releases())
+        self._conditions = (
+            []
+            if too_many
+            else [
+                *self._read(self.typed, is_strict=True),
+                *self._read(self.given, is_strict=False),
+            ]
+        )
+        self.faults += [*too_many, *self._too_long()]
         del self.faults[MAX_FAULTS:]
 
     @cached_property
@@ -90,6 +97,14 @@ class Search:
         """How well a problem matches the words."""
         return text.relevance(self.text)
 
+    def _too_many_releases(self) -> Iterator[Fault]:
+        asked = dict.fromkeys(self.query.named("affects", "fixed"))
+        releases = sum(len(set(each.values)) for each in asked)
+        if releases > MAX_RELEASES:
+            first = next(iter(asked))
+            says = f"Ask about {MAX_RELEASES} releases at the most; these are {releases}."
+            yield Fault(says, first.at, first.length)
+
     def _too_long(self) -> Iterator[Fault]:
         for word in self.query.words:
             if word.is_phrase and len(word.text) > PHRASE_CHARS:
@@ -105,7 +120,8 @@ class Search:
         named = Named(self.places, [v for p in products for v in p.values], is_strict=is_strict)
         # Components are looked for in these products alone, and have the better indexes.
         is_said = len(products) == 1 and bool(self._positive("component"))
-        for each in query.qualifiers:
+        # What is said twice means no more, and costs the database no more.
+        for each in dict.fromkeys(query.qualifiers):
             try:
                 condition = _condition(each, named)
             except WrongValue as wrong:
