@@ -20,7 +20,7 @@ from tracker.models import (
     Release,
     Severity,
 )
-from tracker.text import clean_line, clean_text
+from tracker.text import clean_line, clean_text, is_blank
 
 
 class DraftErrors(Exception):
@@ -174,8 +174,8 @@ def check_line(name: str, text: str, most: int, faults: Faults, *, required: boo
     # A line far too long is not worth normalising.
     line = clean_line(text) if len(text) <= 20 * most else text
     if len(line) > most:
-        faults.add(name, f"Keep it to {most} characters; this has {len(line)}.")
-    elif required and not line:
+        faults.add(name, f"Keep it to {most} characters; this has {len(line):,}.")
+    elif required and is_blank(line):
         faults.add(name, "Say in one line what is wrong.")
     return line
 
@@ -190,7 +190,7 @@ def check_text(name: str, text: str, faults: Faults, *, required: bool = False) 
         )
         return ""
     cleaned = clean_text(text)
-    if required and not cleaned.strip():
+    if required and is_blank(cleaned):
         faults.add(name, "Say what happens, and what you expected instead.")
     return cleaned
 

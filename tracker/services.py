@@ -26,7 +26,7 @@ from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
 from tracker.policies import may
 from tracker.signals import problem_happened
-from tracker.text import clean_line
+from tracker.text import clean_line, is_blank
 
 
 class StaleChange(Conflict):
@@ -57,7 +57,7 @@ def comment(
     require(may("problem.comment", author, problem))
     faults = Faults()
     cleaned = check_text("text", text, faults)
-    if not cleaned.strip() and not faults.errors:
+    if is_blank(cleaned) and not faults.errors:
         faults.add("text", "Write something first.")
     faults.raise_if_any()
     locked = lock(problem)

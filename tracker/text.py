@@ -13,6 +13,15 @@ _PICTURES |= dict.fromkeys(range(55296, 57344), 65533)
 # Marks that turn the direction of what follows; they let a text pose as another.
 _PICTURES |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)), 65533)
 
+# What leaves nothing on the page by itself; the letters are no letters but by their category.
+_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"))
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing can be seen of it: white space, joiners, marks without a letter."""
+    return all(unicodedata.category(c) in _UNSEEN or c in _BLANK_LETTERS for c in text)
+
 
 def clean_text(text: str) -> str:
     """Several lines: one kind of line end, no control characters, no blank lines at either end."""

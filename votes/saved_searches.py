@@ -18,7 +18,7 @@ from accounts.models import Person
 from accounts.policies import Decision, Relation, Viewer, as_person, decide, require
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import Problem
-from tracker.text import clean_line
+from tracker.text import clean_line, is_blank
 from votes.listing import COUNT_LIMIT, ListQuery, find, parse_text
 from votes.models import SavedSearch
 from votes.policies import PERMISSIONS
@@ -88,7 +88,7 @@ def delete(search: SavedSearch, actor: Person) -> None:
 def _check(name: str, query: str) -> tuple[str, str]:
     faults = Faults()
     name, query = clean_line(name), clean_line(query)
-    if not name:
+    if is_blank(name):
         faults.add("name", "Give the search a name.")
     if len(name) > NAME_CHARS:
         faults.add("name", f"Use {NAME_CHARS} characters at the most; these are {len(name)}.")

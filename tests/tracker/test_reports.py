@@ -53,6 +53,19 @@ def test_every_fault_of_a_draft_is_named_at_once(product: Product) -> None:
     assert "Did you mean “kernel”?" in errors["component"][0]
 
 
+@pytest.mark.parametrize("text", ["\u200b", "\u2060 \u3164", "\ufe0f", "\u0301", "\u2800"])
+def test_a_text_of_which_nothing_can_be_seen_is_none(
+    product: Product, reporter: Person, text: str
+) -> None:
+    assert set(faults_of(draft(product, synopsis=text, description=text))) == {
+        "synopsis", "description",
+    }  # fmt: skip
+    problem = make_problem(product, reporter, synopsis="網 e\u0301 👩\u200d🚒")
+    with pytest.raises(DraftErrors):
+        comment(problem, reporter, text, Door.API)
+    assert not Comment.objects.exists()
+
+
 def test_an_unknown_product_suggests_the_nearest(product: Product) -> None:
     assert "Did you mean “base”?" in faults_of(draft(product, product="bas"))["product"][0]
 
@@ -66,7 +79,7 @@ def test_a_product_that_takes_no_more_reports_says_so(product: Product) -> None:
 def test_a_synopsis_that_is_too_long_is_refused_with_its_length(
     product: Product, length: int
 ) -> None:
-    assert str(length) in faults_of(draft(product, synopsis="x" * length))["synopsis"][0]
+    assert f"{length:,}" in faults_of(draft(product, synopsis="x" * length))["synopsis"][0]
 
 
 def test_a_description_that_is_too_long_says_to_attach_it(product: Product) -> None:
