@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Person
 from tests.problems import make_problem
@@ -100,6 +103,34 @@ def test_too_much_is_refused_and_nothing_is_asked_of_the_database(
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "q"
     assert len(answer.content) < 2_000
+
+
+def test_what_is_asked_forty_times_costs_as_much_as_once(
+    client: Client, product: Product, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_problem(product, release="15.0")
+    with CaptureQueriesContext(connection) as once:
+        found = numbers_on(page_of(client, "/problems/?q=affects:15.0"))
+    assert found
+    with django_assert_num_queries(len(once)) as often:
+        assert numbers_on(page_of(client, "/problems/?q=" + "affects:15.0+" * 40)) == found
+    assert max(len(q["sql"]) for q in often) == max(len(q["sql"]) for q in once)
+
+
+def test_a_product_that_does_not_exist_makes_no_mistakes_of_its_parts(
+    client: Client, product: Product
+) -> None:
+    asked = {"q": "product:bse component:kernel affects:15.0"}
+    (only,) = client.get("/api/v1/problems/", asked).json()["errors"]
+    assert "There is no product “bse”. Did you mean “base”?" in only["detail"]
+    older = {"product": "bse", "component": "kernel"}
+    make_problem(product, component="kernel")
+    assert client.get("/api/v1/problems/", older).json()["results"] == []
+
+
+def test_a_form_beside_a_refused_search_holds_all_that_was_typed(client: Client, db: None) -> None:
+    html = client.get("/problems/", {"q": "disk OR tape sevrity:high"}).content.decode()
+    assert re.search(r'id="f-q"[^>]* value="disk OR tape sevrity:high"', html)
 
 
 def test_control_characters_find_nothing_and_break_nothing(client: Client, problem: object) -> None:

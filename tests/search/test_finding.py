@@ -275,6 +275,10 @@ WRONG = [
     ("votes:many", "“many” is no number."),
     ("voted:sam", "Only “voted:me” can be asked for"),
     (f'"{"a" * 201}"', "A phrase has 200 characters at the most."),
+    (
+        " ".join(f"-fixed:14.3,{n}" for n in range(7)),
+        "Ask about 12 releases at the most; these are 14.",
+    ),
 ]
 
 

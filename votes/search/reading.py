@@ -49,14 +49,10 @@ class Search:
 
     def __post_init__(self) -> None:
         too_many = list(self._too_many_releases())
-        self._conditions = (
-            []
-            if too_many
-            else [
-                *self._read(self.typed, is_strict=True),
-                *self._read(self.given, is_strict=False),
-            ]
-        )
+        self._conditions: list[Condition] = []
+        if not too_many:
+            self._conditions += self._read(self.typed, is_strict=True)
+            self._conditions += self._read(self.given, is_strict=False)
         self.faults += [*too_many, *self._too_long()]
         del self.faults[MAX_FAULTS:]
 

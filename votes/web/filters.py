@@ -95,7 +95,9 @@ class Filters:
 
     @property
     def rest(self) -> str:
-        """What the form's controls do not say."""
+        """What the form's controls do not say; all that was typed where that makes no sense."""
+        if self.query.search.faults:
+            return self.text
         said = [*self._said.values(), *self._state]
         return str(self.tree.without(*said, *self.tree.named("sort")))
 
