@@ -27,13 +27,12 @@ Decode = Callable[[Any], Any]
 class Column:
     """How one field is read from the database, written as JSON, and read from JSON.
 
-    `lookups` are the names for `values_list`; `decode` raises `BadRow`. For a reference `target`
-    is the table that it leads to, and decoding yields the key, as a tuple, or None.
+    `decode` raises `BadRow`. For a reference `target` is the table that it leads to; what is
+    encoded then is the key, and decoding yields it as a tuple, or None.
     """
 
     name: str
     field: Field[Any, Any]
-    lookups: tuple[str, ...]
     encode: Encode | None
     decode: Decode
     target: Table | None = None
@@ -48,12 +47,14 @@ def columns_of(table: Table, part: Part | None = None) -> list[Column]:
 def _column(each: Field[Any, Any]) -> Column:
     if isinstance(each, ForeignKey):
         target = registry.tables[each.related_model]  # type: ignore[index]
-        parts = key_parts(target)
-        lookups = tuple(f"{each.name}__{name}" for name, _ in parts)
-        encode: Encode | None = None if len(parts) == 1 else _encode_key
-        return Column(each.name, each, lookups, encode, _decode_key(each, parts), target)
+        return Column(each.name, each, None, _decode_key(each, key_parts(target)), target)
     plain, decode = _plain(each)
-    return Column(each.name, each, (each.name,), plain, _checked(each, decode))
+    return Column(each.name, each, plain, _checked(each, decode))
+
+
+def is_named_by_id(table: Table) -> bool:
+    """Whether the key of a table is its id, so that a foreign key holds it already."""
+    return table.key == (table.model._meta.pk.name,)  # noqa: SLF001
 
 
 def key_parts(table: Table) -> list[tuple[str, Field[Any, Any]]]:
@@ -69,10 +70,6 @@ def key_parts(table: Table) -> list[tuple[str, Field[Any, Any]]]:
         else:
             found.append((name, each))
     return found
-
-
-def _encode_key(values: tuple[Any, ...]) -> list[Any] | None:
-    return None if values[-1] is None else list(values)
 
 
 def _decode_key(each: ForeignKey[Any, Any], parts: list[tuple[str, Field[Any, Any]]]) -> Decode:

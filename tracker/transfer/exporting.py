@@ -17,7 +17,7 @@ from accounts.models import Person
 from accounts.transfer.registry import Part, Row, Table, registry
 from tracker.models import Attachment, Product
 from tracker.transfer import manifest
-from tracker.transfer.columns import Column, columns_of
+from tracker.transfer.columns import Column, columns_of, is_named_by_id, key_parts
 from tracker.transfer.manifest import BadArchive, FileEntry, Manifest
 from tracker.transfer.targets import Target, new_target
 
@@ -95,24 +95,42 @@ def chunks(table: Table, part: Part) -> Iterator[list[Row]]:
     By key instead of with a cursor: SQLite, PostgreSQL and a pool before it all keep memory flat.
     """
     columns = columns_of(table, part)
-    lookups = [name for column in columns for name in column.lookups]
-    rows = part.rows(table.model).values_list("pk", *lookups)
+    rows = part.rows(table.model).values_list("pk", *(column.field.attname for column in columns))
     last: Any = None
     while found := list((rows.filter(pk__gt=last) if last is not None else rows)[:CHUNK]):
-        chunk = [_row(columns, values[1:]) for values in found]
+        values = [
+            _encoded(part, column, [row[place] for row in found])
+            for place, column in enumerate(columns, start=1)
+        ]
+        names = [column.name for column in columns]
+        chunk = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
         _correct(table, part, columns, chunk)
         yield chunk
         last = found[-1][0]
 
 
-def _row(columns: list[Column], values: tuple[Any, ...]) -> Row:
-    row, at = {}, 0
-    for column in columns:
-        width = len(column.lookups)
-        value = values[at] if width == 1 else values[at : at + width]
-        row[column.name] = value if column.encode is None else column.encode(value)
-        at += width
-    return row
+def _encoded(part: Part, column: Column, values: list[Any]) -> list[Any]:
+    """The values of one column as JSON."""
+    if column.target is not None and not is_named_by_id(column.target):
+        names = _names(part, column.target, {value for value in values if value is not None})
+        return [names.get(value) for value in values]
+    return values if column.encode is None else [column.encode(value) for value in values]
+
+
+def _names(part: Part, table: Table, ids: set[int]) -> dict[int, Any]:
+    """id -> key. Each is looked up once and remembered.
+
+    With a join instead SQLite may begin at the joined table, and read and sort all rows for each
+    few hundred.
+    """
+    known: dict[int, Any] = part.memory.setdefault(f"names of {table.name}", {})
+    missing = ids - known.keys()
+    if missing:
+        lookups = [lookup for lookup, _ in key_parts(table)]
+        rows = table.model._default_manager.filter(pk__in=missing).order_by()  # noqa: SLF001
+        for pk, *key in rows.values_list("pk", *lookups):
+            known[pk] = key[0] if len(key) == 1 else key
+    return known
 
 
 def _correct(table: Table, part: Part, columns: list[Column], rows: list[Row]) -> None:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 
 from accounts.transfer.registry import BadRow, Table, registry
-from tracker.transfer.columns import Column, columns_of
+from tracker.transfer.columns import Column, columns_of, is_named_by_id
 from tracker.transfer.files import Placed, place_files
 from tracker.transfer.lines import at_line, read_lines
 from tracker.transfer.manifest import BadArchive, Manifest
@@ -199,7 +199,7 @@ class Loader:
             values[column.field.attname] = None if key is None else ids[key]
 
     def _ids(self, target: Table, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
-        if not _names_itself(target):
+        if not is_named_by_id(target):
             known = self.known.get(target.name, {})
             return {key: known[key] for key in keys if key in known}
         found = target.model._default_manager.filter(pk__in=[key[0] for key in keys])  # noqa: SLF001
@@ -247,7 +247,7 @@ class Loader:
 
     def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
         """By what others name each row; none where they name it by its id."""
-        if not self.table.key or _names_itself(self.table):
+        if not self.table.key or is_named_by_id(self.table):
             return []
         columns = {column.name: column for column in self.columns}
         return [
@@ -263,11 +263,6 @@ class Loader:
         if self.awaited:
             key, line = min(self.awaited.items(), key=lambda item: item[1])
             raise self._fail(line, f"names {_words(key)}, which is not in {self.table.name}.jsonl")
-
-
-def _names_itself(table: Table) -> bool:
-    """Whether the key of a table is its id."""
-    return table.key == (table.model._meta.pk.name,)  # noqa: SLF001
 
 
 def _words(key: tuple[Any, ...]) -> str:
