@@ -15,7 +15,8 @@ from tests.conftest import sign_in
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tests.triage.desks import do, gone_stale, in_state, left_alone, undo_last
-from tracker import triage
+from tracker import bulk, triage
+from tracker.bulk import Asked, Pick
 from tracker.changes import ProblemChange
 from tracker.models import BulkChange, Comment, Door, Problem, Product
 from tracker.services import change
@@ -322,6 +323,19 @@ def test_many_are_chosen_previewed_changed_and_undone(
     )
     assert "2 problems restored" in undone.content.decode()
     assert Problem.objects.filter(state="new", severity="normal", assignee=None).count() == 2
+
+
+def test_what_an_undo_leaves_as_it_is_is_named_once(
+    client: Client, product: Product, triager: Person
+) -> None:
+    two = [make_problem(product) for _ in range(2)]
+    picks = [Pick(problem.pk, problem.version) for problem in two]
+    done = bulk.apply(triager, picks, Asked(ProblemChange(severity="minor")), Door.WEB)
+    change(two[0], triager, ProblemChange(severity="critical"), Door.WEB)
+    sign_in(client, triager)
+    page = client.post("/triage/undo", {"bulk_change": done.pk}, follow=True).content.decode()
+    assert "1 problem restored" in page
+    assert page.count("tom changed its severity meanwhile.") == 1
 
 
 def test_all_that_match_a_search_are_found_anew_and_capped(

@@ -33,7 +33,7 @@ from tracker.models import (
     State,
 )
 from tracker.policies import may, visible_problems
-from tracker.suggesting import Suggestion, tally
+from tracker.suggesting import LEAST_SHARE, Suggestion, tally
 from tracker.timeline import Entry, Timeline, describe, timeline
 from tracker.triage import Queued, QueuePage, QueueQuery, Section
 from tracker.web.pages import person_of, safe_next, signed_in, the_problem, with_place
@@ -41,8 +41,6 @@ from votes.triage import Likely, likely_duplicates
 
 # Keys 1 to 9 pick a duplicate; what comes after them is there for the eye.
 KEYS: Final = 9
-# A weaker suggestion is told among the reasons only.
-LEAST_SHARE: Final = 0.5
 # What the button sends that says: it is no duplicate after all.
 UNDO_MARKING: Final = "none"
 # What `at` says that leads to the end of a page: who goes back comes from below.
@@ -235,7 +233,7 @@ def _detail(person: Person, shown: Problem, params: QueryDict) -> Detail:
         section=section,
         timeline=timeline(shown, person, latest=30),
         likely=likely,
-        suggestions=tally([each.similar for each in likely]),
+        suggestions=tally([each.similar for each in likely], shown.product.slug),
         components=list(shown.product.components.filter(is_active=True).order_by("slug")),
         note="" if section else _why_not_here(shown, person),
         peeked=next((each for each in likely if each.problem.pk == peek), None),
@@ -375,9 +373,8 @@ def undo(request: HttpRequest) -> HttpResponseBase:
         messages.error(request, sentence(why))
         return redirect(back)
     numbers = list(undone.items.order_by("problem").values_list("problem", flat=True))
-    for each in undone.left_out:
-        messages.warning(request, f"#{each['number']} stays as it is: {each['reason']}")
     if len(numbers) > 1 or undone.left_out:
+        # That page names each that stays as it is.
         return redirect("bulk-change", pk=done.pk)
     messages.success(request, f"Undone: #{numbers[0]} is as it was.")
     if back.startswith(reverse("triage")):
