@@ -19,6 +19,8 @@ from tracker.similar import LEAST_SCORE, MOST, Similar, rank, similar_problems
 from tracker.text_index.entries import body_of
 
 NEIGHBOURS: Final = 10
+# A component with a smaller share of the weight is told among the reasons, and not offered.
+LEAST_SHARE: Final = 0.5
 # Numbers that the reason names.
 NAMED: Final = 3
 
@@ -51,12 +53,17 @@ def suggest_components(
     viewer: Viewer, product_slug: str, synopsis: str, description: str = ""
 ) -> list[Suggestion]:
     """Components for a report yet to be sent, the likeliest first; empty without any like it."""
-    return tally(similar_problems(viewer, product_slug, synopsis, description, MOST))
+    return tally(similar_problems(viewer, product_slug, synopsis, description, MOST), product_slug)
 
 
-def tally(found: Sequence[Similar]) -> list[Suggestion]:
-    """What the nearest of `found`, the likest first, say together. Components must be loaded."""
-    nearest = [each for each in found if is_telling(each.problem)][:NEIGHBOURS]
+def tally(found: Sequence[Similar], product_slug: str) -> list[Suggestion]:
+    """What the nearest of `found`, the likest first, say together.
+
+    Products and components must be loaded. The head of a group may lie in another product, where
+    it tells nothing of the components of this one.
+    """
+    told = (e for e in found if is_telling(e.problem) and e.problem.product.slug == product_slug)
+    nearest = list(told)[:NEIGHBOURS]
     weights: dict[Component, float] = defaultdict(float)
     because: dict[Component, list[int]] = defaultdict(list)
     for each in nearest:
@@ -84,6 +91,6 @@ def suggest_as_of(problem: Problem) -> list[Suggestion]:
         at=problem.created_at, exclude=problem.pk, before=problem.created_at,
     )  # fmt: skip
     scores = {each.candidate.number: each.score for each in ranked[:MOST]}
-    rows = Problem.objects.filter(pk__in=scores).select_related("component")
+    rows = Problem.objects.filter(pk__in=scores).select_related("product", "component")
     found = [Similar(row, scores[row.pk]) for row in rows if scores[row.pk] >= LEAST_SCORE]
-    return tally(sorted(found, key=lambda each: -each.score))
+    return tally(sorted(found, key=lambda each: -each.score), problem.product.slug)

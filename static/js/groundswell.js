@@ -133,6 +133,18 @@
     if (action && action()) event.preventDefault();
   }
 
+  // ---- a suggested answer is chosen at once; without scripts the server does it
+
+  function take(button) {
+    const field = one(button.dataset.take);
+    const offered = field && [...field.options].some((option) => option.value === button.value);
+    if (!offered) return false;
+    field.value = button.value;
+    field.focus();
+    button.parentElement.remove();
+    return true;
+  }
+
   // ---- votes that htmx swaps in place
 
   function onSwapped(event) {
@@ -153,6 +165,8 @@
     closeMenus(menu);
     if (event.target.closest("[data-scheme]")) nextScheme(event.target.closest("[data-scheme]"));
     if (event.target.closest("[data-keys]")) help();
+    const suggested = event.target.closest("[data-take]");
+    if (suggested && take(suggested)) event.preventDefault();
   });
   document.addEventListener("focusin", (event) => {
     // Whoever walks by Tab takes the keys along.

@@ -118,7 +118,8 @@ def test_the_reload_after_a_vote_in_place_shows_the_same(
 def test_likely_duplicates_appear_while_typing_and_take_a_vote(
     sit_down: SitDown, product: Product, outsider: Person
 ) -> None:
-    likely = make_problem(product, synopsis="em0 loses its link after suspend")
+    likely = make_problem(product, component="net", synopsis="em0 loses its link after suspend")
+    Problem.objects.filter(pk=likely.pk).update(state="open")
     page = sit_down(outsider)
     page.goto("/problems/new")
     page.get_by_label("What happens").fill("Typed before.")
@@ -127,6 +128,11 @@ def test_likely_duplicates_appear_while_typing_and_take_a_vote(
     expect(found).to_be_visible()
     page.locator("#similar [data-vote]").click()
     expect(page.locator("#similar .tally-count")).to_have_text("2")
+    page.evaluate("window.untouched = true")
+    page.get_by_role("button", name="Choose it").click()
+    expect(page.get_by_label("Component")).to_have_value("net")
+    expect(page.get_by_label("Component")).to_be_focused()
+    assert page.evaluate("window.untouched")
     expect(page.get_by_label("What happens")).to_have_value("Typed before.")
     assert Vote.objects.filter(person=outsider, problem=likely).exists()
 

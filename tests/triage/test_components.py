@@ -11,7 +11,9 @@ from django.utils import timezone
 from accounts.models import Person
 from tests.problems import make_problem, make_product
 from tests.triage.desks import in_state
-from tracker.models import Problem, Product
+from tracker.changes import ProblemChange
+from tracker.models import Door, Problem, Product
+from tracker.services import change
 from tracker.suggesting import suggest_as_of, suggest_components
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +43,16 @@ def test_the_nearest_reports_that_somebody_has_looked_at_decide_by_their_weight(
     assert first.share + second.share == pytest.approx(1, abs=0.01)
     assert first.reason.startswith("2 of the 3 most similar reports are in net: #")
     assert second.reason == f"1 of the 3 most similar reports is in kernel: #{past[2].pk}"
+
+
+def test_a_head_in_another_product_tells_nothing_of_the_components_here(
+    past: list[Problem], outsider: Person, triager: Person
+) -> None:
+    ports = make_product("ports", "www")
+    head = in_state(ports, "open", component="www", synopsis="a port of a driver")
+    change(past[0], triager, ProblemChange(duplicate_of=head.pk), Door.WEB)
+    said = suggest_components(outsider, "base", "wifi card 7 loses its link")
+    assert [each.component.slug for each in said] == ["kernel", "net"]
 
 
 def test_what_one_may_not_see_suggests_nothing(product: Product, outsider: Person) -> None:

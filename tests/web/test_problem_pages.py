@@ -206,6 +206,51 @@ def test_likely_duplicates_are_offered_with_a_vote_button(
     assert Problem.objects.count() == 2
 
 
+def test_the_likeliest_component_is_offered_with_its_reason_and_chosen_without_scripts(
+    client: Client, product: Product, triager: Person, outsider: Person
+) -> None:
+    looked_at = ProblemChange(state="open")
+    past = [make_problem(product, component="net", synopsis=f"wifi card {n} fails") for n in (1, 2)]
+    for problem in past:
+        change(problem, triager, looked_at, Door.WEB)
+    hole = make_problem(
+        product, component="kernel", synopsis="wifi card 1 fails", is_confidential=True
+    )
+    change(hole, triager, looked_at, Door.WEB)
+    sign_in(client, outsider)
+    asked = a_report(synopsis="wifi card 1 fails", component="", look="1")
+    looked = words(client.post("/problems/new", asked))
+    assert "2 of the 2 most similar reports are in net: #" in looked
+    assert f"#{hole.pk}" not in looked
+    offer = '<button class="small" form="report" name="take" value="net"'
+    assert offer in looked
+    asked.pop("look")
+    chosen = words(client.post("/problems/new", asked | {"take": "net"}))
+    assert '<option value="net" selected>' in chosen
+    assert "It **panics** before" in chosen
+    assert offer not in chosen
+    assert Problem.objects.count() == 3
+    said = {name: asked[name] for name in ("product", "synopsis")}
+    assert offer in words(client.post("/problems/similar", said | {"component": "kernel"}))
+    assert offer not in words(client.post("/problems/similar", said | {"component": "net"}))
+
+
+def test_looking_for_the_same_problem_asks_as_much_whatever_is_found(
+    client: Client, product: Product, triager: Person, outsider: Person
+) -> None:
+    sign_in(client, outsider)
+    asked = {"product": "base", "synopsis": "wifi card fails", "component": ""}
+    counts = []
+    for more in (1, 11):
+        for _ in range(more):
+            problem = make_problem(product, component="net", synopsis="wifi card fails")
+            change(problem, triager, ProblemChange(state="open"), Door.WEB)
+        with CaptureQueriesContext(connection) as asks:
+            assert 'value="net"' in words(client.post("/problems/similar", asked))
+        counts.append(len(asks))
+    assert counts[0] == counts[1]
+
+
 # ---- reading
 
 

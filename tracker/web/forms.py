@@ -133,7 +133,8 @@ class ReportForm(WordsForm):
             "hx-post": "/problems/similar",
             "hx-trigger": "input changed delay:350ms, input delay:900ms from:#id_description",
             "hx-target": "#similar",
-            "hx-include": "#id_product, #id_description, #report [name=csrfmiddlewaretoken]",
+            "hx-include": "#id_product, #id_component, #id_description, "
+            "#report [name=csrfmiddlewaretoken]",
             "hx-sync": "this:replace",
         },
     )

@@ -106,13 +106,14 @@ class TriageView(ApiView):
         require(may("problem.triage", person))
         problem = problem_or_404(person, number)
         likely = likely_duplicates(person, problem)
+        suggested = tally([each.similar for each in likely], problem.product.slug)
         return Response(
             {
                 "number": problem.pk,
                 "version": problem.version,
                 "section": triage.section_of(problem),
                 "duplicates": [_likely(each) for each in likely],
-                "components": [_suggestion(s) for s in tally([each.similar for each in likely])],
+                "components": [_suggestion(each) for each in suggested],
             }
         )
 

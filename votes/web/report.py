@@ -14,7 +14,8 @@ from tracker.drafts import DraftErrors, ProblemDraft
 from tracker.models import Door, Product
 from tracker.policies import may
 from tracker.services import attach_all, report
-from tracker.similar import WORTH_A_LOOK, similar_problems
+from tracker.similar import FEW, MOST, WORTH_A_LOOK, Similar, similar_problems
+from tracker.suggesting import LEAST_SHARE, Suggestion, tally
 from tracker.web.comments import uploads_of
 from tracker.web.forms import Choices, ReportForm
 from tracker.web.pages import new_form_token, once, page, person_of, signed_in
@@ -24,7 +25,7 @@ DRAFT_FIELDS = (
     *("product", "component", "synopsis", "description", "how_to_repeat", "kind", "severity"),
     *("release", "architecture", "hardware", "is_confidential"),
 )
-_COMPARED = ("synopsis", "description")
+_COMPARED = ("synopsis", "description", "component")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +66,7 @@ def _page(
         "form": form,
         "product": product,
         "form_token": request.POST.get("form_token") or new_form_token(),
-        "lost_files": status != 200 and bool(request.FILES),
+        "lost_files": bool(request.FILES),
         **_similar(request, product, *(str(form[name].value() or "") for name in _COMPARED)),
     }
     return render(request, "problems/new.html", context, status=status)
@@ -73,11 +74,16 @@ def _page(
 
 def _send(request: HttpRequest, products: list[Product]) -> HttpResponseBase:
     product = _chosen(products, request.POST.get("product", ""))
+    # Without scripts these buttons show what may be the same problem, and take the component that
+    # is suggested, before anything is sent.
+    if "take" in request.POST:
+        taken = request.POST.copy()
+        taken["component"] = request.POST.get("take", "")
+        return _page(request, _form(taken, product, products), product)
     form = _form(request.POST, product, products)
-    words = form.words()
     if "look" in request.POST:
-        # Without scripts this button shows what may be the same problem, before anything is sent.
         return _page(request, form, product)
+    words = form.words()
     draft = ProblemDraft(**{name: words[name] for name in DRAFT_FIELDS if name in words})
     try:
         return HttpResponseRedirect(
@@ -118,20 +124,33 @@ def similar(request: HttpRequest) -> HttpResponseBase:
     said = request.POST if request.method == "POST" else request.GET
     products = list(Product.objects.filter(is_active=True))
     product = _chosen(products, said.get("product", ""))
-    context = _similar(request, product, said.get("synopsis", ""), said.get("description", ""))
+    context = _similar(request, product, *(said.get(name, "") for name in _COMPARED))
     return render(request, "problems/similar.html", context)
 
 
 def _similar(
-    request: HttpRequest, product: Product | None, synopsis: str, description: str
+    request: HttpRequest, product: Product | None, synopsis: str, description: str, component: str
 ) -> dict[str, Any]:
     if product is None or len(synopsis.strip()) < 3:
         return {"similar": []}
-    found = similar_problems(request.user, product.slug, synopsis, description)
-    own = votes_of(request.user, [each.problem for each in found])
+    found = similar_problems(request.user, product.slug, synopsis, description, MOST)
+    shown = [each for each in found[:FEW] if each.score >= WORTH_A_LOOK]
+    own = votes_of(request.user, [each.problem for each in shown])
     rows = [
         (each.problem, own[each.problem.pk].status if each.problem.pk in own else "", each.words)
-        for each in found
-        if each.score >= WORTH_A_LOOK
+        for each in shown
     ]
-    return {"similar": rows, "looked": True, "back": f"/problems/new?product={product.slug}"}
+    return {
+        "similar": rows,
+        "suggested": _suggested(found, product, component),
+        "looked": True,
+        "back": f"/problems/new?product={product.slug}",
+    }
+
+
+def _suggested(found: list[Similar], product: Product, component: str) -> Suggestion | None:
+    """The likeliest component, where it is not chosen already and half of the weight says so."""
+    first = next(iter(tally(found, product.slug)), None)
+    if first is None or first.share < LEAST_SHARE or first.component.slug == component:
+        return None
+    return first
