@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from tests.importing.helpers import SAMPLES, comments_of, content_of, counts, run, write
+from tests.importing.helpers import SAMPLES, comments_of, content_of, counts, mail, run, write
 from tests.people import make_person
 from tracker.importing.formats import recognise
 from tracker.models import Comment, Problem
@@ -179,6 +179,15 @@ def test_a_thread_of_a_mailbox_is_a_problem() -> None:
     assert (file.name, content_of(file)) == ("lamp.png", b"\x89PNG\r\n\x1a\n")
     # The digits of a Message-ID are nobody's number.
     assert "fresh number" not in run("list.mbox", product="Other", dry_run=True)
+
+
+def test_a_line_of_text_that_begins_with_from_begins_no_mail(tmp_path: Path) -> None:
+    text = (
+        b"It breaks.\n\nFrom here on I am lost.\nNote: at noon.\n\nFrom 10:30 on it breaks.\nYes."
+    )
+    run(write(tmp_path, mail(text) + mail(b"Another.", key=b"two@example.org"), "list.mbox"))
+    descriptions = Problem.objects.order_by("pk").values_list("description", flat=True)
+    assert list(descriptions) == [text.decode(), "Another."]
 
 
 def test_a_later_mailbox_goes_on_with_the_threads_of_an_earlier_one(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC
 from email.message import Message
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from tracker.importing.source import Author, Reading, SourceFile, UnreadableFile
 from tracker.text import clean_line
@@ -27,6 +27,9 @@ from tracker.text import clean_line
 LARGEST_MAIL: Final = 64 * 1024 * 1024
 LONGEST_LINE: Final = 1024 * 1024
 MOST_PARTS: Final = 200
+# "From rita@example.org Mon Mar  2 10:00:00 2020", or nothing but the sender.
+_ENVELOPE: Final = re.compile(rb"From (?:.{0,500}\d{1,2}:\d\d|\S+\s*$)")
+_HEADER: Final = re.compile(rb">?[!-9;-~]+[ \t]*:|>From ")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _REPLY: Final = re.compile(r"^\s*(?:(?:re|aw|sv|antw|fwd?)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 _ID: Final = re.compile(r"<([^<>\s]{1,500})>")
@@ -61,26 +64,44 @@ class Mail:
 
 
 def places(path: Path) -> Iterator[Place]:
-    """Where each message of a mailbox is: from a line that begins with "From " to the next."""
-    start, line_of_start, line, after_blank = 0, 1, 0, True
-    position = 0
-    begun = False
+    """Where each message of a mailbox is: from a line that begins one to the next."""
+    before: Place | None = None
     try:
         with path.open("rb") as file:
-            # A line longer than that is read in pieces, of which only the first counts as one.
-            while piece := file.readline(LONGEST_LINE):
-                line += 1
-                if after_blank and piece.startswith(b"From "):
-                    if begun:
-                        yield Place(start, position - start, line_of_start)
-                    begun, start, line_of_start = True, position, line
-                after_blank = not piece.strip()
-                position += len(piece)
+            for place in _beginnings(file):
+                if before:
+                    yield before._replace(size=place.start - before.start)
+                before = place
+            end = file.tell()
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.") from None
-    if not begun:
+    if before is None:
         raise UnreadableFile(f"{path.name} has no line that begins a mail (“From ...”).")
-    yield Place(start, position - start, line_of_start)
+    yield before._replace(size=end - before.start)
+
+
+def _beginnings(file: BinaryIO) -> Iterator[Place]:
+    """Where each message begins, its size left at 0.
+
+    Not every program puts a ">" before those lines of a text that begin with "From ", so it takes
+    more than that to begin a message behind the first: a time of day or nothing but the sender,
+    and a header in the next line.
+    """
+    maybe: Place | None = None
+    position, line, after_blank, is_first = 0, 0, True, True
+    # A line longer than that is read in pieces, of which only the first counts as one.
+    while piece := file.readline(LONGEST_LINE):
+        line += 1
+        if maybe and _HEADER.match(piece):
+            yield maybe
+        maybe = None
+        if after_blank and piece.startswith(b"From ") and (is_first or _ENVELOPE.match(piece)):
+            maybe = Place(position, 0, line)
+            if is_first:
+                yield maybe
+                maybe, is_first = None, False
+        after_blank = not piece.strip()
+        position += len(piece)
 
 
 def message_at(path: Path, place: Place, most: int = LARGEST_MAIL) -> bytes:
