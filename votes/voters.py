@@ -8,21 +8,28 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from accounts.policies import Viewer
 from tracker.models import Problem
+from tracker.policies import visible_problems
 from votes.heat import exponent
 from votes.models import Vote
 from votes.selectors import group_votes
 
 
-def voters(problem: Problem) -> QuerySet[Vote]:
-    """The votes of a problem's group with their people, the newest first."""
-    votes = group_votes(problem).select_related("person", "release")
-    return votes.order_by("-cast_at", "-id")
+def voters(problem: Problem, viewer: Viewer) -> QuerySet[Vote]:
+    """The votes of a problem's group with their people, the newest first.
+
+    Those on duplicates that `viewer` may not know of are left out: they count, but nobody is named.
+    """
+    copies = visible_problems(viewer).filter(head=problem.pk).values_list("pk", flat=True)
+    votes = Vote.objects.filter(problem__in=[problem.pk, *copies])
+    return votes.select_related("person", "release").order_by("-cast_at", "-id")
 
 
-def notes(problem: Problem, most: int = 20) -> list[Vote]:
-    """What voters said in words, the newest first."""
-    return list(voters(problem).exclude(note="").exclude(status=Vote.Status.DISCOUNTED)[:most])
+def notes(problem: Problem, viewer: Viewer, most: int = 20) -> list[Vote]:
+    """What voters said in words, the newest first, as far as `viewer` may know."""
+    said = voters(problem, viewer).exclude(note="").exclude(status=Vote.Status.DISCOUNTED)
+    return list(said[:most])
 
 
 @dataclass(frozen=True)

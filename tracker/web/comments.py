@@ -65,7 +65,8 @@ def comment_form(
     """The form of a comment, with what this person may set the problem to at the same time."""
     outcomes = outcome_choices(problem, rights_on(request.user, problem))
     initial = {"then": likely_outcome(problem, request.user)}
-    return CommentForm(data, outcomes=outcomes, base=base_of(problem, OUTCOME), initial=initial)
+    base = base_of(problem, OUTCOME, request.user)
+    return CommentForm(data, outcomes=outcomes, base=base, initial=initial)
 
 
 def likely_outcome(problem: Problem, viewer: Viewer) -> str:

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Person
-from accounts.policies import Decision, Denied
+from accounts.policies import Decision, Denied, Viewer
 from tracker.changes import (
     RIGHT_FOR,
     Conflict,
@@ -33,7 +33,7 @@ from tracker.models import (
     Resolution,
     State,
 )
-from tracker.policies import rights_on
+from tracker.policies import rights_on, visible_problems
 from tracker.services import change
 from tracker.timeline import LONG_FIELDS, FieldNews, field_news, last_event, stamp
 from tracker.web.forms import (
@@ -58,6 +58,10 @@ GROUPS: Final = (
     ("Where it was seen", ("release", "architecture", "hardware")),
     ("Who may see it", ("is_confidential",)),
 )
+
+
+# Stands in the form for the number of a problem that the person may not know of.
+HIDDEN: Final = "hidden"
 
 
 class EditForm(WordsForm):
@@ -85,8 +89,8 @@ class EditForm(WordsForm):
         label="Confidential", required=False, help_text="Hidden from all but those who work on it."
     )
 
-    def __init__(self, *args: Any, problem: Problem, rights: Rights, **kwargs: Any):
-        kwargs.setdefault("initial", current_words(problem))
+    def __init__(self, *args: Any, problem: Problem, rights: Rights, viewer: Viewer, **kwargs: Any):
+        kwargs.setdefault("initial", current_words(problem, viewer))
         kwargs.setdefault("auto_id", "edit_%s")
         super().__init__(*args, **kwargs)
         set_choices(self, "release", release_choices(problem.product))
@@ -96,11 +100,22 @@ class EditForm(WordsForm):
         set_choices(self, "resolution", resolution_choices(problem, rights))
 
 
-def current_words(problem: Problem) -> dict[str, Any]:
-    """The fields as the form shows them."""
+def current_words(problem: Problem, viewer: Viewer) -> dict[str, Any]:
+    """The fields as the form shows them to `viewer`."""
     words = {name: in_words(problem, name) for name in EditForm.base_fields}
     words["duplicate_of"] = str(words["duplicate_of"] or "")
+    if hides_target(problem, viewer):
+        words["duplicate_of"] = HIDDEN
     return words
+
+
+def hides_target(problem: Problem, viewer: Viewer) -> bool:
+    """Whether it is a duplicate of what `viewer` may not know of. One query for such a one only,
+    where the target is loaded."""
+    target = problem.duplicate_of
+    if target is None or not target.is_confidential:
+        return False
+    return not visible_problems(viewer).filter(pk=target.pk).exists()
 
 
 def state_choices(problem: Problem, rights: Rights) -> Choices:
@@ -148,9 +163,12 @@ def permitted(problem: Problem, rights: Rights) -> dict[str, Decision]:
     return decisions
 
 
-def base_of(problem: Problem, names: Iterable[str]) -> str:
+def base_of(problem: Problem, names: Iterable[str], viewer: Viewer) -> str:
     """What the form showed when it was opened, for its hidden field `base`."""
-    return json.dumps({name: fingerprint(in_words(problem, name)) for name in names})
+    prints = {name: fingerprint(in_words(problem, name)) for name in names}
+    if "duplicate_of" in prints and hides_target(problem, viewer):
+        prints["duplicate_of"] = fingerprint(HIDDEN)
+    return json.dumps(prints)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -164,10 +182,10 @@ def edit(request: HttpRequest, number: int) -> HttpResponseBase:
         raise Denied(decisions["synopsis"].reason)
     if request.method == "POST":
         return _change(request, problem, rights, person_of(request))
-    form = EditForm(problem=problem, rights=rights)
+    form = EditForm(problem=problem, rights=rights, viewer=request.user)
     seen = number_in(request.GET, "seen")
     news = field_news(problem, request.user, seen) if seen else []
-    context = edit_context(problem, form, decisions, news=news)
+    context = edit_context(problem, form, decisions, request.user, news=news)
     return render(request, "problems/edit.html", context)
 
 
@@ -179,7 +197,7 @@ def with_all(rows: Any) -> Any:
 
 
 def edit_context(
-    problem: Problem, form: EditForm, decisions: Mapping[str, Decision], **more: Any
+    problem: Problem, form: EditForm, decisions: Mapping[str, Decision], viewer: Viewer, **more: Any
 ) -> dict[str, Any]:
     """What the template of the form needs; `groups` are (title, fields, refused fields)."""
     groups = [
@@ -197,7 +215,7 @@ def edit_context(
         "problem": problem,
         "form": form,
         "groups": groups,
-        "base": base_of(problem, offered),
+        "base": base_of(problem, offered, viewer),
         "seen": seen,
         "stamp": stamp(problem, seen),
         "components": problem.product.components.filter(is_active=True),
@@ -208,7 +226,8 @@ def edit_context(
 
 def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Person) -> HttpResponse:
     base = read_base(request.POST)
-    form = EditForm(_with_unsent(request.POST, problem, base), problem=problem, rights=rights)
+    data = _with_unsent(request.POST, problem, base, person)
+    form = EditForm(data, problem=problem, rights=rights, viewer=person)
     touched = {
         name: value
         for name, value in form.words().items()
@@ -218,7 +237,9 @@ def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Pers
     try:
         if not base:
             raise Conflict("This form came without what it showed. Look at it and save again.")
-        event = change(problem, person, ProblemChange(**_as_asked(touched)), Door.WEB, base=base)
+        asked = ProblemChange(**_as_asked(touched))
+        whole = _unmasked(base, problem, person, touched)
+        event = change(problem, person, asked, Door.WEB, base=whole)
         if event is None:
             messages.info(request, "Nothing was changed: everything was so already.")
         return redirect(problem)
@@ -232,7 +253,7 @@ def _change(request: HttpRequest, problem: Problem, rights: Rights, person: Pers
     except Denied as denied:
         status = 403
         form.refuse({"": [denied.reason]})
-    context = edit_context(problem, form, permitted(problem, rights))
+    context = edit_context(problem, form, permitted(problem, rights), person)
     # A second attempt is compared with what the first form showed.
     context["base"] = json.dumps({**json.loads(context["base"]), **base})
     context["seen"] = number_in(request.POST, "seen")
@@ -266,8 +287,10 @@ def _moved(
     """Somebody changed the same: theirs stands in the form but where this person typed."""
     now = the_problem(request, problem.pk, with_all)
     rights = rights_on(request.user, now)
-    current = current_words(now)
-    form = EditForm({**current, **touched}, problem=now, rights=rights, initial=current)
+    current = current_words(now, request.user)
+    form = EditForm(
+        {**current, **touched}, problem=now, rights=rights, viewer=request.user, initial=current
+    )
     form.words()
     seen = number_in(request.POST, "seen")
     news = {n.name: n for n in field_news(now, request.user, seen)} if seen else {}
@@ -275,7 +298,7 @@ def _moved(
         Meeting(name, str(form[name].label), current[name], touched[name], news.get(name))
         for name in names
     ]
-    context = edit_context(now, form, permitted(now, rights), meetings=meetings)
+    context = edit_context(now, form, permitted(now, rights), request.user, meetings=meetings)
     return render(request, "problems/edit.html", context, status=409)
 
 
@@ -290,9 +313,25 @@ def read_base(data: QueryDict, name: str = "base") -> dict[str, str]:
     return {str(k): str(v) for k, v in read.items() if k in EditForm.base_fields}
 
 
-def _with_unsent(data: QueryDict, problem: Problem, base: dict[str, str]) -> dict[str, Any]:
+def _unmasked(
+    base: dict[str, str], problem: Problem, viewer: Viewer, touched: Mapping[str, Any]
+) -> dict[str, str]:
+    """What the form stood for where it did not show a number. Raises `FieldsMoved`.
+
+    No answer depends on whether somebody has guessed that number.
+    """
+    if not hides_target(problem, viewer):
+        return base
+    if "duplicate_of" in touched and base["duplicate_of"] != fingerprint(HIDDEN):
+        raise FieldsMoved(["duplicate_of"])
+    return base | {"duplicate_of": fingerprint(in_words(problem, "duplicate_of"))}
+
+
+def _with_unsent(
+    data: QueryDict, problem: Problem, base: dict[str, str], viewer: Viewer
+) -> dict[str, Any]:
     """A small form sends few fields; the others are as they stand, should it come back whole."""
-    words = current_words(problem)
+    words = current_words(problem, viewer)
     if "is_confidential" in base or not words["is_confidential"]:
         words.pop("is_confidential")
     return words | data.dict()

@@ -83,7 +83,7 @@ def _context(request: HttpRequest, shown: Problem, told: Timeline) -> dict[str, 
         "my_vote": own.status if own else "",
         "own_vote": own,
         "trend": trends([shown])[shown.pk],
-        "notes": notes(shown),
+        "notes": notes(shown, request.user),
         **_places(request, shown, own),
         **_relatives(request, shown),
         **_forms(request, shown, own),
@@ -113,7 +113,9 @@ def _places(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str,
 def _relatives(request: HttpRequest, shown: Problem) -> dict[str, Any]:
     """The head and the duplicates, as far as the viewer may know of them."""
     visible = visible_problems(request.user).filter(_group(shown))
-    relatives = list(visible.only("number", "synopsis", "head", "duplicate_of")[:200])
+    relatives = list(
+        visible.only("number", "synopsis", "head", "duplicate_of", "is_confidential")[:200]
+    )
     return {
         "duplicate_of": next((p for p in relatives if p.pk == shown.duplicate_of_id), None),
         "head": next((p for p in relatives if p.pk == shown.head_id), None),
@@ -132,7 +134,7 @@ def _group(shown: Problem) -> Q:
 def _forms(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, Any]:
     rights = rights_on(request.user, shown)
     decisions = permitted(shown, rights)
-    edit = EditForm(problem=shown, rights=rights)
+    edit = EditForm(problem=shown, rights=rights, viewer=request.user)
     quick = [name for name in QUICK_FIELDS if decisions[name]]
     said = {}
     if own is not None:
@@ -141,10 +143,10 @@ def _forms(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, 
         "rights": rights,
         "may_edit": any(decisions.values()),
         "quick_fields": [edit[name] for name in quick],
-        "quick_base": base_of(shown, quick),
+        "quick_base": base_of(shown, quick, request.user),
         "comment_form": CommentForm(
             outcomes=outcome_choices(shown, rights),
-            base=base_of(shown, OUTCOME),
+            base=base_of(shown, OUTCOME, request.user),
             initial={"then": likely_outcome(shown, request.user)},
         ),
         "form_token": new_form_token(),
@@ -187,7 +189,9 @@ def why(request: HttpRequest, number: int) -> HttpResponseBase:
 def voters_list(request: HttpRequest, number: int) -> HttpResponseBase:
     """Who has it and where, for all; whose votes count and what to do about it, for triagers."""
     shown = the_problem(request, number, with_place)
-    found = Paginator(voters(shown), VOTERS_PER_PAGE).get_page(request.GET.get("page"))
+    found = Paginator(voters(shown, request.user), VOTERS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     others = {vote.problem_id for vote in found} - {shown.pk}
     visible = visible_problems(request.user).filter(pk__in=others)
     context = {
