@@ -61,7 +61,8 @@ def test_the_page_and_its_news_have_the_same_parts(
     sign_in(client, triager)
     whole = client.get(f"/{problem.pk}").content.decode()
     parts = re.findall(r'data-part="(\w+)"', whole)
-    assert {"title", "tally", "notices", "report", "facts"} <= set(parts)
+    assert {"title", "tally", "notices", "report", "releases", "answers", "facts"} <= set(parts)
+    assert len(parts) == len(set(parts)), "two parts of one name take each other's place"
     assert re.findall(r'data-part="(\w+)"', news(client, problem, last_event(problem))) == parts
 
 
