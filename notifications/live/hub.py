@@ -20,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from notifications.live import publishing
 from notifications.live.publishing import channel_of
 from notifications.live.sight import Sights, Who, look
 
@@ -30,6 +31,8 @@ PAUSE = 0.4
 # Seconds of silence after which Redis is asked whether it is there, and how long it has to answer.
 SILENCE, ANSWER = 15.0, 5.0
 RETRY = 2.0
+# A process that found Redis away just before it returned tells nothing for so long after.
+STILL_SILENT = publishing.PAUSE + 2 * publishing.PATIENCE
 # Seconds between two lines of the log about a hub that is full.
 COMPLAIN = 600.0
 # Milliseconds that pages wait, times the number of those that are told at once: 500 pages that all
@@ -207,11 +210,18 @@ class Hub:
         if kind == "subscribe":
             # Whatever was published before this moment, nobody here has heard.
             self._doubtful.update(self._all())
+            asyncio.get_running_loop().call_later(STILL_SILENT, self._doubt)
         elif kind == "message" and isinstance(data, bytes) and data.isdigit():
             number = int(data)
             if number in self._readers:
                 self._happened.add(number)
         if self._happened or self._doubtful:
+            self._wake.set()
+
+    def _doubt(self) -> None:
+        """Look whether anything happened that nobody told of."""
+        self._doubtful.update(self._all())
+        if self._doubtful:
             self._wake.set()
 
     # Telling

@@ -337,6 +337,7 @@ def test_when_redis_returns_pages_catch_up_without_asking_again(
     problem: Problem, triager: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(hub, "RETRY", 0.05)
+    monkeypatch.setattr(hub, "STILL_SILENT", 2.0)
     port, seen = services.free_port(), stamp_of(problem)
     arguments = [find_redis(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     log = tmp_path / "redis.log"
@@ -349,9 +350,12 @@ def test_when_redis_returns_pages_catch_up_without_asking_again(
             assert await page.nothing_more()
             with services.process(arguments, log=log):
                 assert len(await page.more()) == 1
+                # As by a process that could not tell a moment ago, and does not try again yet.
+                await do(lambda: comment(problem, triager, "Not told either.", Door.WEB))
+                assert len(await page.more(1)) == 2
             await do(lambda: comment(problem, triager, "Nor this.", Door.WEB))
             with services.process(arguments, log=log):
-                assert len(await page.more(1)) == 2
+                assert len(await page.more(2)) == 3
 
     in_loop(scene)
 
