@@ -265,7 +265,8 @@
     // A number that was refused is there to be put right.
     else if (number && number.defaultValue) number.select();
     else if (peeked) peeked.focus({ preventScroll: true });
-    else focusTitle();
+    // Arrows choose in a closed list: who walks through one is not to be taken away from it.
+    else if (!one(".desk-filter :focus", desk())) focusTitle();
   }
 
   document.addEventListener("keydown", onKey, true);

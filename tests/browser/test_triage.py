@@ -209,7 +209,7 @@ def test_the_desk_is_complete_without_scripts(
     assert Problem.objects.get(pk=two.pk).head_id == one.pk
 
 
-def test_a_key_that_can_do_nothing_says_why_on_the_screen(
+def test_a_key_that_can_do_nothing_says_why_and_the_place_is_kept(
     sit_down: SitDown, product: Product, triager: Person
 ) -> None:
     one, two = (in_state(product, "new", 9 - i) for i in range(2))
@@ -240,3 +240,10 @@ def test_a_key_that_can_do_nothing_says_why_on_the_screen(
     desk.keys("Enter")
     expect(page.locator(".messages")).to_contain_text("Give the number of a problem")
     expect(page.locator("#act-duplicate")).to_be_focused()
+    desk.keys("Escape")
+    # The arrows of a closed list choose at once, and one may go on.
+    page.locator("#d-product").focus()
+    desk.keys("ArrowDown")
+    page.wait_for_url("**/triage/?product=base*")
+    expect(page.locator("#d-component")).to_be_visible()
+    expect(page.locator("#d-product")).to_be_focused()
