@@ -111,6 +111,18 @@ def test_what_is_too_large_is_not_held_in_memory(tmp_path: Path, settings: Any) 
     assert "has 3,000,000 bytes" in rows[0].files[0].fault
 
 
+def test_csv_of_an_old_windows_keeps_its_quotation_marks(tmp_path: Path) -> None:
+    text = "bug_id,bug_status,short_desc,opendate\n1,NEW,“größe” – 5 €,2020-01-02 10:00:00\n"
+    rows, skipped, reading = look(write(tmp_path, text.encode("cp1252"), "bugs.csv"))
+    assert [(row.synopsis, row.created_at.year, skipped) for row in rows] == [
+        ("“größe” – 5 €", 2020, []),
+    ]  # fmt: skip
+    assert "It is not in UTF-8; it was read as Windows-1252." in reading.said
+    latin = write(tmp_path, text.replace("“", "").replace("”", "").encode("latin-1", "replace"),
+                  "old.csv")  # fmt: skip
+    assert "It is not in UTF-8; it was read as Latin-1." in look(latin)[2].said
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [

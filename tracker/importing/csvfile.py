@@ -15,6 +15,10 @@ __all__ = ["UnreadableFile", "encoding_of", "read_pairs", "read_rows"]
 
 LARGEST_CELL: Final = 64 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
+_ASCII: Final = bytes(range(128))
+# Where the letters of Latin-1 begin, and what Windows-1252 has nothing for.
+_LATIN_1: Final = 0xA0
+_NOT_WINDOWS: Final = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 
 
 def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[tuple[int, str]]]:
@@ -51,7 +55,7 @@ def encoding_of(path: Path) -> tuple[str, str]:
 
 def _encoding(name: str, pieces: Iterator[bytes]) -> tuple[str, str]:
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, blank, lines, first = True, True, 1, True
+    is_utf8, blank, lines, first, high = True, True, 1, True, set[int]()
     for piece in pieces:
         if first and piece[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16", "UTF-16"
@@ -65,10 +69,14 @@ def _encoding(name: str, pieces: Iterator[bytes]) -> tuple[str, str]:
         lines += piece.count(b"\n")
         blank = blank and not piece.strip()
         is_utf8 = is_utf8 and _decodes(utf8, piece)
+        high.update(piece.translate(None, _ASCII))
     if blank:
         raise UnreadableFile(f"{name} is empty.")
     if is_utf8 and _decodes(utf8, b"", final=True):
         return "utf-8-sig", "UTF-8"
+    # What Windows-1252 has quotation marks for are controls in Latin-1, which nobody writes.
+    if min(high) < _LATIN_1 and not high & _NOT_WINDOWS:
+        return "cp1252", "Windows-1252"
     return "latin-1", "Latin-1"
 
 
