@@ -136,6 +136,23 @@ def test_discounted_people_are_not_heard(
     assert "15.0" not in cells(problem)
 
 
+def test_whose_vote_is_on_a_duplicate_says_it_on_the_page_of_the_head(
+    client: Client, product: Product, problem: Problem, triager: Person
+) -> None:
+    other = make_problem(product, component="kernel")
+    had = voter(other, "14.3")
+    change(other, triager, ProblemChange(duplicate_of=problem.pk), Door.WEB)
+    sign_in(client, had)
+    assert "I no longer have it" in client.get(f"/{problem.pk}").content.decode()
+    client.post(f"/{problem.pk}/no-longer", {"release": "15.0"})
+    assert "You say that it is gone on 15.0" in client.get(f"/{problem.pk}").content.decode()
+    NoLonger.objects.all().delete()
+    change(other, triager, ProblemChange(is_confidential=True), Door.WEB)
+    assert "I no longer have it" not in client.get(f"/{problem.pk}").content.decode()
+    with pytest.raises(VoteRefused):
+        gone(problem, had, "15.0")
+
+
 def test_what_was_said_of_a_duplicate_counts_for_its_group_once_for_each_person(
     product: Product, problem: Problem, triager: Person, outsider: Person
 ) -> None:

@@ -12,11 +12,11 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from tracker.drafts import Faults, check_line, find_release
-from tracker.duplicates import numbers_of_group
 from tracker.models import Door, Problem, Release
 from tracker.policies import may
 from tracker.services import lock
 from votes.models import NoLonger, Vote
+from votes.selectors import vote_in_group
 from votes.services import VoteRefused, refuse_with_head
 from votes.signals import votes_changed
 
@@ -68,8 +68,7 @@ def take_back_no_longer(problem: Problem, person: Person, release: str = "") -> 
 
 def _own_vote(problem: Problem, person: Person) -> Vote:
     """The vote of the person in the problem's group: who never had it cannot be rid of it."""
-    votes = Vote.objects.filter(problem__in=numbers_of_group(problem), person=person)
-    vote = votes.order_by("-cast_at").first()
+    vote = vote_in_group(person, problem)
     if vote is None:
         say = "Say +1 first if you had it." if problem.is_open else "You have no +1 on it."
         raise VoteRefused(f"Only those who have voted on #{problem.pk} can say this. {say}")

@@ -32,6 +32,15 @@ def votes_of(viewer: Viewer, problems: Iterable[Problem]) -> dict[int, Vote]:
     return {vote.problem_id: vote for vote in votes}
 
 
+def vote_in_group(viewer: Viewer, problem: Problem) -> Vote | None:
+    """The viewer's own latest vote on the problem or a duplicate of it that they may see."""
+    person = as_person(viewer)
+    if person is None:
+        return None
+    seen = visible_problems(person).filter(pk__in=numbers_of_group(problem))
+    return Vote.objects.filter(person=person, problem__in=seen).order_by("-cast_at").first()
+
+
 def group_votes(problem: Problem) -> QuerySet[Vote]:
     """The votes that make up the problem's numbers. One query, for the numbers of its group."""
     return Vote.objects.filter(problem__in=numbers_of_group(problem))

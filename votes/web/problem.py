@@ -75,7 +75,9 @@ def news(request: HttpRequest, number: int) -> HttpResponseBase:
 
 
 def _context(request: HttpRequest, shown: Problem, told: Timeline) -> dict[str, Any]:
-    own = votes_of(request.user, [shown]).get(shown.pk)
+    relatives = _relatives(request, shown)
+    votes = votes_of(request.user, [shown, *relatives["duplicates"]])
+    own = votes.get(shown.pk)
     return {
         "problem": shown,
         "timeline": told,
@@ -84,19 +86,22 @@ def _context(request: HttpRequest, shown: Problem, told: Timeline) -> dict[str, 
         "own_vote": own,
         "trend": trends([shown])[shown.pk],
         "notes": notes(shown, request.user),
-        **_places(request, shown, own),
-        **_relatives(request, shown),
+        **_places(request, shown, had=bool(votes)),
+        **relatives,
         **_forms(request, shown, own),
     }
 
 
-def _places(request: HttpRequest, shown: Problem, own: Vote | None) -> dict[str, Any]:
-    """In which releases and on which machines it is, and where it is gone for the viewer."""
+def _places(request: HttpRequest, shown: Problem, *, had: bool) -> dict[str, Any]:
+    """In which releases and on which machines it is, and where it is gone for the viewer.
+
+    `had` is whether they voted on it or on a duplicate of it.
+    """
     seen = matrix(shown)
     versions = versions_of(shown, request.user, seen)
-    gone = no_longer_of(request.user, shown) if own else []
+    gone = no_longer_of(request.user, shown) if had else []
     said = {each.release for each in gone}
-    may_say = own is not None and not shown.is_duplicate
+    may_say = had and not shown.is_duplicate
     sayable = [r for r in versions.releases if may_say and r not in said]
     today = timezone.now().date()
     out = (r for r in sayable if r.released_on is not None and r.released_on <= today)
