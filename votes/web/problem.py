@@ -131,7 +131,8 @@ def _relatives(request: HttpRequest, shown: Problem) -> dict[str, Any]:
 def _group(shown: Problem) -> Q:
     """The problems that this one's page names: its own duplicates, and what it duplicates."""
     if shown.duplicate_of_id is None:
-        return Q(head=shown.pk)
+        # By number, as in `voters`.
+        return Q(pk__in=shown.group.values("pk"))
     own = Problem.objects.filter(duplicate_of=shown.pk).values_list("pk", flat=True)
     return Q(pk__in=[*own, shown.duplicate_of_id, shown.head_id])
 
