@@ -81,7 +81,8 @@ def safe_next(request: HttpRequest, default: str) -> str:
     here = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if wanted and here else default
+    # A bare word would be taken for the name of a page.
+    return wanted if wanted.startswith("/") and here else default
 
 
 def person_of(request: HttpRequest) -> Person:
