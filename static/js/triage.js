@@ -308,14 +308,15 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     isBusy = false;
+    const { status } = event.detail.xhr;
     // Without an answer htmx says neither that it succeeded nor that it failed.
-    const failed = !event.detail.successful && ![400, 409].includes(event.detail.xhr.status);
+    const failed = status === 0 || (event.detail.failed && ![400, 409].includes(status));
     if (!failed || !desk()) return;
     desk().removeAttribute("aria-busy");
     tell("That did not work: the server could not be reached. Try again.");
-    const form = event.target.closest && event.target.closest("form[action]");
-    // The plain form leads to a page that says what happened: a session that ended, a limit.
-    if (form && event.detail.xhr.status) form.submit();
+    // Without htmx it leads to a page that says what happened: a session that ended, a limit.
+    if (status && event.target.matches("form[action]")) event.target.submit();
+    else if (status && event.target.matches("a[href]")) window.location.assign(event.target.href);
   });
   // Links and forms are htmx's from here on; it settles at once, so that no key comes before.
   document.addEventListener("htmx:afterSettle", (event) => {

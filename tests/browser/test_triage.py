@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -247,3 +249,9 @@ def test_a_key_that_can_do_nothing_says_why_and_the_place_is_kept(
     page.wait_for_url("**/triage/?product=base*")
     expect(page.locator("#d-component")).to_be_visible()
     expect(page.locator("#d-product")).to_be_focused()
+    # Whose session ended meanwhile is asked to sign in, by a link as by a button.
+    page.goto("/triage/")
+    desk.at(one)
+    page.context.clear_cookies()
+    desk.keys("j")
+    expect(page).to_have_url(re.compile("/accounts/login/"))
