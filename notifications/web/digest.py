@@ -63,7 +63,7 @@ def _settings(request: HttpRequest, row: DigestSubscription) -> HttpResponseBase
         "search": search,
         "words": _words(row),
         "is_off": is_off,
-        "next_due": None if is_off else row.next_due_at.astimezone(zone(person.time_zone)),
+        "next_due": "" if is_off else _when(row),
     }
     status = 400 if form.errors else 200
     return render(request, "notifications/digest.html", context, status=status)
@@ -125,5 +125,10 @@ def _saved_words(row: DigestSubscription) -> str:
     what = f"digest of “{row.saved_search}”" if row.saved_search else "digest"
     if row.period == DigestSubscription.Period.OFF:
         return f"You get no {what}."
+    return f"The next {what} comes on {_when(row)}."
+
+
+def _when(row: DigestSubscription) -> str:
+    """When it comes, by the clock of whom it is for; a template would turn a time into UTC."""
     due = row.next_due_at.astimezone(zone(row.person.time_zone))
-    return f"The next {what} comes on {due:%A}, {due.day} {due:%B} at {due:%H:%M}."
+    return f"{due:%A}, {due.day} {due:%B} at {due:%H:%M}"

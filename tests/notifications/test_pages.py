@@ -208,6 +208,16 @@ def test_a_reporter_has_no_digest_until_asking_for_one(reporter: Person) -> None
     assert DigestSubscription.objects.get().person == reporter
 
 
+def test_the_page_tells_the_next_digest_by_the_clock_of_whom_it_is_for(reporter: Person) -> None:
+    client = signed_in(reporter)
+    choice = {"period": "weekly", "weekday": 0, "hour": 9, "time_zone": "Asia/Tokyo"}
+    client.post("/my/digest/", choice)
+    shown = client.get("/my/digest/").text
+    assert re.findall(r"The next[^.<]*? comes on Monday, [^.<]*? at (\d\d:\d\d)", shown) == [
+        "09:00", "09:00",
+    ]  # fmt: skip
+
+
 ADDRESSES = ("/my/subscriptions/", "/my/digest/", "/my/digest/mail.txt", "/outbox/")
 
 
