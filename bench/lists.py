@@ -255,7 +255,10 @@ def pages() -> dict[str, str]:
         "assigned to p7": "/problems/?assignee=p7",
         "reported by p7": "/problems/?reporter=p7&state=any",
         "one problem, most votes": "/1",
+        "that one's voters": "/1/voters",
+        "that one's arithmetic": "/1/why",
         "page of a product": "/products/product1/",
+        "page of a release": "/products/product1/releases/1.0/",
         "Atom feed": "/problems.atom",
         "API by heat": "/api/v1/problems/",
         "API by newest, 100": "/api/v1/problems/?sort=newest&limit=100",
@@ -293,6 +296,35 @@ def searches() -> dict[str, str]:
         for name, text in texts.items()
         for sort in ("match", "heat")
     }
+
+
+def signed_in() -> Iterator[tuple[str, str, Any]]:
+    """(name, address, client) of what is shown to somebody, with ten searches kept or the desk."""
+    from django.test import Client
+
+    from accounts.models import Person, Role
+    from accounts.services import grant_role
+    from votes import saved_searches
+
+    member, triager = (Person.objects.get(handle=handle) for handle in ("p7", "p8"))
+    if not saved_searches.visible_searches(member).exists():
+        grant_role(triager, Role.TRIAGER, by=None)
+        for i in range(10):
+            saved_searches.save(member, f"Search {i}", f"component:part{i} severity:critical")
+    search = saved_searches.visible_searches(member)[0]
+    clients = {}
+    for person in (member, triager):
+        clients[person] = Client()
+        backend = "allauth.account.auth_backends.AuthenticationBackend"
+        clients[person].force_login(person, backend)
+    yield "signed in: front page", "/", clients[member]
+    yield "signed in: my votes", "/problems/?voted=me", clients[member]
+    yield "signed in: my page", "/my/", clients[member]
+    yield "signed in: my searches", "/searches/", clients[member]
+    yield "signed in: a kept search", search.get_absolute_url(), clients[member]
+    yield "triager: most votes", "/1", clients[triager]
+    yield "triager: the desk", "/triage/", clients[triager]
+    yield "triager: the queue, API", "/api/v1/triage/", clients[triager]
 
 
 class Watch:
@@ -370,23 +402,17 @@ def main() -> None:
     from django.db import connection
     from django.test import Client
 
-    from accounts.models import Person
-
     start = time.perf_counter()
     if not given.filled:
         fill(given.problems, given.votes)
         print(f"{connection.vendor}: filled in {time.perf_counter() - start:.0f} s")
-    client, member = Client(), Client()
-    member.force_login(
-        Person.objects.get(handle="p7"), "allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client = Client()
     slow: dict[str, tuple[float, Any]] = {}
     print(f"{connection.vendor:<32}      p50      p95      cpu  queries")
     for name, address in (pages() | searches()).items():
         if given.only in name:
             slow |= measure(name, address, client, given.rounds).slow
-    for name, address in (("signed in: front page", "/"), ("signed in: my votes",
-                          "/problems/?voted=me"), ("signed in: my page", "/my/")):  # fmt: skip
+    for name, address, member in signed_in():
         if given.only in name:
             slow |= measure(name, address, member, given.rounds).slow
     for sql, (took, params) in slow.items():
