@@ -338,7 +338,7 @@ def _put_back(problem: Problem, item: BulkChangeItem) -> None:
     if target is not None:
         found = Problem.objects.select_related("head").get(pk=target)
         if would_be_a_cycle(problem, found):
-            raise Conflict(f"#{found.pk} has become a duplicate of it.")
+            raise Conflict("What it was a duplicate of has become a duplicate of it.")
         problem.head = head_of(found)
     elif "duplicate_of_id" in before:
         problem.head = None
