@@ -90,7 +90,8 @@ class PreviewedSerializer(serializers.Serializer[Any]):
 
 class PreviewSerializer(serializers.Serializer[Any]):
     matching = serializers.IntegerField(
-        help_text=f"How many match, counted to {listing.COUNT_LIMIT + 1}."
+        help_text=f"How many match, counted to {listing.COUNT_LIMIT + 1}; of numbers, how many "
+        "were sent: what there is not, or not for you, is left out of `problems`."
     )
     problems = PreviewedSerializer(many=True)
 
