@@ -262,7 +262,7 @@ def test_wrong_words_on_the_command_line_are_explained(client: Client) -> None:
         done = client.run("--json", *args)
         assert done.code == 64, args
         assert done.json["error"] in done.err, args
-    assert "Did you mean send?" in client.run("sned").err
+    assert "Did you mean send or gone?" in client.run("sned").err
 
 
 def test_a_reader_that_goes_away_is_no_traceback(client: Client) -> None:
