@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Person
+from tracker.duplicates import adds_up
 from tracker.models import OPEN, Comment, Component, Problem, State
 from tracker.policies import visible_problems
 from votes.models import Vote
@@ -164,7 +165,7 @@ def risen(
     numbers = found.values("pk")
     groups = (
         Vote.objects.filter(
-            Q(problem__in=numbers) | Q(problem__head__in=numbers),
+            Q(problem__in=numbers) | Q(adds_up(), problem__head__in=numbers),
             status=Vote.Status.COUNTED,
             cast_at__gt=window.start,
             cast_at__lte=window.end,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import connection
+from django.db.models import Q
 
 from tracker.models import Problem
 from tracker.signals import votes_moved
@@ -38,11 +39,24 @@ def numbers_of_group(problem: Problem) -> list[int]:
     """The problems whose votes make up this one's numbers: a head's whole group, or itself.
 
     Queries name them one by one, because for "this problem or one whose head it is" SQLite reads
-    every problem or every person.
+    every problem or every person. A public head leaves out its confidential duplicates: what
+    everybody can see of it must not tell of them. See also `adds_up`.
     """
     if problem.head_id is not None:
         return [problem.pk]
-    return [problem.pk, *problem.group.values_list("pk", flat=True)]
+    group = problem.group.all()
+    if not problem.is_confidential:
+        group = group.filter(is_confidential=False)
+    return [problem.pk, *group.values_list("pk", flat=True)]
+
+
+def adds_up(problem: str = "problem") -> Q:
+    """Whether what hangs on a duplicate counts for its head, as a condition on other tables.
+
+    `problem` is the way from them to the duplicate.
+    """
+    public, hidden = f"{problem}__is_confidential", f"{problem}__head__is_confidential"
+    return Q(**{public: False}) | Q(**{hidden: True})
 
 
 def would_be_a_cycle(problem: Problem, target: Problem) -> bool:

@@ -25,7 +25,7 @@ from tracker.drafts import Faults, ProblemDraft, check, check_text
 from tracker.duplicates import lock_groups, regroup
 from tracker.models import Attachment, Comment, Door, Event, Problem, State
 from tracker.policies import may
-from tracker.signals import problem_happened
+from tracker.signals import problem_happened, votes_moved
 from tracker.text import clean_line, is_blank
 
 
@@ -193,6 +193,9 @@ def change(
     touch(locked)
     if locked.duplicate_of != was_duplicate:
         regroup(locked, was_duplicate)
+    elif asked.is_confidential is not UNSET:
+        # Which votes count for a head follows from who may know of both.
+        votes_moved.send(Problem, problems=[p for p in (locked, locked.head) if p is not None])
     return record(locked, Event.Kind.CHANGED, actor, door, changes=changes)
 
 

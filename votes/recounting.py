@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import transaction
 
+from tracker.duplicates import adds_up
 from tracker.models import Problem
 from votes.models import Vote
 from votes.services import recount, tally
@@ -62,7 +63,7 @@ def _votes_between(first: int, last: int) -> dict[int, list[Said]]:
     """number -> the votes of the group that it heads, or its own where it is a duplicate."""
     groups: dict[int, list[Said]] = defaultdict(list)
     own = Vote.objects.filter(problem__gte=first, problem__lte=last)
-    below = Vote.objects.filter(problem__head__gte=first, problem__head__lte=last)
+    below = Vote.objects.filter(adds_up(), problem__head__gte=first, problem__head__lte=last)
     # Two queries, because one with OR over both tables would read every vote.
     for votes, group in ((own, "problem"), (below, "problem__head")):
         rows = votes.values_list(group, "person", "status", "cast_at")

@@ -94,11 +94,13 @@ def trends(problems: Sequence[Problem], months: int = 12) -> dict[int, list[int]
     rows = (
         _counted_since(calendar[0])
         .filter(problem__in=members)
-        .values_list("problem", "problem__head", Month("cast_at"))
+        .values_list("problem", "problem__head", "problem__is_confidential", Month("cast_at"))
         .annotate(Count("pk"))
     )
-    for problem, head, month, votes in rows:
-        for shown in (problem, head):
+    public = {problem.pk for problem in problems if not problem.is_confidential}
+    for problem, head, is_confidential, month, votes in rows:
+        # As `tracker.duplicates.adds_up` has it.
+        for shown in (problem,) if is_confidential and head in public else (problem, head):
             # A clock that runs ahead may have dated a vote into a month beyond the picture.
             if shown in series and month in place:
                 series[shown][place[month]] += votes

@@ -56,11 +56,14 @@ def _count_anew(part: Part, rows: list[Row]) -> None:
     for number in cut:
         for member in groups[number]:
             counts_for[member].append(number)
-    votes = Vote.objects.filter(problem__in=list(counts_for))
+    columns = ("problem", "problem__is_confidential", "person", "status", "cast_at")
+    votes = Vote.objects.filter(problem__in=list(counts_for)).values_list(*columns)
     said = defaultdict(list)
-    for number, person, status, at in votes.values_list("problem", "person", "status", "cast_at"):
+    for number, is_hidden, *vote in votes:
         for group in counts_for[number]:
-            said[group].append((person, status, at))
+            # As `tracker.duplicates.adds_up` has it.
+            if group == number or not is_hidden or cut[group].get("is_confidential"):
+                said[group].append(tuple(vote))
     for number, row in cut.items():
         row["people"], row["waiting"], row["heat"] = tally(said[number])
 

@@ -94,6 +94,11 @@ def add_the_confidential(world: World, triager: Person) -> Problem:
     mark_releases(secret, triager, {"15.0": "affected"}, Door.WEB)
     say_no_longer(secret, owner, Door.WEB, "14.3")
     change(twin, triager, ProblemChange(duplicate_of=secret.pk), Door.WEB)
+    again = make_problem(
+        world.product, make_person(), component="net", is_confidential=True, **words
+    )
+    # A public problem is not told of it, nor are its people counted there.
+    change(again, triager, ProblemChange(duplicate_of=world.public.pk), Door.WEB)
     saved_searches.save(owner, f"My {WORD}", WORD)
     count_frequencies()
     return secret
