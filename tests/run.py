@@ -28,6 +28,7 @@ ONCE = (
     "tests/browser/test_live.py",
     "tests/end_to_end",
     "tests/importing/test_reading.py",
+    "tests/notifications/test_kills.py",
     "tests/send_problem",
     "tests/test_environment.py",
     "tests/test_make_run.py",
