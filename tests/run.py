@@ -23,17 +23,21 @@ DATABASES = ("sqlite", "postgresql")
 NO_TESTS_COLLECTED = 5
 # Two processes: what the smallest machine that we care for has cores.
 PARALLEL = ("-p", "tests.own_redis", "-n", "2", "--dist", "worksteal")
-# Tests that ask nothing of the database, or choose theirs themselves: once is enough.
+# Tests that ask of the database what others ask, or nothing, or choose theirs themselves: once is
+# enough.
 ONCE = (
-    "tests/browser/test_live.py",
+    "tests/api/test_schema.py",
+    "tests/browser",
     "tests/end_to_end",
     "tests/importing/test_reading.py",
     "tests/notifications/test_kills.py",
     "tests/send_problem",
     "tests/test_environment.py",
+    "tests/test_look.py",
     "tests/test_make_run.py",
     "tests/test_supervisor.py",
     "tests/transfer/test_round_trip.py",
+    "tests/web/test_markdown.py",
 )
 
 
