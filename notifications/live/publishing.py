@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -44,6 +45,7 @@ class Publisher:
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, **patience(url))
         self._channel = channel_of(self._client)
+        self._socket = self._client.connection_pool.connection_kwargs.get("path")
         self._away_until = 0.0
         self._lock = threading.Lock()
 
@@ -56,7 +58,10 @@ class Publisher:
         except (redis.RedisError, OSError) as error:
             with self._lock:
                 self._away_until = time.monotonic() + PAUSE
-            logger.warning("Redis does not answer (%s); open pages hear of news later.", error)
+            # No socket: nothing of ours runs, as when a command fills a new database.
+            is_expected = self._socket is not None and not Path(self._socket).exists()
+            level = logging.DEBUG if is_expected else logging.WARNING
+            logger.log(level, "Redis does not answer (%s); open pages hear later.", error)
             return False
         return True
 
