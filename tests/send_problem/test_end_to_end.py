@@ -115,7 +115,9 @@ def test_a_report_with_two_files_a_vote_and_the_way_out(
 def test_faults_that_only_the_server_knows_are_shown_by_field(
     running: Groundswell, rita: Client
 ) -> None:
-    done = rita.run("--json", "vote", "1", "--release", "9.9")
+    write_report(rita, "Release 9.9 is unknown")
+    number = rita.run("--json", "send", "--yes", "report.txt").json["number"]
+    done = rita.run("--json", "vote", str(number), "--release", "9.9")
     assert done.code == 65
     assert done.json["errors"][0]["field"] == "release"
     assert rita.run("--json", "status", "999999").code == 66
