@@ -14,6 +14,7 @@ same on a busy machine), the number of queries, and the plan of every query that
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import sys
@@ -269,12 +270,14 @@ def pages() -> dict[str, str]:
 
 def searches() -> dict[str, str]:
     """Searches by words, each by match and by heat, where `bench/similar.py` filled and indexed."""
-    from bench.similar import word
+    from bench.similar import COMMON, word
     from tracker.text_index.models import Posting
 
     if not Posting.objects.exists():
         return {}
     rare, middle = word(90_003), word(2_004)
+    told = COMMON[8:28]  # without those that are in every text
+    pairs = list(itertools.permutations(told, 2))
     texts = {
         "rare word": rare,
         "middle word": middle,
@@ -290,6 +293,14 @@ def searches() -> dict[str, str]:
         "common, one component": "kernel component:part4",
         "common, any state": "bug is:any",
         "word that nobody said": "xyzzyplugh",
+        "twenty common words": " ".join(told),
+        "phrase of twenty": f'"{" ".join(told)}"',
+        "five phrases": " ".join(f'"{a} {b}"' for a, b in itertools.pairwise(told[:6])),
+        "thirty-one phrases": " ".join(f'"{a} {b}"' for a, b in pairs[:31]),
+        "twenty excluded": "bug " + " ".join(f"-{word}" for word in told[2:]),
+        "four phrases excluded": "bug " + " ".join(f'-"{a} {b}"' for a, b in pairs[:4]),
+        "thirty-two excluded": " ".join(f"-{word}" for word in [*told, *map(word, range(40, 52))]),
+        "twenty in the comments": "in:comments " + " ".join(told),
     }
     return {
         f"{name}, {sort}": "/problems/?" + urlencode({"q": f"{text} sort:{sort}"})

@@ -9,7 +9,15 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from votes.search.language import MAX_CHARS, MAX_FAULTS, Qualifier, Query, Word, parse
+from votes.search.language import (
+    MAX_CHARS,
+    MAX_EXCLUDED_PHRASES,
+    MAX_FAULTS,
+    Qualifier,
+    Query,
+    Word,
+    parse,
+)
 from votes.search.qualifiers import NAMES, QUALIFIERS
 from votes.search.values import WrongValue, choice, numbers, span
 
@@ -75,6 +83,7 @@ def test_a_text_is_read_as_its_words_phrases_and_qualifiers(
         ("(is:open kernel)", "The parenthesis at character 1 has no meaning here"),
         ("x" * 2001, "Search for 2,000 characters at the most; these are 2,001."),
         ("a " * 33, "Search for 32 words at the most; these are 33."),
+        ('-"a b" ' * 5, "Exclude 4 phrases at the most; these are 5."),
         ("is:open " * 41, "Use 40 qualifiers at the most; these are 41."),
         ("state:" + "new," * 50 + "new", "Give qualifiers 50 values at the most; these have 51."),
     ],
@@ -104,7 +113,7 @@ def _is_plain(term: Word | Qualifier) -> bool:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists((_words | _qualifiers).filter(_is_plain), max_size=6))
+@given(st.lists((_words | _qualifiers).filter(_is_plain), max_size=MAX_EXCLUDED_PHRASES))
 def test_a_tree_written_as_text_reads_as_the_same_tree(terms: list[Word | Qualifier]) -> None:
     tree = Query(tuple(terms))
     query, _ = parse(str(tree), NAMES)

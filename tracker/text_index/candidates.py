@@ -10,7 +10,7 @@ from django.db import connection
 
 # Terms asked for, rows that they may have together, and candidates that come of it.
 MOST_TERMS: Final = 32
-MOST_ROWS: Final = 80_000
+MOST_ROWS: Final = 50_000
 CANDIDATES: Final = 200
 
 # Whole numbers add up to the same in any order, and quicker.

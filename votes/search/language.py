@@ -23,6 +23,8 @@ from typing import Final
 
 MAX_CHARS: Final = 2000
 MAX_WORDS: Final = 32
+# Each is looked for in the text of everything else that was found.
+MAX_EXCLUDED_PHRASES: Final = 4
 MAX_QUALIFIERS: Final = 40
 MAX_VALUES: Final = 50
 MAX_FAULTS: Final = 5
@@ -152,7 +154,11 @@ def parse(
 def _too_many(query: Query) -> list[Fault]:
     words, qualifiers = len(query.words), len(query.qualifiers)
     values = sum(len(each.values) for each in query.qualifiers)
+    excluded = sum(word.is_negated and word.is_phrase for word in query.words)
     faults = []
+    if excluded > MAX_EXCLUDED_PHRASES:
+        says = f"Exclude {MAX_EXCLUDED_PHRASES} phrases at the most; these are {excluded}."
+        faults.append(says)
     if words > MAX_WORDS:
         faults.append(f"Search for {MAX_WORDS} words at the most; these are {words}.")
     if qualifiers > MAX_QUALIFIERS:

@@ -19,6 +19,7 @@ MAX_CHARS: Final = 200
 
 _MARKS: Final = re.compile("[\u0300-\u036f]")
 _WORDS: Final = re.compile(r"\w+")
+_LETTERS: Final = re.compile(r"ss|.", re.DOTALL)
 # Latin, Greek, Cyrillic, Armenian and their extensions, and the wide and narrow forms.
 _RANGES: Final = (range(0x41, 0x2000), range(0x2C60, 0x2E00), range(0xA640, 0xA800),
                   range(0xFF00, 0xFFF0))  # fmt: skip
@@ -44,21 +45,37 @@ def pattern_of(phrase: str) -> str:
     words = words_of(phrase)
     if not words:
         return ""
-    before = "" if _DENSE.match(words[0]) else r"(?:^|\W)"
-    after = "" if _DENSE.match(words[-1][-1]) else r"(?:\W|$)"
-    return before + r"\W+".join(_letters(word) for word in words) + after
+    first, *others = (_letters(word) for word in words)
+    ends = "" if _DENSE.match(words[-1][-1]) else r"(?!\w)"
+    return r"\W+".join([_beginning(words[0], first), *map("".join, others)]) + ends
+
+
+def _beginning(word: str, letters: list[str]) -> str:
+    """The first word, with no other letter before it.
+
+    That is asked after the first letter, by which Python leaps through a text: five times as fast
+    as asking at each place.
+    """
+    if _DENSE.match(word):
+        return "".join(letters)
+    if word.startswith("ss"):
+        return r"(?<!\w)" + "".join(letters)
+    return letters[0] + r"(?<!\w.)" + "".join(letters[1:])
 
 
 def stem_pattern(stem: str) -> str:
     """What stands where a word with this stem does: `happi` is the stem of `happy`."""
-    return _letters(stem.rstrip("i") or stem)
+    return "".join(_letters(stem.rstrip("i") or stem))
 
 
-def _letters(word: str) -> str:
+def _letters(word: str) -> list[str]:
+    """What each letter looks like; a double s is one."""
     classes = _classes()
-    letters = [classes.get(letter, letter) for letter in word]
     sharp = classes["s"] * 2
-    return "".join(letters).replace(sharp, f"(?:{sharp}|[ßẞ])")
+    return [
+        f"(?:{sharp}|[ßẞ])" if letter == "ss" else classes.get(letter, letter)
+        for letter in _LETTERS.findall(word)
+    ]
 
 
 @cache
