@@ -39,6 +39,10 @@ POSTGRESQL_OPTIONS = "-c jit=off"
 # What can stand in a Host header; "*" would have Django answer to every name.
 BROWSERS_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f]*:[0-9a-f:.]+")
 
+# What a domain and the local part of a mailbox may be here: plain, and without a plus.
+MAIL_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+MAIL_BOX = re.compile(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?")
+
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 # Seconds for one exchange with a mail server; a task must end before the queue gives it up.
 SMTP_TIMEOUT = 10
@@ -82,9 +86,10 @@ class Environment:
     """The whole set-up of one installation.
 
     ``redis_url`` is in redis-py's spelling (``redis://``, ``rediss://`` or ``unix://``) and
-    ``broker_url`` names the same server in kombu's. ``is_default_setup`` is true only where mail
-    goes to files and the server is reachable from this machine alone; pages that show mail may
-    exist only then.
+    ``broker_url`` names the same server in kombu's. ``mail_in`` is the mailbox and the domain at
+    which mail comes in: ("", domain) where the whole domain is ours, ("", "") where none comes.
+    ``is_default_setup`` is true only where mail goes to files and the server is reachable from
+    this machine alone; pages that show mail may exist only then.
     """
 
     data_dir: Path
@@ -101,6 +106,7 @@ class Environment:
     debug: bool
     is_default_setup: bool
     live_streams: int
+    mail_in: tuple[str, str]
 
     @property
     def mail_folder(self) -> Path | None:
@@ -143,6 +149,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
             and is_loopback(host)
             and is_loopback(urlsplit(base_url).hostname or "")
         ),
+        mail_in=_mail_in(environ, email, base_url),
     )
 
 
@@ -256,6 +263,24 @@ def _live_streams(environ: Mapping[str, str]) -> int:
             f"LIVE_STREAMS is {given!r}: it must be a number from 0 (no live pages) to 100000."
         )
     return int(given)
+
+
+def _mail_in(environ: Mapping[str, str], email: EmailSettings, base_url: str) -> tuple[str, str]:
+    """Mail that goes to files is answered from the same machine, so there the gate is open."""
+    given = _value(environ, "MAIL_IN", "problems.example.org, or tracker@example.org, or off")
+    if given is None:
+        host = urlsplit(base_url).hostname or ""
+        usual = "localhost" if is_loopback(host) else host
+        return ("", usual if email.folder is not None else "")
+    if given == "off":
+        return ("", "")
+    box, _, domain = given.lower().rpartition("@")
+    if not MAIL_DOMAIN.fullmatch(domain) or (box and not MAIL_BOX.fullmatch(box)):
+        raise ConfigurationError(
+            f"MAIL_IN is {given!r}: write the domain whose mail comes here, problems.example.org,"
+            " or one mailbox with plus addresses, tracker@example.org, or off."
+        )
+    return box, domain
 
 
 def _database(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:

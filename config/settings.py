@@ -126,6 +126,8 @@ LIVE_STREAMS_PER_PERSON = 20
 
 globals().update(ENVIRONMENT.email.as_django())
 MAIL_FOLDER = ENVIRONMENT.mail_folder
+# The mailbox ("" where the whole domain is ours) and the domain ("" where no mail comes in).
+MAIL_IN_BOX, MAIL_IN_DOMAIN = ENVIRONMENT.mail_in
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get(
     "MAIL_FROM", f"Groundswell <groundswell@{_base.hostname if not _IS_LOCAL else 'localhost'}>"
 )

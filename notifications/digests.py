@@ -17,11 +17,11 @@ from accounts.models import Person, Role, RoleGrant
 from notifications import schedule
 from notifications.digest_content import Digest, Window, compose
 from notifications.models import DigestDelivery, DigestSubscription
-from notifications.outbox import queue_digests
+from notifications.queueing import queue_digests
 from notifications.search_digest import compose_search
 
 BATCH = 50
-Period = DigestSubscription.Period
+Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def send_due(as_of: datetime | None = None, person: Person | None = None) -> lis
 
 def own_subscription(person: Person) -> DigestSubscription | None:
     """The person's own digest, which is of no saved search; None where nothing was said."""
-    return DigestSubscription.objects.filter(person=person, saved_search=None).first()
+    return DigestSubscription.objects.filter(person=person, kind=Kind.OWN).first()
 
 
 def make_missing_subscriptions(now: datetime) -> None:
@@ -73,7 +73,7 @@ def _developers_without() -> QuerySet[Person]:
         is_active=True,
         email_confirmed_at__isnull=False,
         pk__in=_developers(),
-    ).exclude(pk__in=DigestSubscription.objects.filter(saved_search=None).values("person"))
+    ).exclude(pk__in=DigestSubscription.objects.filter(kind=Kind.OWN).values("person"))
 
 
 def due(as_of: datetime, person: Person | None = None) -> QuerySet[DigestSubscription]:

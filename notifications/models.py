@@ -21,6 +21,7 @@ class Reason(models.TextChoices):
     COMMENTER = "commenter", "you commented on"
     ASSIGNEE = "assignee", "you are assigned"
     MAINTAINER = "maintainer", "you maintain"
+    OWN_ACT = "own act", "you asked for mails about what you do"
 
 
 class Reach(models.TextChoices):
@@ -28,6 +29,8 @@ class Reach(models.TextChoices):
 
     EVERYTHING = "everything", "everything"
     PRODUCT = "product", "product"
+    SEARCH = "search", "saved search"
+    PATH = "path", "path"
     COMPONENT = "component", "component"
     PROBLEM = "problem", "problem"
 
@@ -35,8 +38,9 @@ class Reach(models.TextChoices):
 class Subscription(models.Model):
     """A person's wish to be told, or with `is_muted` not to be told, of one thing.
 
-    Without a product, component or problem it covers everything. Of several that cover an event
-    the closest decides. That reporters, assignees and maintainers are told follows from what they
+    Without any target it covers everything. Of several that cover an event the closest decides.
+    A saved search covers what it finds, a path the problems whose texts or patches name a file
+    below it. That reporters, assignees and maintainers are told follows from what they
     are and needs no row; a muted row silences it.
     """
 
@@ -48,6 +52,11 @@ class Subscription(models.Model):
         Component, models.CASCADE, null=True, blank=True, related_name="+"
     )
     problem = models.ForeignKey(Problem, models.CASCADE, null=True, blank=True, related_name="+")
+    saved_search = models.ForeignKey(
+        SavedSearch, models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    # A folder or file of a product's sources, without a slash at either end.
+    path = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=10, choices=Reason.choices, default=Reason.CHOSEN)
     is_muted = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -56,7 +65,8 @@ class Subscription(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["person"],
-                condition=Q(product=None, component=None, problem=None),
+                condition=Q(product=None, component=None, problem=None)
+                & Q(saved_search=None, path=""),
                 name="subscribed_to_everything_once",
             ),
             models.UniqueConstraint(
@@ -74,10 +84,20 @@ class Subscription(models.Model):
                 condition=Q(problem__isnull=False),
                 name="subscribed_to_problem_once",
             ),
+            models.UniqueConstraint(
+                fields=["person", "saved_search"],
+                condition=Q(saved_search__isnull=False),
+                name="subscribed_to_search_once",
+            ),
+            models.UniqueConstraint(
+                fields=["person", "path"], condition=~Q(path=""), name="subscribed_to_path_once"
+            ),
             models.CheckConstraint(
-                condition=Q(component=None, problem=None)
-                | Q(product=None, problem=None)
-                | Q(product=None, component=None),
+                condition=Q(component=None, problem=None, saved_search=None, path="")
+                | Q(product=None, problem=None, saved_search=None, path="")
+                | Q(product=None, component=None, saved_search=None, path="")
+                | Q(product=None, component=None, problem=None, path="")
+                | Q(product=None, component=None, problem=None, saved_search=None),
                 name="subscription_covers_one_thing",
             ),
         ]
@@ -92,19 +112,29 @@ class Subscription(models.Model):
             return Reach.PROBLEM
         if self.component_id is not None:
             return Reach.COMPONENT
+        if self.path:
+            return Reach.PATH
+        if self.saved_search_id is not None:
+            return Reach.SEARCH
         return Reach.PRODUCT if self.product_id is not None else Reach.EVERYTHING
 
     @property
     def target_id(self) -> int | None:
-        """The row it covers, in the table of its reach; None for everything."""
-        return self.problem_id or self.component_id or self.product_id
+        """The row it covers, in the table of its reach; None for everything.
+
+        A path has no table: there it is the subscription itself.
+        """
+        if self.path:
+            return self.pk
+        return self.problem_id or self.component_id or self.saved_search_id or self.product_id
 
 
 class DigestSubscription(models.Model):
     """When a person gets a digest, and up to when the digests sent so far have told.
 
-    Without a saved search it is the digest of what the person maintains and of all; with one it is
-    that search's, on a schedule of its own.
+    `own` is the digest of what the person maintains and of all; `votes` tells what became of what
+    the person voted for or reported; `search` is that of a saved search; `component` has no person
+    and goes to the list address of a component. Each is on a schedule of its own.
     `next_due_at` is claimed by a conditional UPDATE that moves it. `last_covered_until` moves only
     when a digest was sent, so that one that failed or was missed is covered by the next.
     """
@@ -115,6 +145,12 @@ class DigestSubscription(models.Model):
         MONTHLY = "monthly", "every month"
         OFF = "off", "never"
 
+    class Kind(models.TextChoices):
+        OWN = "own", "what you maintain"
+        VOTES = "votes", "what you voted for"
+        SEARCH = "search", "a saved search"
+        COMPONENT = "component", "a component's list"
+
     class Weekday(models.IntegerChoices):
         MONDAY = 0, "Monday"
         TUESDAY = 1, "Tuesday"
@@ -124,8 +160,16 @@ class DigestSubscription(models.Model):
         SATURDAY = 5, "Saturday"
         SUNDAY = 6, "Sunday"
 
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.OWN)
     person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="digest_subscriptions"
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="digest_subscriptions",
+    )
+    component = models.OneToOneField(
+        Component, models.CASCADE, null=True, blank=True, related_name="digest_subscription"
     )
     saved_search = models.ForeignKey(
         SavedSearch, models.CASCADE, null=True, blank=True, related_name="digest_subscriptions"
@@ -144,12 +188,28 @@ class DigestSubscription(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["person"], condition=Q(saved_search=None), name="own_digest_once"
+                fields=["person", "kind"], condition=Q(saved_search=None), name="own_digest_once"
             ),
             models.UniqueConstraint(
                 fields=["person", "saved_search"],
                 condition=Q(saved_search__isnull=False),
                 name="digest_of_a_search_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=["own", "votes"],
+                    person__isnull=False,
+                    saved_search=None,
+                    component=None,
+                )
+                | Q(
+                    kind="search",
+                    person__isnull=False,
+                    saved_search__isnull=False,
+                    component=None,
+                )
+                | Q(kind="component", person=None, saved_search=None, component__isnull=False),
+                name="digest_is_of_its_kind",
             ),
             models.CheckConstraint(condition=Q(hour__lte=23), name="digest_hour_of_a_day"),
             models.CheckConstraint(condition=Q(weekday__lte=6), name="digest_day_of_a_week"),
@@ -211,6 +271,10 @@ class Message(models.Model):
         EVENT = "event", "event"
         DIGEST = "digest", "digest"
         BULK = "bulk", "bulk change"
+        # Events of several problems, for who wants them once an hour.
+        ROUNDUP = "roundup", "hourly roundup"
+        # To who wrote to us: an answer, a question whether a mail is theirs.
+        ANSWER = "answer", "answer"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -224,11 +288,16 @@ class Message(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+"
     )
     address = models.EmailField(max_length=254)
+    # Of the address, in lower case: what mail is paced and held back by.
+    domain = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     # The Message-ID without its angle brackets. It follows from what the mail tells to whom.
     message_id = models.CharField(max_length=200, unique=True)
 
+    # The first of the events that it tells; all of them are its `tellings`.
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+")
+    # Of events of one problem: while it is queued, what happens next joins it.
+    problem = models.ForeignKey(Problem, models.CASCADE, null=True, related_name="+")
     reason = models.CharField(max_length=10, choices=Reason.choices, blank=True)
     # The subscription that a one-click unsubscribe ends.
     reach = models.CharField(max_length=10, choices=Reach.choices, blank=True)
@@ -240,7 +309,9 @@ class Message(models.Model):
 
     bulk_change = models.ForeignKey(BulkChange, models.CASCADE, null=True, related_name="+")
 
-    # Only of account mails, and emptied once they are out: they hold codes.
+    # Of an answer: the Message-ID of what it answers, without its angle brackets.
+    in_reply_to = models.CharField(max_length=255, blank=True)
+    # Only of account mails and answers, and emptied once they are out: they hold codes.
     subject = models.CharField(max_length=255, blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
@@ -266,11 +337,12 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="event", event__isnull=False, delivery=None, person__isnull=False)
                 & Q(bulk_change=None)
-                | Q(kind="digest", delivery__isnull=False, event=None, person__isnull=False)
-                & Q(bulk_change=None)
+                | Q(kind="digest", delivery__isnull=False, event=None, bulk_change=None)
                 | Q(kind="bulk", bulk_change__isnull=False, person__isnull=False)
                 & Q(event=None, delivery=None)
-                | Q(kind="account", event=None, delivery=None, bulk_change=None),
+                | Q(kind="roundup", event=None, delivery=None, bulk_change=None)
+                & Q(person__isnull=False)
+                | Q(kind__in=["account", "answer"], event=None, delivery=None, bulk_change=None),
                 name="message_is_of_its_kind",
             ),
         ]
@@ -285,6 +357,17 @@ class Message(models.Model):
             ),
             models.Index(fields=["state", "-id"], name="message_by_state"),
             models.Index(fields=["created_at"], name="message_by_age"),
+            # What the next event of a problem may join, or the next of an hour.
+            models.Index(
+                fields=["person", "problem"],
+                condition=Q(state="queued", kind__in=["event", "roundup"]),
+                name="message_open_for_more",
+            ),
+            models.Index(
+                fields=["domain", "due_at"],
+                condition=Q(state="queued"),
+                name="message_queued_by_domain",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -294,4 +377,135 @@ class Message(models.Model):
     def can_be_resent(self) -> bool:
         """Whether it did not certainly arrive and its text can still be made."""
         missed = self.state in {self.State.FAILED, self.State.DROPPED} or self.is_unconfirmed
-        return missed and self.kind != self.Kind.ACCOUNT
+        return missed and self.kind not in {self.Kind.ACCOUNT, self.Kind.ANSWER}
+
+
+class Occasion(models.TextChoices):
+    """The kinds of events among which a person chooses."""
+
+    REPORTED = "reported", "a new report"
+    COMMENTED = "commented", "a comment"
+    STATE = "state", "a change of state, or a duplicate"
+    ASSIGNED = "assigned", "a change of who has it"
+    EDITED = "edited", "another change"
+    ATTACHED = "attached", "a file"
+
+
+class EventChoice(models.Model):
+    """When a person is told of one kind of event. Without a row: instantly."""
+
+    class Pace(models.TextChoices):
+        INSTANTLY = "instantly", "instantly"
+        HOURLY = "hourly", "hourly"
+        DIGEST = "digest", "in the digest"
+        NEVER = "never", "never"
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="event_choices"
+    )
+    occasion = models.CharField(max_length=10, choices=Occasion.choices)
+    pace = models.CharField(max_length=10, choices=Pace.choices, default=Pace.INSTANTLY)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "occasion"], name="event_chosen_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.occasion} {self.pace}"
+
+
+class MailSettings(models.Model):
+    """What holds for all mail about events to one person. Without a row: the defaults here.
+
+    Quiet hours are by the clock of the person's zone, from the first hour until the second, over
+    midnight where that is earlier; none while both are the same or not set.
+    """
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_settings"
+    )
+    quiet_from = models.PositiveSmallIntegerField(null=True, blank=True)
+    quiet_until = models.PositiveSmallIntegerField(null=True, blank=True)
+    tells_own_acts = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None)
+                | Q(quiet_from__lte=23, quiet_until__lte=23),
+                name="quiet_hours_of_a_day",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"mail settings of {self.person_id}"
+
+
+class Telling(models.Model):
+    """That a person is told of an event, why, and by which mail.
+
+    Without a message it waits for the person's next digest.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tellings")
+    event = models.ForeignKey(Event, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="tellings")
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    reach = models.CharField(max_length=10, choices=Reach.choices)
+    target_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "event"], name="person_told_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["person"], condition=Q(message=None), name="telling_for_the_digest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} is told of event {self.event_id}"
+
+
+class SetAside(models.Model):
+    """A problem that a person wants out of their digests: until a time, or for good."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="set_aside")
+    problem = models.ForeignKey(Problem, models.CASCADE, related_name="+")
+    # None: not theirs, for good.
+    until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "problem"], name="set_aside_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} without {self.problem_id} until {self.until}"
+
+
+class MailDomain(models.Model):
+    """How fast mail goes to one domain, and until when it waits.
+
+    `per_minute` is the administrator's limit, None for the installation's. What was sent within
+    the minute that began at `minute` is counted by conditional UPDATEs, so that several workers
+    keep to it together.
+    """
+
+    domain = models.CharField(max_length=255, unique=True)
+    per_minute = models.PositiveIntegerField(null=True, blank=True)
+    minute = models.DateTimeField(null=True)
+    sent_in_minute = models.PositiveIntegerField(default=0)
+    held_until = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+# The tables of what comes in stand beside the gate; Django looks for them here.
+import notifications.gate.models  # noqa: E402, F401

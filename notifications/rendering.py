@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from email.utils import formataddr, parseaddr
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from notifications.backends.base import OutgoingMail
 from notifications.bulk_mail import bulk_words
 from notifications.digest_content import Window, compose
 from notifications.digest_mail import digest_words
 from notifications.envelopes import DIGEST_REACH, list_id, thread_id, unsubscribe_url
 from notifications.event_mail import event_words
+from notifications.gate.addresses import bounce_address, reply_address
 from notifications.models import DigestSubscription, Message
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
@@ -34,7 +35,7 @@ class NothingToSay(Exception):
     """The digest would have nothing in it."""
 
 
-def render(message: Message) -> EmailMultiAlternatives:
+def render(message: Message) -> OutgoingMail:
     """The complete mail. Raises `Withheld` and `NothingToSay`."""
     is_for_member = message.person is not None and message.kind != Message.Kind.ACCOUNT
     if is_for_member and not writable([message.person]):  # type: ignore[list-item]
@@ -49,7 +50,7 @@ def render(message: Message) -> EmailMultiAlternatives:
     return _mail(message, message.subject, message.text, html, {})
 
 
-def _event_mail(message: Message) -> EmailMultiAlternatives:
+def _event_mail(message: Message) -> OutgoingMail:
     events = Event.objects.select_related(
         "problem__product", "problem__component__product", "actor", "comment", "attachment"
     )
@@ -75,12 +76,13 @@ def _event_mail(message: Message) -> EmailMultiAlternatives:
     }
     html = render_to_string("mail/event.html", words.for_html())
     mail = _mail(message, subject, words.as_text(), html, headers)
+    mail.reply_to = _reply_to(message)
     if event.actor is not None:
         mail.from_email = _from(f"{event.actor.handle} via Groundswell")
     return mail
 
 
-def _bulk_mail(message: Message) -> EmailMultiAlternatives:
+def _bulk_mail(message: Message) -> OutgoingMail:
     words = bulk_words(message)
     if words is None:
         raise Withheld("Nothing of it concerns its reader any more.")
@@ -91,7 +93,7 @@ def _bulk_mail(message: Message) -> EmailMultiAlternatives:
     return mail
 
 
-def _digest_mail(message: Message) -> EmailMultiAlternatives:
+def _digest_mail(message: Message) -> OutgoingMail:
     delivery, person = message.delivery, message.person
     assert delivery is not None  # noqa: S101 - held by a constraint of the table
     assert person is not None  # noqa: S101
@@ -116,10 +118,10 @@ def _digest_mail(message: Message) -> EmailMultiAlternatives:
 
 def _mail(
     message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
-) -> EmailMultiAlternatives:
+) -> OutgoingMail:
     """Every mail of ours. What people typed into the subject becomes one line."""
     own_address = message.kind == Message.Kind.ACCOUNT or message.person is None
-    mail = EmailMultiAlternatives(
+    mail = OutgoingMail(
         subject=clean_line(subject)[:LONGEST_SUBJECT],
         body=wrap(text),
         from_email=_from("Groundswell"),
@@ -132,7 +134,14 @@ def _mail(
         },
     )
     mail.attach_alternative(html, "text/html")
+    mail.return_path = bounce_address(message.pk)
     return mail
+
+
+def _reply_to(message: Message) -> list[str]:
+    """The address at which this person's answer is a comment on this problem."""
+    address = reply_address(message.person_id or 0, message.problem_id or 0)
+    return [address] if address else []
 
 
 def _one_click(stop_url: str) -> dict[str, str]:

@@ -116,11 +116,16 @@ def set_digest(
     if saved_search is not None:
         require(may_see(person, saved_search))
     set_time_zone(person, time_zone)
+    kinds = DigestSubscription.Kind
+    kind = kinds.OWN if saved_search is None else kinds.SEARCH
     values = {"period": period, "weekday": weekday, "hour": hour, "is_chosen": True}
     wanted = DigestSubscription(person=person, **values)
     due = schedule.next_due(wanted, time_zone, now or timezone.now())
     row, _ = DigestSubscription.objects.update_or_create(
-        person=person, saved_search=saved_search, defaults={**values, "next_due_at": due}
+        person=person,
+        kind=kind,
+        saved_search=saved_search,
+        defaults={**values, "next_due_at": due},
     )
     return row
 

@@ -7,7 +7,26 @@ from typing import Final
 from django.db.models import Q
 
 from accounts.transfer.registry import Part, Table, registry
-from notifications.models import DigestDelivery, DigestSubscription, Message, Subscription
+from notifications.gate.models import (
+    Bounce,
+    HeldMail,
+    IncomingMail,
+    KnownSender,
+    PoliteAnswer,
+    ReplyRevocation,
+    SuspendedAddress,
+)
+from notifications.models import (
+    DigestDelivery,
+    DigestSubscription,
+    EventChoice,
+    MailDomain,
+    MailSettings,
+    Message,
+    SetAside,
+    Subscription,
+    Telling,
+)
 
 NOBODY_REFERS: Final = "no other row and no address names it"
 
@@ -23,8 +42,25 @@ def declare() -> None:
             "digest_subscriptions", DigestSubscription, left_out={"id": NOBODY_REFERS},
             within=_digests, of_people=True,
         ),
+        Table(
+            "event_choices", EventChoice, left_out={"id": NOBODY_REFERS}, within="person",
+            of_people=True,
+        ),
+        Table(
+            "mail_settings", MailSettings, left_out={"id": NOBODY_REFERS}, within="person",
+            of_people=True,
+        ),
+        Table(
+            "problems_set_aside", SetAside, left_out={"id": NOBODY_REFERS}, within="problem",
+            of_people=True,
+        ),
     )  # fmt: skip
-    registry.leave_out("mail on its way, and what was sent", DigestDelivery, Message)
+    registry.leave_out("mail on its way, and what was sent", DigestDelivery, Message, Telling)
+    registry.leave_out("mail as it came in, and whose it was", IncomingMail, HeldMail)
+    registry.leave_out(
+        "who may write to this installation and whom it reaches",
+        *(KnownSender, ReplyRevocation, PoliteAnswer, Bounce, SuspendedAddress, MailDomain),
+    )
 
 
 def _subscriptions(part: Part) -> Q:
@@ -37,5 +73,8 @@ def _subscriptions(part: Part) -> Q:
 
 
 def _digests(part: Part) -> Q:
-    """A person's own; saved searches span products."""
-    return Q(saved_search=None) & part.has(DigestSubscription, "person")
+    """A person's own and a component's; saved searches span products."""
+    has_person, has_component = (
+        part.has(DigestSubscription, name) for name in ("person", "component")
+    )
+    return Q(saved_search=None) & has_person | has_component

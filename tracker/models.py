@@ -54,6 +54,8 @@ class Component(models.Model):
     slug = models.CharField(max_length=50, validators=[slug_validator])
     title = models.CharField(max_length=100)
     description = models.TextField(blank=True)
+    # Of a mailing list: it gets the digest of the component, and nothing confidential.
+    list_address = models.EmailField(max_length=254, blank=True)
     is_active = models.BooleanField(default=True)
     maintainers: models.ManyToManyField[Person, Maintainership] = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Maintainership", related_name="maintained_components"

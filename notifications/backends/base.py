@@ -6,11 +6,22 @@ from email.generator import BytesGenerator
 from io import BytesIO
 from typing import Protocol, runtime_checkable
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 
 # RFC 5322, section 2.1.1. Shorter lines would be nicer, but Python folds an address of a website
 # away from its header's name, which some readers of mail take for an empty header.
 LONGEST_LINE = 998
+
+
+class OutgoingMail(EmailMultiAlternatives):
+    """A mail of the outbox. What comes back goes to `return_path`, to its From where that is ""."""
+
+    return_path = ""
+
+
+def return_path(mail: EmailMessage) -> str:
+    """The sender of the envelope."""
+    return getattr(mail, "return_path", "") or mail.from_email
 
 
 def to_bytes(mail: EmailMessage) -> bytes:

@@ -17,7 +17,15 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
-from notifications.backends.base import LastWord, NotNow, Refused, Uncertain, Unreachable, to_bytes
+from notifications.backends.base import (
+    LastWord,
+    NotNow,
+    Refused,
+    Uncertain,
+    Unreachable,
+    return_path,
+    to_bytes,
+)
 
 _END = b".\r\n"
 
@@ -82,7 +90,7 @@ class EmailBackend(smtp.EmailBackend):
     def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
         """Send one mail over a connection of its own."""
         message = to_bytes(mail)
-        sender = sanitize_address(mail.from_email, "utf-8")
+        sender = sanitize_address(return_path(mail), "utf-8")
         recipients = [sanitize_address(address, "utf-8") for address in mail.recipients()]
         connection = self._connect()
         connection.last_word = last_word

@@ -140,6 +140,7 @@ def test_the_queries_of_a_transaction_do_not_grow_with_the_followers(
         two = [make_problem(product, component="kernel") for _ in range(2)]
         for _ in range(10):
             subscribe(make_person(), product)
+        Message.objects.all().delete()
         with CaptureQueriesContext(connection) as captured:
             close(triager, *two)
         counts.append(len(captured))

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from accounts.models import Person, Role
-from notifications import outbox
+from notifications import outbox, queueing
 from notifications.models import Message, Subscription
 from notifications.plain import wrap
 from notifications.policies import may_know
@@ -96,7 +96,7 @@ def test_muting_a_component_spares_the_problem_that_one_follows(
 def test_a_person_is_told_once_whatever_tells_again(maintainer: Person, problem: Problem) -> None:
     event = Event.objects.latest("id")
     before = Message.objects.filter(event=event).count()
-    outbox.queue_event_mails(event)
+    queueing.queue_event_mails(event)
     assert Message.objects.filter(event=event).count() == before == 1
 
 
@@ -269,7 +269,7 @@ def test_the_number_of_queries_does_not_grow_with_the_followers(
         event = events.latest("id")
         # Reporter, maintainers, subscriptions, duplicates, insert and read back.
         with django_assert_num_queries(6):  # type: ignore[operator]
-            outbox.queue_event_mails(event)
+            queueing.queue_event_mails(event)
     assert Message.objects.count() == 40
     assert Subscription.objects.count() == 40
 

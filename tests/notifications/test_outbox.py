@@ -29,7 +29,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.signals import account_mail_requested
-from notifications import bell, outbox
+from notifications import bell, outbox, queueing
 from notifications.backends.base import ClaimLost
 from notifications.backends.eml import file_name
 from notifications.handover import journal
@@ -45,7 +45,7 @@ NOW = Message.State
 
 def make_message(address: str = "rita@example.org", **values: Any) -> Message:
     """A queued account mail."""
-    message = outbox.queue_account_mail(address, "Your code", "The code is 123456.")
+    message = queueing.queue_account_mail(address, "Your code", "The code is 123456.")
     if values:
         Message.objects.filter(pk=message.pk).update(**values)
     message.refresh_from_db()
@@ -154,7 +154,7 @@ def test_no_message_id_escapes_from_the_folder() -> None:
 
 def test_lines_with_a_dot_arrive_as_they_were(server: SmtpServer) -> None:
     text = "one\n.\n..two\n.three"
-    message = outbox.queue_account_mail("rita@example.org", "Dots", text)
+    message = queueing.queue_account_mail("rita@example.org", "Dots", text)
     outbox.deliver(message.pk)
     body = server.messages[0].get_body(("plain",))
     assert body is not None
@@ -366,7 +366,7 @@ def test_a_message_is_rung_for_once_its_transaction_is_committed(broker: Broker)
 
 @pytest.mark.django_db(transaction=True)
 def test_many_messages_at_once_ring_for_one_sweep(broker: Broker) -> None:
-    outbox.queue([unsaved(i) for i in range(11)])
+    queueing.queue([unsaved(i) for i in range(11)])
     assert broker.tasks() == ["notifications.tasks.sweep_outbox"]
 
 

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import digests, outbox
+from notifications import digests, outbox, queueing
 from notifications.envelopes import unsubscribe_token
 from notifications.models import DigestSubscription, Message, Subscription
 from tests.conftest import sign_in
@@ -237,7 +237,7 @@ def test_only_administrators_see_the_outbox(
     who: str, status: int, request: pytest.FixtureRequest
 ) -> None:
     person = request.getfixturevalue(who)
-    message = outbox.queue_account_mail("x@example.org", "Code", "123456")
+    message = queueing.queue_account_mail("x@example.org", "Code", "123456")
     client = signed_in(person)
     assert client.get("/outbox/").status_code == status
     assert client.post(f"/outbox/{message.pk}/send").status_code == (302 if status == 200 else 403)
@@ -259,7 +259,7 @@ def test_the_outbox_shows_what_failed_and_sends_it_again(
 
 
 def test_the_outbox_never_shows_a_code(administrator: Person) -> None:
-    outbox.queue_account_mail("x@example.org", "Your code is 987654", "987654")
+    queueing.queue_account_mail("x@example.org", "Your code is 987654", "987654")
     assert "987654" not in signed_in(administrator).get("/outbox/").text
 
 
@@ -270,7 +270,7 @@ def test_the_outbox_costs_the_same_however_full_it_is(
     client.get("/outbox/")
     for count in (1, 60):
         for serial in range(count):
-            outbox.queue_account_mail(f"p{count}.{serial}@example.org", "Code", "1")
+            queueing.queue_account_mail(f"p{count}.{serial}@example.org", "Code", "1")
         with django_assert_num_queries(7):
             client.get("/outbox/")
 

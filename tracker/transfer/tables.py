@@ -57,7 +57,10 @@ def _products() -> list[Table]:
         ),
         Table(
             "components", Component, key=("product", "slug"), within="product",
-            public=("id", "product", "slug", "title", "description", "is_active"),
+            public=(
+                *("id", "product", "slug", "title", "description", "list_address"),
+                "is_active",
+            ),
         ),
         Table(
             "maintainerships", Maintainership, left_out={"id": NOBODY_REFERS}, within="component",
