@@ -103,7 +103,7 @@ def bounce_address(message_pk: int) -> str:
 def report_address(product: str = "", component: str = "") -> str:
     """Where reports go; "" when no mail comes in."""
     place = f"{product}.{component}" if component else product
-    if settings.MAIL_IN_BOX and not place:
+    if is_open() and settings.MAIL_IN_BOX and not place:
         return f"{settings.MAIL_IN_BOX}@{settings.MAIL_IN_DOMAIN}"
     return _address(REPORT, place)
 
