@@ -116,7 +116,7 @@ def _claim_batch(
 
 def _move(row: DigestSubscription, as_of: datetime) -> bool:
     """Take the due time away from everybody else; False when somebody else was first."""
-    following = schedule.next_due(row, row.person.time_zone, as_of)
+    following = schedule.next_due(row, row.time_zone, as_of)
     return bool(
         DigestSubscription.objects.filter(pk=row.pk, next_due_at=row.next_due_at).update(
             next_due_at=following
@@ -133,8 +133,8 @@ def preview_of(row: DigestSubscription, until: datetime) -> Digest:
     """What would be sent at `until` for a subscription, stored or not."""
     window = Window(_covers_from(row, until), until)
     if row.saved_search is not None:
-        return compose_search(row.person, row.saved_search, window)
-    return compose(row.person, window, is_preview=True)
+        return compose_search(row.reader, row.saved_search, window)
+    return compose(row.reader, window, is_preview=True)
 
 
 def plan(as_of: datetime, person: Person | None = None) -> list[Planned]:
@@ -145,7 +145,7 @@ def plan(as_of: datetime, person: Person | None = None) -> list[Planned]:
         row = default_subscription(developer, now)
         if row.next_due_at <= as_of and person in {None, developer}:
             rows.append(row)
-    return [Planned(row.person, preview_of(row, min(as_of, now))) for row in rows]
+    return [Planned(row.reader, preview_of(row, min(as_of, now))) for row in rows]
 
 
 def next_due(person: Person | None = None) -> DigestSubscription | None:

@@ -27,8 +27,10 @@ def event_message_id(event_id: int, person_id: int) -> str:
     return f"event-{event_id}.person-{person_id}@{host()}"
 
 
-def digest_message_id(delivery_id: int, person_id: int) -> str:
-    return f"digest-{delivery_id}.person-{person_id}@{host()}"
+def digest_message_id(delivery_id: int, person_id: int | None) -> str:
+    """That of a component's list names nobody."""
+    whose = f"person-{person_id}" if person_id is not None else "list"
+    return f"digest-{delivery_id}.{whose}@{host()}"
 
 
 def bulk_message_id(bulk_change_id: int, person_id: int) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import Person
 from tracker.models import BulkChange, Component, Event, Problem, Product
 from votes.models import SavedSearch
 
@@ -221,7 +222,31 @@ class DigestSubscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.period} digest of {self.person_id}"
+        return f"{self.period} digest of {self.person_id or self.component}"
+
+    @property
+    def time_zone(self) -> str:
+        """By whose clock it comes; that of a list, whose readers are nobody here, by UTC."""
+        return self.person.time_zone if self.person is not None else "UTC"
+
+    @property
+    def address(self) -> str:
+        """Where it goes."""
+        if self.person is not None:
+            return self.person.email
+        return self.component.list_address if self.component is not None else ""
+
+    @property
+    def called(self) -> str:
+        """Whose it is, in a word: a handle, or the address of a list."""
+        return self.person.handle if self.person is not None else self.address
+
+    @property
+    def reader(self) -> Person:
+        """Whom it is for. Only of digests that are a person's."""
+        if self.person is None:
+            raise ValueError("The digest of a list has no reader.")
+        return self.person
 
 
 class DigestDelivery(models.Model):

@@ -78,16 +78,15 @@ def queue_bulk_mails(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[
 
 def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:
     """Store the message of each delivery; its text is made when it is sent."""
-    people = [(delivery, delivery.subscription.person) for delivery in deliveries]
     return queue(
         [
             Message(
                 kind=Message.Kind.DIGEST,
                 delivery=delivery,
-                person=person,
-                address=person.email,
-                message_id=digest_message_id(delivery.pk, person.pk),
+                person=delivery.subscription.person,
+                address=delivery.subscription.address,
+                message_id=digest_message_id(delivery.pk, delivery.subscription.person_id),
             )
-            for delivery, person in people
+            for delivery in deliveries
         ]
     )

@@ -51,7 +51,7 @@ def search_digest(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _settings(request: HttpRequest, row: DigestSubscription) -> HttpResponseBase:
-    person, search = row.person, row.saved_search
+    person, search = row.reader, row.saved_search
     form = DigestForm(request.POST or None, initial=_initial(row))
     if request.method == "POST" and form.is_valid():
         saved = set_digest(person, saved_search=search, **form.cleaned_data)
@@ -112,13 +112,13 @@ def _initial(row: DigestSubscription) -> dict[str, object]:
         "period": row.period,
         "weekday": row.weekday,
         "hour": row.hour,
-        "time_zone": row.person.time_zone,
+        "time_zone": row.time_zone,
     }
 
 
 def _words(row: DigestSubscription) -> DigestWords:
-    stop_url = unsubscribe_url(row.person_id, DIGEST_REACH, row.saved_search_id)
-    return digest_words(digests.preview_of(row, timezone.now()), row, row.person, stop_url)
+    stop_url = unsubscribe_url(row.reader.pk, DIGEST_REACH, row.saved_search_id)
+    return digest_words(digests.preview_of(row, timezone.now()), row, row.reader, stop_url)
 
 
 def _saved_words(row: DigestSubscription) -> str:
@@ -130,5 +130,5 @@ def _saved_words(row: DigestSubscription) -> str:
 
 def _when(row: DigestSubscription) -> str:
     """When it comes, by the clock of whom it is for; a template would turn a time into UTC."""
-    due = row.next_due_at.astimezone(zone(row.person.time_zone))
+    due = row.next_due_at.astimezone(zone(row.time_zone))
     return f"{due:%A}, {due.day} {due:%B} at {due:%H:%M}"

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         queued = digests.send_due(as_of, person)
         for delivery in queued:
             self.stdout.write(
-                f"{delivery.subscription.person.handle}: queued, "
+                f"{delivery.subscription.called}: queued, "
                 f"{in_words(delivery.covers_from)} to {in_words(delivery.covers_until)}"
             )
         self._sum_up(f"Queued {len(queued)} digest{_s(queued)}.", not queued, person)
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         following = digests.next_due(person) if is_none else None
         if following is not None:
             self.stdout.write(
-                f"The next is {following.person.handle}'s at {in_words(following.next_due_at)}."
+                f"The next is {following.called}'s at {in_words(following.next_due_at)}."
             )
 
 
