@@ -58,7 +58,7 @@ def test_a_search_is_kept_from_the_page_and_found_under_its_address(
     assert b'value="card"' in client.get("/searches/new?q=card").content
     done = client.post("/searches/new", {"name": "Cards", "query": "card"})
     page = client.get(done["Location"]).content.decode()
-    assert "Sound card is silent" in page
+    assert "Sound <mark>card</mark> is silent" in page
     assert "Printer jams" not in page
     assert "1 problem" in page
     listed = client.get("/searches/").content.decode()

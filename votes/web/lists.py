@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
@@ -14,11 +12,12 @@ from tracker.models import Product
 from tracker.policies import may, visible_problems
 from tracker.text import clean_line
 from votes import listing, mine, selectors
-from votes.search.highlight import Marked, Match, joined, matches
+from votes.search.highlight import Marked, joined
 from votes.search.language import MAX_CHARS
 from votes.search.qualifiers import QUALIFIERS
 from votes.versions import release_summaries
 from votes.web.filters import Filters, drop, full_query, without_blanks
+from votes.web.hits import hits
 
 HOME_ROWS = 15
 PRODUCT_ROWS = 10
@@ -83,11 +82,9 @@ def _listed(request: HttpRequest, query: listing.ListQuery) -> dict[str, object]
     found = listing.find(query, request.user)
     page = listing.page(found, query)
     count = listing.count_beside(page, found, query)
-    matched = matches(query.search.text, page.problems)
-    rows = selectors.rows_for(request.user, page.problems)
     filters = Filters(request.GET, query)
     return {
-        "hits": [Hit(row, matched.get(row.problem.pk)) for row in rows],
+        "hits": hits(request.user, query, page.problems),
         "filters": filters,
         "idle": [word.text for word in query.search.text.idle],
         "count": min(count, listing.COUNT_LIMIT),
@@ -108,14 +105,6 @@ def _at(params: QueryDict, cursor: str) -> str:
     moved = drop(params, "cursor")
     moved["cursor"] = cursor
     return full_query(moved)
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A row of the list, and how it matches the words of the search, where there are any."""
-
-    row: selectors.Row
-    match: Match | None
 
 
 @require_safe

@@ -17,9 +17,10 @@ from django.views.decorators.http import conditional_page, require_POST, require
 from accounts.policies import Decision
 from tracker.drafts import DraftErrors
 from tracker.web.pages import page, person_of, signed_in
-from votes import listing, saved_searches, selectors
+from votes import listing, saved_searches
 from votes.models import SavedSearch
 from votes.web.feeds import feed_of
+from votes.web.hits import hits
 
 SEARCHES_A_PAGE: Final = 30
 
@@ -98,7 +99,7 @@ def search(request: HttpRequest, pk: int) -> HttpResponseBase:
     listed = listing.page(problems, query)
     count = listing.count_up_to(problems)
     context |= {
-        "rows": selectors.rows_for(request.user, listed.problems),
+        "hits": hits(request.user, query, listed.problems),
         "count": min(count, listing.COUNT_LIMIT),
         "is_more_than_counted": count > listing.COUNT_LIMIT,
         "next_url": _at(listed.next_cursor),
