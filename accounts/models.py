@@ -77,6 +77,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(max_length=64, default="UTC")
     # Sessions that began before this have ended: "sign out everywhere".
     sessions_ended_at = models.DateTimeField(null=True, blank=True)
+    # Set while mails to the address come back and none but those of the account are sent.
+    mail_suspended_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -175,6 +177,8 @@ class AccountEvent(models.Model):
         REACTIVATED = "reactivated"
         HANDLE_CHANGED = "handle changed"
         ADDRESS_CHANGED = "address changed"
+        MAIL_SUSPENDED = "mail suspended"
+        MAIL_RESUMED = "mail resumed"
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="account_events")
     actor = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")

@@ -178,6 +178,33 @@ def note_changed_address(person: Person) -> None:
     _log(person, AccountEvent.Kind.ADDRESS_CHANGED, person)
 
 
+@transaction.atomic
+def suspend_mail(person: Person) -> bool:
+    """Note that mails to the person's address come back; False when that was known."""
+    changed = Person.objects.filter(pk=person.pk, mail_suspended_at=None).update(
+        mail_suspended_at=timezone.now()
+    )
+    if changed:
+        _log(person, AccountEvent.Kind.MAIL_SUSPENDED, None)
+        person.refresh_from_db(fields=["mail_suspended_at"])
+    return bool(changed)
+
+
+@transaction.atomic
+def resume_mail(person: Person, by: Person | None) -> bool:
+    """Note that the person's address works; False when nobody doubted it.
+
+    `by` is who said so; None where following a mailed link or code did.
+    """
+    changed = Person.objects.filter(pk=person.pk, mail_suspended_at__isnull=False).update(
+        mail_suspended_at=None
+    )
+    if changed:
+        _log(person, AccountEvent.Kind.MAIL_RESUMED, by)
+        person.refresh_from_db(fields=["mail_suspended_at"])
+    return bool(changed)
+
+
 def _read_again(person: Person) -> None:
     person.refresh_from_db(fields=["is_active", "sessions_ended_at"])
     person.__dict__.pop("roles", None)

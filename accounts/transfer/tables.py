@@ -35,6 +35,7 @@ def declare() -> None:
                 "password": "a secret: people sign in with a mailed code and choose a new one",
                 "last_login": "of sessions, which stay behind",
                 "sessions_ended_at": "of sessions, which stay behind",
+                "mail_suspended_at": "whether mail arrives is found out anew",
             },
             public=("handle", "is_active"),
             within=_people_of,
