@@ -27,6 +27,7 @@ PATIENCE = 1.0
 # Redis serves the lower number first: nobody waits for a sign-in code behind 500 digests.
 PRIORITY = {
     Message.Kind.ACCOUNT: 0,
+    Message.Kind.ANSWER: 2,
     Message.Kind.EVENT: 3,
     Message.Kind.BULK: 5,
     Message.Kind.DIGEST: 6,

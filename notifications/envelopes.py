@@ -42,6 +42,11 @@ def account_message_id() -> str:
     return f"account-{timezone.now():%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}"
 
 
+def answer_message_id() -> str:
+    """New with each call, as two answers to one mail are two mails."""
+    return f"answer-{timezone.now():%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}"
+
+
 def thread_id(problem_number: int) -> str:
     """What all mails of a problem refer to, so that who joins late has one thread too."""
     return f"problem-{problem_number}@{host()}"

@@ -8,7 +8,7 @@ from email.utils import formataddr, parseaddr
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from notifications.backends.base import OutgoingMail
+from notifications.backends.base import NULL_PATH, OutgoingMail
 from notifications.bulk_mail import bulk_words
 from notifications.digest_content import Window, compose
 from notifications.digest_mail import digest_words
@@ -46,6 +46,8 @@ def render(message: Message) -> OutgoingMail:
         return _digest_mail(message)
     if message.kind == Message.Kind.BULK:
         return _bulk_mail(message)
+    if message.kind == Message.Kind.ANSWER:
+        return _answer_mail(message)
     html = message.html or render_to_string("mail/account.html", {"text": message.text})
     return _mail(message, message.subject, message.text, html, {})
 
@@ -90,6 +92,21 @@ def _bulk_mail(message: Message) -> OutgoingMail:
     html = render_to_string("mail/bulk.html", words.for_html())
     mail = _mail(message, words.headline, words.as_text(), html, headers)
     mail.from_email = _from(f"{words.actor} via Groundswell")
+    return mail
+
+
+def _answer_mail(message: Message) -> OutgoingMail:
+    """RFC 3834: marked as automatic, and what comes back of it goes to nobody."""
+    headers = {"Auto-Submitted": "auto-replied", "X-Groundswell-Reason": "answer"}
+    if message.in_reply_to:
+        headers["In-Reply-To"] = headers["References"] = f"<{message.in_reply_to}>"
+    html = render_to_string("mail/account.html", {"text": message.text})
+    mail = _mail(message, message.subject, message.text, html, headers)
+    # It answers a mail from this address, which need not be the one of the account.
+    mail.to = [message.address]
+    mail.return_path = NULL_PATH
+    if message.person_id and message.problem_id:
+        mail.reply_to = _reply_to(message)
     return mail
 
 

@@ -13,6 +13,10 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 LONGEST_LINE = 998
 
 
+# RFC 5321, section 4.5.5: what comes back of such a mail goes to nobody.
+NULL_PATH = "<>"
+
+
 class OutgoingMail(EmailMultiAlternatives):
     """A mail of the outbox. What comes back goes to `return_path`, to its From where that is ""."""
 
@@ -20,8 +24,9 @@ class OutgoingMail(EmailMultiAlternatives):
 
 
 def return_path(mail: EmailMessage) -> str:
-    """The sender of the envelope."""
-    return getattr(mail, "return_path", "") or mail.from_email
+    """The sender of the envelope; "" for the null one."""
+    path: str = getattr(mail, "return_path", "") or mail.from_email
+    return "" if path == NULL_PATH else path
 
 
 def to_bytes(mail: EmailMessage) -> bytes:

@@ -90,7 +90,8 @@ class EmailBackend(smtp.EmailBackend):
     def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
         """Send one mail over a connection of its own."""
         message = to_bytes(mail)
-        sender = sanitize_address(return_path(mail), "utf-8")
+        path = return_path(mail)
+        sender = sanitize_address(path, "utf-8") if path else ""
         recipients = [sanitize_address(address, "utf-8") for address in mail.recipients()]
         connection = self._connect()
         connection.last_word = last_word
