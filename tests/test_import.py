@@ -29,6 +29,7 @@ from tracker.models import (
     Event,
     Problem,
     Product,
+    ReleaseStatus,
     Resolution,
     State,
 )
@@ -125,6 +126,23 @@ def test_a_jira_row_is_numbered_by_its_key_and_takes_repeated_columns(tmp_path: 
     assert problem.release.name == "2.10.0"
     assert problem.fixed_in is None
     assert "2.10.0, 2.9.1" in problem.events.get().note
+
+
+def test_all_versions_of_a_jira_row_answer_for_their_releases(tmp_path: Path) -> None:
+    head = "Summary;Issue key;Issue id;Status;Resolution;Created;Resolved;"
+    head += "Affects Version/s;Affects Version/s;Affects Version/s;Fix Version/s;Fix Version/s\n"
+    rows = [
+        "Fixed twice;S-1;1;Resolved;Fixed;1/Sep/21 5:20 PM;20/Jul/22 20:51;2.9;2.8;3.1;3.0;3.1",
+        "Open;S-2;2;Open;;1/Sep/21 5:20 PM;;2.9;3.0;;;",
+        "Fixed somewhere;S-3;3;Resolved;Fixed;1/Sep/21 5:20 PM;20/Jul/22 20:51;2.9;3.0;;;",
+    ]
+    run(write(tmp_path, head + "\n".join(rows) + "\n"))
+    said = ReleaseStatus.objects.order_by("problem", "release__position")
+    assert list(said.values_list("problem", "release__name", "status")) == [
+        (1, "2.8", "affected"),
+        (1, "3.1", "fixed"),
+        (2, "3.0", "affected"),
+    ]
 
 
 def test_history_keeps_the_words_of_the_other_tracker(tmp_path: Path) -> None:

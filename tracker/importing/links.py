@@ -37,7 +37,8 @@ def brief_of(row: ImportRow, serial: int) -> Brief:
     return Brief(
         serial, row.place, row.origin, row.names, row.number,
         row.resolution == Resolution.DUPLICATE, row.is_confidential, row.created_at,
-        intern(row.component), tuple(intern(name) for name in (row.release, row.fixed_in) if name),
+        intern(row.component),
+        tuple(intern(name) for name in (row.release, row.fixed_in, *row.marks) if name),
     )  # fmt: skip
 
 

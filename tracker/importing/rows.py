@@ -23,7 +23,15 @@ from tracker.importing.source import (
 )
 from tracker.importing.tables import ANYWHERE, NOTHING
 from tracker.importing.words import Words
-from tracker.models import SYNOPSIS_CHARS, TEXT_CHARS, Kind, Resolution, Severity, State
+from tracker.models import (
+    SYNOPSIS_CHARS,
+    TEXT_CHARS,
+    Kind,
+    ReleaseStatus,
+    Resolution,
+    Severity,
+    State,
+)
 from tracker.text import clean_line, clean_text
 
 # A number beyond this is no number that people type, and would use up the sequence.
@@ -81,6 +89,8 @@ class ImportRow:
     component: str = ""
     release: str = ""
     fixed_in: str = ""
+    # Of releases beside these two: `ReleaseStatus.Status` by name.
+    marks: dict[str, str] = field(default_factory=dict)
     architecture: str = ""
     hardware: str = ""
     is_confidential: bool = False
@@ -280,6 +290,11 @@ def _place(row: ImportRow, record: Record, words: Words) -> None:
     if row.resolution == Resolution.FIXED and fixes:
         row.fixed_in = fixes[0]
         _note_others(row, "fix versions", fixes)
+        row.marks = dict.fromkeys(fixes[1:], ReleaseStatus.Status.FIXED)
+    if row.fixed_in or row.resolution is None:
+        # Closed without a word of where, a mark would say that it is not fixed anywhere.
+        affected = dict.fromkeys(versions[1:], ReleaseStatus.Status.AFFECTED)
+        row.marks = {name: mark for name, mark in affected.items() if name not in fixes} | row.marks
     row.architecture, row.hardware = (
         "" if text.lower() in ANYWHERE else text
         for text in (_line(record, "architecture")[:50], _line(record, "hardware")[:200])

@@ -41,6 +41,7 @@ from tracker.models import (
     Problem,
     Product,
     Release,
+    ReleaseStatus,
     Resolution,
     State,
 )
@@ -187,6 +188,7 @@ def _store_batch(rows: Sequence[ImportRow], shelves: Shelves, done: Done) -> Non
             taken.add(number)
         problems.append(_problem(row, number, shelves))
     Problem.objects.bulk_create(problems)
+    ReleaseStatus.objects.bulk_create(_marks(new, problems, shelves))
     _write_history(new, problems, shelves.people)
     for row, problem in zip(new, problems, strict=True):
         if row.number != problem.pk:
@@ -224,6 +226,18 @@ def _problem(row: ImportRow, number: int | None, shelves: Shelves) -> Problem:
         assignee=assignee,
         created_at=row.created_at, changed_at=row.changed_at, closed_at=row.closed_at,
     )  # fmt: skip
+
+
+def _marks(
+    rows: Iterable[ImportRow], problems: Sequence[Problem], shelves: Shelves
+) -> Iterator[ReleaseStatus]:
+    for row, problem in zip(rows, problems, strict=True):
+        said = {shelves.releases[name.lower()]: mark for name, mark in row.marks.items()}
+        for release, mark in said.items():
+            if release.pk not in {problem.release_id, problem.fixed_in_id}:
+                yield ReleaseStatus(
+                    problem=problem, release=release, status=mark, set_at=problem.changed_at
+                )
 
 
 def _write_history(rows: Iterable[ImportRow], problems: Sequence[Problem], people: People) -> None:
