@@ -14,7 +14,12 @@ from notifications.models import Reach
 from tracker.models import Component
 
 _SIGNER_SALT = "notifications.unsubscribe"
+# What a link that stops a digest names: a person's own or that of a search, that of what they voted
+# for, and that of a component's list, which is nobody's.
 DIGEST_REACH = "digest"
+VOTES_REACH = "votes digest"
+LIST_REACH = "list digest"
+DIGEST_REACHES = frozenset({DIGEST_REACH, VOTES_REACH, LIST_REACH})
 
 
 def host() -> str:
@@ -66,7 +71,7 @@ def unsubscribe_token(person_id: int, reach: str, target_id: int | None) -> str:
 def read_unsubscribe_token(token: str) -> tuple[int, str, int | None]:
     """(person, reach, target) of a token; `signing.BadSignature` for one that we did not make."""
     person_id, reach, target_id = signing.Signer(salt=_SIGNER_SALT).unsign_object(token)
-    if reach != DIGEST_REACH and reach not in Reach.values:
+    if reach not in DIGEST_REACHES and reach not in Reach.values:
         raise signing.BadSignature("a token for something else")
     return person_id, reach, target_id
 

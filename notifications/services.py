@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Person
-from accounts.policies import Denied, require
-from accounts.services import set_time_zone
-from notifications import schedule
-from notifications.envelopes import DIGEST_REACH
-from notifications.models import DigestSubscription, Reach, Reason, Subscription
+from accounts.policies import Denied
+from notifications.digest_settings import stop_digest
+from notifications.envelopes import DIGEST_REACHES
+from notifications.models import Reach, Reason, Subscription
 from tracker.models import Component, Event, Problem, Product
 from tracker.policies import visible_problems
-from votes.models import SavedSearch
-from votes.saved_searches import may_see
 
 Target = Product | Component | Problem | None
 
@@ -49,12 +43,11 @@ def follow_what_one_commented(event: Event) -> None:
 
 def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
     """What a one-click unsubscribe does; again is the same. False for what is gone meanwhile."""
+    if reach in DIGEST_REACHES:
+        return stop_digest(person_id, reach, target_id)
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return False
-    if reach == DIGEST_REACH:
-        rows = DigestSubscription.objects.filter(person=person, saved_search=target_id)
-        return bool(rows.update(period=DigestSubscription.Period.OFF, is_chosen=True))
     target = find_target(reach, target_id)
     if target is None and reach != Reach.EVERYTHING:
         return False
@@ -95,43 +88,3 @@ def _columns(target: Target) -> dict[str, Target]:
         "component": target if isinstance(target, Component) else None,
         "problem": target if isinstance(target, Problem) else None,
     }
-
-
-@transaction.atomic
-def set_digest(
-    person: Person,
-    *,
-    period: str,
-    weekday: int,
-    hour: int,
-    time_zone: str,
-    saved_search: SavedSearch | None = None,
-    now: datetime | None = None,
-) -> DigestSubscription:
-    """Let a digest come when the person wants it, from the next such time on.
-
-    It is the person's own, or that of a saved search. Raises `Denied` for a search that the person
-    may not see.
-    """
-    if saved_search is not None:
-        require(may_see(person, saved_search))
-    set_time_zone(person, time_zone)
-    kinds = DigestSubscription.Kind
-    kind = kinds.OWN if saved_search is None else kinds.SEARCH
-    values = {"period": period, "weekday": weekday, "hour": hour, "is_chosen": True}
-    wanted = DigestSubscription(person=person, **values)
-    due = schedule.next_due(wanted, time_zone, now or timezone.now())
-    row, _ = DigestSubscription.objects.update_or_create(
-        person=person,
-        kind=kind,
-        saved_search=saved_search,
-        defaults={**values, "next_due_at": due},
-    )
-    return row
-
-
-def reschedule_digest(person: Person) -> None:
-    """Set the due times anew after the person's zone has changed."""
-    for row in DigestSubscription.objects.filter(person=person):
-        row.next_due_at = schedule.next_due(row, person.time_zone, timezone.now())
-        row.save(update_fields=["next_due_at"])

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Person, Role
 from notifications import digests
 from notifications.digest_mail import DigestWords, digest_words
+from notifications.digest_settings import set_digest
 from notifications.envelopes import DIGEST_REACH, unsubscribe_url
 from notifications.forms import DigestForm
 from notifications.models import DigestSubscription
 from notifications.schedule import zone
-from notifications.services import set_digest
 from tracker.web.pages import person_of, signed_in
 from votes.models import SavedSearch
 from votes.saved_searches import visible_searches

@@ -13,7 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import Person
 from notifications import services
-from notifications.envelopes import DIGEST_REACH, read_unsubscribe_token
+from notifications.envelopes import (
+    DIGEST_REACH,
+    DIGEST_REACHES,
+    LIST_REACH,
+    VOTES_REACH,
+    read_unsubscribe_token,
+)
 from notifications.models import Reach
 from notifications.selectors import subscriptions_of, targets
 from notifications.services import Target, find_target
@@ -91,17 +97,26 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "notifications/unsubscribe.html", {"what": what})
     services.stop_mails(person_id, reach, target_id)
-    stopped = {"what": what, "is_digest": reach == DIGEST_REACH}
+    stopped = {"what": what, "is_digest": reach in DIGEST_REACHES}
     return render(request, "notifications/unsubscribed.html", stopped)
 
 
 def _stopped_words(reach: str, target_id: int | None) -> str:
     """What ends, in words that give away nothing about a problem beyond its number."""
     if reach == DIGEST_REACH:
-        return "the mails of this search" if target_id else "your digest"
+        return "this search" if target_id else "what waits for you, in your digest"
+    if reach == VOTES_REACH:
+        return "what became of what you voted for"
+    if reach == LIST_REACH:
+        return f"{_list_words(target_id)} to its whole mailing list"
     if reach == Reach.PROBLEM:
         return f"problem #{target_id}"
     target = find_target(reach, target_id)
     if target is None:
         return "everything that you follow" if reach == Reach.EVERYTHING else "this"
     return _words(target)
+
+
+def _list_words(component_id: int | None) -> str:
+    component = find_target(Reach.COMPONENT, component_id)
+    return _words(component) if isinstance(component, Component) else "this component"

@@ -20,9 +20,9 @@ from accounts.models import Person
 from notifications import digests, outbox
 from notifications.backends.base import Refused
 from notifications.digest_content import Digest, Window, compose
+from notifications.digest_settings import set_digest
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.schedule import next_due
-from notifications.services import set_digest
 from tests.notifications.mails import html_of, mail_to, text_of
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.services import deactivate, discount_votes, trust
+from notifications.digest_settings import set_digest
 from notifications.models import DigestSubscription
-from notifications.services import mute, set_digest, subscribe
+from notifications.services import mute, subscribe
 from tests.people import make_newcomer, make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker import bulk

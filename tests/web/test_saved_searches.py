@@ -14,9 +14,9 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import Denied
 from notifications import digests, outbox
+from notifications.digest_settings import set_digest
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.search_digest import compose_search
-from notifications.services import set_digest
 from tests.api.calls import Caller, fields_of
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, text_of
