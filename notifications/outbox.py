@@ -293,6 +293,26 @@ def resend(message: Message) -> bool:
     return bool(changed)
 
 
+def queue_again(message: Message, due_at: datetime, why: str) -> bool:
+    """Send a message once more that left and came back; False when it is too old, or cannot be.
+
+    It stays the same message, with its Message-ID and the time at which it was made.
+    """
+    if message.kind in {Message.Kind.ACCOUNT, Message.Kind.ANSWER}:
+        return False
+    sent = Message.objects.filter(pk=message.pk, state=Message.State.SENT)
+    return bool(
+        sent.filter(created_at__gt=timezone.now() - GIVE_UP_AFTER).update(
+            state=Message.State.QUEUED,
+            is_unconfirmed=False,
+            attempts=0,
+            due_at=due_at,
+            rung_at=None,
+            last_error=why[:500],
+        )
+    )
+
+
 @transaction.atomic
 def hurry(message: Message) -> bool:
     """Try a waiting message now; False when it does not wait."""
