@@ -1,0 +1,31 @@
+"""How acting on a mail ends: something was done, or nothing was and its sender is told why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracker.models import Comment, Problem
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a mail did.
+
+    outcome   in one line, for the page of administrators
+    comment   what it became, of `problem`; None for a report, a vote or a change
+    answer    text to mail back, "" where nothing needs saying
+    """
+
+    outcome: str
+    problem: Problem | None = None
+    comment: Comment | None = None
+    answer: str = ""
+
+
+class Refusal(Exception):
+    """Nothing was done; `sentences` say why and what to do, and are mailed back once."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = list(sentences)
