@@ -13,10 +13,10 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 import environ as django_environ
 
@@ -46,6 +46,10 @@ MAIL_BOX = re.compile(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?")
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 # Seconds for one exchange with a mail server; a task must end before the queue gives it up.
 SMTP_TIMEOUT = 10
+
+IMAP_PORTS = {"imaps": 993, "imap+tls": 143, "imap": 143}
+LMTP_EXAMPLE = "unix:/run/groundswell/lmtp.sock, 127.0.0.1:2424, smtp://127.0.0.1:2525 or off"
+IMAP_EXAMPLE = "imaps://user:password@host/INBOX or imap+tls://user:password@host/INBOX"
 
 
 class ConfigurationError(Exception):
@@ -82,6 +86,36 @@ class EmailSettings:
 
 
 @dataclass(frozen=True)
+class MailListen:
+    """Where mail servers hand mail over: a socket in the file system, or a port of this machine.
+
+    ``dialect`` is "lmtp", or "smtp" for servers that know nothing else.
+    """
+
+    socket: Path | None = None
+    host: str = ""
+    port: int = 0
+    dialect: str = "lmtp"
+
+    def __str__(self) -> str:
+        if self.socket is not None:
+            return str(self.socket)
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class ImapBox:
+    """A mailbox that is emptied every minute. ``security`` is imaps, imap+tls or imap."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    security: str = "imaps"
+
+
+@dataclass(frozen=True)
 class Environment:
     """The whole set-up of one installation.
 
@@ -106,7 +140,10 @@ class Environment:
     debug: bool
     is_default_setup: bool
     live_streams: int
+    event_mail_window: int
     mail_in: tuple[str, str]
+    mail_listen: MailListen | None
+    imap: ImapBox | None
 
     @property
     def mail_folder(self) -> Path | None:
@@ -130,6 +167,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
     base_url = _base_url(environ, port)
     email = _email(environ, data_dir)
     redis_url, redis_socket = _redis(environ, data_dir)
+    mail_in = _mail_in(environ, email, base_url)
     return Environment(
         data_dir=data_dir,
         database=_database(environ, data_dir),
@@ -144,12 +182,15 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
         secret_key=_secret_key(environ, data_dir),
         debug=_debug(environ),
         live_streams=_live_streams(environ),
+        event_mail_window=_event_mail_window(environ),
         is_default_setup=(
             email.folder is not None
             and is_loopback(host)
             and is_loopback(urlsplit(base_url).hostname or "")
         ),
-        mail_in=_mail_in(environ, email, base_url),
+        mail_in=mail_in,
+        mail_listen=_mail_listen(environ, data_dir, is_open=bool(mail_in[1])),
+        imap=_imap(environ, is_open=bool(mail_in[1])),
     )
 
 
@@ -265,6 +306,18 @@ def _live_streams(environ: Mapping[str, str]) -> int:
     return int(given)
 
 
+def _event_mail_window(environ: Mapping[str, str]) -> int:
+    given = _value(environ, "EVENT_MAIL_WINDOW", "a number of seconds from 0 to 300")
+    if given is None:
+        return 60
+    if not (given.isascii() and given.isdigit() and len(given) < 4 and int(given) <= 300):
+        raise ConfigurationError(
+            f"EVENT_MAIL_WINDOW is {given!r}: it must be a number of seconds from 0 (each event is"
+            " a mail of its own) to 300."
+        )
+    return int(given)
+
+
 def _mail_in(environ: Mapping[str, str], email: EmailSettings, base_url: str) -> tuple[str, str]:
     """Mail that goes to files is answered from the same machine, so there the gate is open."""
     given = _value(environ, "MAIL_IN", "problems.example.org, or tracker@example.org, or off")
@@ -281,6 +334,88 @@ def _mail_in(environ: Mapping[str, str], email: EmailSettings, base_url: str) ->
             " or one mailbox with plus addresses, tracker@example.org, or off."
         )
     return box, domain
+
+
+def _mail_listen(environ: Mapping[str, str], data_dir: Path, *, is_open: bool) -> MailListen | None:
+    given = _value(environ, "LMTP_LISTEN", LMTP_EXAMPLE)
+    if given == "off" or (given is None and not is_open):
+        return None
+    if given is None:
+        return MailListen(socket=_short_socket(data_dir, "lmtp.sock", "the LMTP server"))
+    if not is_open:
+        raise ConfigurationError(
+            "LMTP_LISTEN is set and no mail comes in: set MAIL_IN to the domain or mailbox"
+            " whose mail comes here, or LMTP_LISTEN to off."
+        )
+    if given.startswith(("/", "unix:")):
+        return MailListen(socket=_named_socket(given))
+    return _mail_port(given)
+
+
+def _named_socket(given: str) -> Path:
+    """The file may not be there yet; its folder, whose group may be a mail server's, must be."""
+    path = Path(re.sub(r"^unix:(//)?(?=/)", "", given))
+    if not path.is_absolute():
+        raise ConfigurationError(
+            f"LMTP_LISTEN is {given!r}, which is no absolute path: write {LMTP_EXAMPLE}."
+        )
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise ConfigurationError(
+            f"LMTP_LISTEN names a path of {len(os.fsencode(path))} bytes: a socket's may have"
+            f" {LONGEST_SOCKET_PATH}."
+        )
+    if not path.parent.is_dir():
+        raise ConfigurationError(
+            f"LMTP_LISTEN names {path}, whose folder does not exist: make it first."
+        )
+    return path
+
+
+def _mail_port(given: str) -> MailListen:
+    """LMTP asks for no password, so only this machine may come."""
+    url = given if "://" in given else f"lmtp://{given}"
+    parts = _split("LMTP_LISTEN", url, LMTP_EXAMPLE)
+    host = parts.hostname or ""
+    if parts.scheme not in {"lmtp", "smtp"} or not host or not parts.port or parts.path.strip("/"):
+        raise ConfigurationError(f"LMTP_LISTEN is {given!r}: write {LMTP_EXAMPLE}.")
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"LMTP_LISTEN names {host}, and whoever can reach it could hand in mail unasked:"
+            " let a mail server on this machine take it from others, and write 127.0.0.1:2424."
+        )
+    return MailListen(host=host, port=parts.port, dialect=parts.scheme)
+
+
+def _imap(environ: Mapping[str, str], *, is_open: bool) -> ImapBox | None:
+    url = _value(environ, "IMAP_URL", IMAP_EXAMPLE)
+    if url is None:
+        return None
+    if not is_open:
+        raise ConfigurationError(
+            "IMAP_URL is set and no mail comes in: set MAIL_IN to the address of that mailbox,"
+            " for example tracker@example.org."
+        )
+    parts = _split("IMAP_URL", url, IMAP_EXAMPLE)
+    if parts.scheme not in IMAP_PORTS:
+        raise ConfigurationError(f"IMAP_URL begins with {parts.scheme!r}: write {IMAP_EXAMPLE}.")
+    if not parts.hostname or not parts.username or not parts.password:
+        raise ConfigurationError(
+            f"IMAP_URL needs a user, a password and a host: write {IMAP_EXAMPLE}, and what is not"
+            " a letter or digit in the password as %40 and the like."
+        )
+    if parts.scheme == "imap" and not is_loopback(parts.hostname):
+        raise ConfigurationError(
+            f"IMAP_URL would send the password to {parts.hostname} unencrypted: write imaps:// or"
+            " imap+tls://."
+        )
+    return ImapBox(
+        host=parts.hostname,
+        port=parts.port or IMAP_PORTS[parts.scheme],
+        user=unquote(parts.username),
+        password=unquote(parts.password),
+        folder=unquote(parts.path.strip("/")) or "INBOX",
+        security=parts.scheme,
+    )
 
 
 def _database(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
@@ -372,13 +507,18 @@ def _redis(environ: Mapping[str, str], data_dir: Path) -> tuple[str, Path | None
 
 
 def _redis_socket(data_dir: Path) -> Path:
-    socket = data_dir / "redis" / "redis.sock"
+    return _short_socket(data_dir, "redis/redis.sock", "the embedded Redis")
+
+
+def _short_socket(data_dir: Path, name: str, whose: str) -> Path:
+    """A socket's path in the data folder, or in one of this user's in /tmp where it is too long."""
+    socket = data_dir / name
     if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
         # Fixed and not $TMPDIR: web, worker and every manage.py must come to the same place.
         # Whoever else made the folder first is found out below.
-        socket = Path("/tmp") / f"groundswell-{os.getuid()}-{digest}" / "redis.sock"  # noqa: S108
-    _private_folder(socket.parent, "The folder of the embedded Redis")
+        socket = Path("/tmp") / f"groundswell-{os.getuid()}-{digest}" / socket.name  # noqa: S108
+    _private_folder(socket.parent, f"The folder of {whose}")
     if socket.parent.stat().st_uid != os.getuid() or socket.parent.is_symlink():
         raise ConfigurationError(
             f"{socket.parent} belongs to another user: start Groundswell as the owner of its data."

@@ -128,6 +128,10 @@ globals().update(ENVIRONMENT.email.as_django())
 MAIL_FOLDER = ENVIRONMENT.mail_folder
 # The mailbox ("" where the whole domain is ours) and the domain ("" where no mail comes in).
 MAIL_IN_BOX, MAIL_IN_DOMAIN = ENVIRONMENT.mail_in
+# The mailbox that beat has emptied every minute, None where mail comes otherwise.
+MAIL_IN_IMAP = ENVIRONMENT.imap
+# In seconds: how long a mail about a problem waits for what else happens to it.
+EVENT_MAIL_WINDOW: int = ENVIRONMENT.event_mail_window
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get(
     "MAIL_FROM", f"Groundswell <groundswell@{_base.hostname if not _IS_LOCAL else 'localhost'}>"
 )
@@ -229,6 +233,8 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 ATTACHMENT_BYTES = 25 * 1024 * 1024
 ATTACHMENTS_PER_PROBLEM = 50
+# A mail that carries the largest attachment: base64 takes four bytes for three, and line ends.
+MAIL_IN_BYTES = ATTACHMENT_BYTES * 14 // 10
 
 # How old, in seconds, the charts of votes over time may be.
 CHART_SECONDS = 60
@@ -273,5 +279,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["host"]},
+        # aiosmtpd tells of every command.
+        "mail.log": {"level": "ERROR"},
     },
 }

@@ -1,7 +1,8 @@
 """Run a whole installation under one command: ``python -m config.supervisor``.
 
-Starts the embedded Redis where none is named, prepares the database, and keeps web, worker and beat
-running until Ctrl-C. Nothing it started outlives it, not even after ``kill -9``.
+Starts the embedded Redis where none is named, prepares the database, and keeps web, worker, beat
+and the door for mail running until Ctrl-C. Nothing it started outlives it, not even after
+``kill -9``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from config.environment import PROJECT_DIR, ConfigurationError, Environment, load_environment
 from config.runtime import redis_server
-from config.runtime.checks import check_redis, listen, lock_data_dir
+from config.runtime.checks import check_redis, listen, listen_for_mail, lock_data_dir
 from config.runtime.children import Child, Program
 from config.runtime.console import Console
 from config.runtime.loop import Loop
@@ -50,9 +51,11 @@ class Supervisor:
         with ExitStack() as held:
             held.enter_context(lock_data_dir(self.environment.data_dir))
             listener = held.enter_context(listen(self.environment.host, self.environment.port))
+            mail = self.environment.mail_listen
+            mail_listener = held.enter_context(listen_for_mail(mail)) if mail else None
             self.loop.install_signals()
             try:
-                self._start_all(listener)
+                self._start_all(listener, mail_listener)
                 self._watch()
             except Stopped:
                 pass
@@ -62,13 +65,16 @@ class Supervisor:
 
     # Starting
 
-    def _start_all(self, listener: socket.socket) -> None:
+    def _start_all(self, listener: socket.socket, mail_listener: socket.socket | None) -> None:
         if self.environment.redis_socket is not None:
             self._start_redis(self.environment.redis_socket)
         else:
             check_redis(self.environment.redis_url)
         gate, opener = os.pipe()
-        web, *others = (Child(program) for program in self._programs(listener.fileno(), gate))
+        programs = self._programs(listener.fileno(), gate)
+        if mail_listener is not None:
+            programs.append(_lmtp_program(mail_listener.fileno()))
+        web, *others = map(Child, programs)
         # It loads the application while the database is prepared, which halves the time to start.
         self._start(web)
         self._prepare()
@@ -190,6 +196,9 @@ class Supervisor:
                 else ""
             )
             self.console.say(f"Mail is written to {environment.mail_folder}{readable}")
+        if environment.mail_listen is not None:
+            dialect = environment.mail_listen.dialect.upper()
+            self.console.say(f"Mail comes in by {dialect} at {environment.mail_listen}")
         if self.link:
             self.console.say(
                 f"Nobody administers it yet; this link, good once, is for you:\n{self.link}"
@@ -225,7 +234,7 @@ class Supervisor:
         """Start again what has read the source; browsers wait in the open socket meanwhile."""
         self.console.line("reload", f"{os.path.relpath(path, PROJECT_DIR)} has changed")
         for child in self.children:
-            if child.name in {"web", "worker", "beat"} and child.is_running:
+            if child.name in {"web", "worker", "beat", "lmtp"} and child.is_running:
                 child.send(signal.SIGKILL)
                 child.failures = 0
                 child.start_again_at = time.monotonic()
@@ -240,7 +249,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         """Doors first and the queue last, so that what was accepted can still be handed over."""
         already = self.loop.stop_requests
-        for name in ("reload", "setup", "web", "beat", "worker", "redis"):
+        for name in ("reload", "setup", "web", "lmtp", "beat", "worker", "redis"):
             for child in [child for child in self.children if child.name == name]:
                 self._stop(child, already)
 
@@ -255,6 +264,15 @@ class Supervisor:
             child.send(signal.SIGKILL)
             self.loop.wait_until(lambda: not child.is_running, 2)
         self.loop.drain()
+
+
+def _lmtp_program(listener: int) -> Program:
+    return Program(
+        "lmtp",
+        [sys.executable, "-m", "config.runtime.lmtp", "--fd", str(listener)],
+        stop_limit=10,
+        inherited=[listener],
+    )
 
 
 def _has_answered(connection: socket.socket) -> bool:

@@ -33,6 +33,7 @@ PRIORITY = {
     Message.Kind.DIGEST: 6,
 }
 SWEEP_PRIORITY = 3
+INCOMING_PRIORITY = 3
 
 
 class _Breaker:
@@ -83,6 +84,11 @@ def ring(message: Message) -> bool:
 def ring_for_sweep() -> bool:
     """Ask a worker to look for messages itself."""
     return _publish("sweep_outbox", [], SWEEP_PRIORITY)
+
+
+def ring_for_incoming(pk: int) -> bool:
+    """Ask a worker to read a message that came in; False when nobody can be asked."""
+    return _publish("process_incoming", [pk], INCOMING_PRIORITY)
 
 
 def _publish(task: str, arguments: list[int], priority: int) -> bool:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from config.environment import ConfigurationError
+from config.environment import ConfigurationError, MailListen
 
 BACKLOG = 2048
 # What a killed supervisor leaves is gone within milliseconds; longer, it is another program.
@@ -78,6 +78,71 @@ def _cannot_listen(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"this user may not listen on port {port}: set PORT to one above 1023."
     return f"cannot listen on {host} port {port} ({error.strerror}): check BIND_ADDRESS and PORT."
+
+
+def listen_for_mail(where: MailListen) -> socket.socket:
+    """Open the socket that the LMTP process inherits.
+
+    A socket in the file system may be used by its owner and its group, which is that of its folder
+    where the folder says so (set-group-ID). Raises ConfigurationError.
+    """
+    if where.socket is None:
+        return _listen_on_port(where)
+    try:
+        if _is_served(where.socket):
+            raise ConfigurationError(
+                f"another program listens on {where.socket}: stop it, or correct LMTP_LISTEN."
+            )
+        where.socket.unlink(missing_ok=True)
+        return _bind_file(where.socket)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {where.socket} ({error.strerror}): give its folder to this user,"
+            " or correct LMTP_LISTEN."
+        ) from None
+
+
+def _is_served(path: Path) -> bool:
+    """Whether somebody answers there. Raises FileExistsError for what is no socket."""
+    if not path.exists():
+        return False
+    if not path.is_socket():
+        raise FileExistsError(errno.EEXIST, "there is a file of that name, and it is no socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def _bind_file(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    # The mode at its making: nobody shall come in before a chmod.
+    before = os.umask(0o117)
+    try:
+        listener.bind(os.fspath(path))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _listen_on_port(where: MailListen) -> socket.socket:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _bind(where.host, where.port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"cannot listen on {where} ({error.strerror}): stop the other program, or set"
+                    " LMTP_LISTEN to another port."
+                ) from None
+            time.sleep(0.05)
 
 
 def check_redis(url: str) -> None:
