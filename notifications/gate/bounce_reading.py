@@ -17,6 +17,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from flufl.bounce import all_failures
@@ -24,6 +25,8 @@ from flufl.bounce import all_failures
 logger = logging.getLogger(__name__)
 
 READ_AT_MOST: Final = 256 * 1024
+# A line is held against the boundary of each part that it is in.
+BOUNDARIES_AT_MOST: Final = 30
 # What is tried on it takes the square of a line.
 GUESSED_AT_MOST: Final = 32 * 1024
 LONGEST_GUESSED_LINE: Final = 300
@@ -84,7 +87,8 @@ def read_failures(raw: bytes, sent_to: Collection[str]) -> list[Failure]:
     only of them is anything believed that is written for people.
     """
     try:
-        message = message_from_bytes(raw[:READ_AT_MOST])
+        raw = _with_few_parts(raw[:READ_AT_MOST])
+        message = message_from_bytes(raw)
         found = [failure for block in _blocks(message) for failure in _of_block(block)]
         return found[:RECIPIENTS_AT_MOST] or _guess(raw, message, sent_to)
     except Exception:  # whatever the parsers of the library stumble over, the message is kept
@@ -126,6 +130,12 @@ def _more_exact(status: str, words: str) -> str:
         return said[1]
     basic = _BASIC.search(words)
     return status or (f"{basic[1]}.0.0" if basic else "")
+
+
+def _with_few_parts(raw: bytes) -> bytes:
+    """The message up to where more parts begin than any bounce has."""
+    found = list(islice(re.finditer(rb"boundary", raw, re.IGNORECASE), BOUNDARIES_AT_MOST + 1))
+    return raw[: found[-1].start()] if len(found) > BOUNDARIES_AT_MOST else raw
 
 
 # For programs
@@ -194,7 +204,7 @@ def _words(value: str) -> str:
 
 
 def _guess(raw: bytes, message: Message, sent_to: Collection[str]) -> list[Failure]:
-    piece = _bounded(raw)
+    piece = bounded(raw)
     late, failed = (_lower(each) for each in all_failures(message_from_bytes(piece)))
     text = _text(piece)
     is_from_a_machine = _is_from_a_machine(message)
@@ -210,7 +220,8 @@ def _guess(raw: bytes, message: Message, sent_to: Collection[str]) -> list[Failu
     return found
 
 
-def _bounded(raw: bytes) -> bytes:
+def bounded(raw: bytes) -> bytes:
+    """The beginning of a message, with the beginnings of its lines."""
     lines = raw[:GUESSED_AT_MOST].splitlines()
     return b"\n".join(line[:LONGEST_GUESSED_LINE] for line in lines)
 
