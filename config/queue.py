@@ -68,6 +68,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         # is missing it costs two counts.
         "schedule": timedelta(seconds=10),
     },
+    "sweep what came in": {
+        "task": "notifications.tasks.sweep_incoming",
+        "schedule": timedelta(seconds=10),
+    },
+    "purge what came in": {
+        "task": "notifications.tasks.purge_incoming",
+        "schedule": timedelta(hours=1),
+    },
     "purge the outbox": {
         "task": "notifications.tasks.purge_outbox",
         "schedule": timedelta(hours=1),

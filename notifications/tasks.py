@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from notifications import digests, outbox
+from notifications.gate import processing, purging
 
 
 @shared_task
@@ -23,6 +24,24 @@ def sweep_outbox() -> int:
 def purge_outbox() -> int:
     """Delete messages that ended long ago."""
     return outbox.purge()
+
+
+@shared_task
+def process_incoming(pk: int) -> bool:
+    """Read one message that came in, if it is still to be read."""
+    return processing.process(pk)
+
+
+@shared_task
+def sweep_incoming() -> int:
+    """Ring for every message that came in and that nobody was asked for."""
+    return processing.sweep()
+
+
+@shared_task
+def purge_incoming() -> int:
+    """Delete what came in and is of no use any more."""
+    return purging.purge()
 
 
 @shared_task

@@ -9,14 +9,23 @@ to the report address  from an address whose person has confirmed it and its sig
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
 
 from accounts.models import Person
-from notifications.gate.addresses import NoSuchAddress, Recipient, ReplyTo
-from notifications.gate.models import ReplyRevocation
+from notifications.envelopes import host
+from notifications.gate.addresses import BounceOf, NoSuchAddress, Recipient, ReplyTo, ReportTo
+from notifications.gate.answers import is_own
+from notifications.gate.models import IncomingMail, KnownSender, ReplyRevocation
+from notifications.gate.parsed import ParsedMail
+from notifications.gate.signatures import HEAD_BYTES, ascii_domain
 from notifications.policies import writable
+from tracker.models import Problem
 
 
 def check_recipient(recipient: Recipient) -> None:
@@ -43,3 +52,120 @@ def _is_revoked(recipient: ReplyTo) -> bool:
         person=recipient.person,
         revoked_at__gt=recipient.issued_at - timedelta(hours=1),
     ).exists()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whose a mail is: `person` if that is certain, else whose it claims to be; None: nobody's."""
+
+    person: Person | None
+    is_certain: bool = False
+
+
+def needs_signature(mail: ParsedMail, recipient: Recipient) -> bool:
+    """Whether it matters who signed: not where From is the address of whose reply address it is."""
+    if not mail.from_address or isinstance(recipient, BounceOf):
+        return False
+    if isinstance(recipient, ReportTo):
+        return True
+    person = Person.objects.filter(pk=recipient.person).first()
+    return person is not None and not is_own_address(mail, person)
+
+
+def whose(mail: ParsedMail, recipient: Recipient, signed_by: str) -> Verdict:
+    """Whose the mail is, for a recipient that `check_recipient` let pass."""
+    if isinstance(recipient, ReplyTo):
+        person = Person.objects.get(pk=recipient.person)
+        is_certain = is_own_address(mail, person) or is_known(person, mail, signed_by)
+        return Verdict(person, is_certain)
+    claimed = _claimed_by(mail.from_address)
+    if claimed is None:
+        return Verdict(None)
+    return Verdict(claimed, is_known(claimed, mail, signed_by))
+
+
+def is_own_address(mail: ParsedMail, person: Person) -> bool:
+    """Whether the one author's address is the one that `person` confirmed."""
+    given = normal(mail.from_address)
+    return bool(given) and person.is_confirmed and given == normal(person.email)
+
+
+def is_known(person: Person, mail: ParsedMail, signed_by: str) -> bool:
+    """Whether `person` has confirmed this address as signed by this domain."""
+    return (
+        bool(signed_by and mail.from_address)
+        and person.known_senders.filter(
+            address__iexact=normal(mail.from_address), dkim_domain=signed_by
+        ).exists()
+    )
+
+
+def _claimed_by(address: str) -> Person | None:
+    """The one active, confirmed person who has the address, or has called it theirs."""
+    given = normal(address)
+    if not given:
+        return None
+    people = Person.objects.filter(is_active=True, email_confirmed_at__isnull=False)
+    theirs = Person.objects.alias(lower=Lower("email")).filter(lower__in=[given, address.lower()])
+    found = list(people.filter(pk__in=theirs.values("pk"))[:2])
+    if not found:
+        found = list(people.filter(pk__in=_knowing(given))[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def _knowing(given: str) -> list[int]:
+    known = KnownSender.objects.alias(lower=Lower("address")).filter(lower=given)
+    return list(known.values_list("person", flat=True).distinct()[:2])
+
+
+def normal(address: str) -> str:
+    """An address as it is compared: lower case, its domain as DNS has it; "" for what is none."""
+    local, at, _ = address.rpartition("@")
+    domain = ascii_domain(address)
+    return f"{local.lower()}@{domain}" if local and at and domain else ""
+
+
+def remember(person: Person, address: str, dkim_domain: str) -> None:
+    """Know an address with the domain that signs for it from now on; nothing where none does."""
+    given = normal(address)
+    if given and dkim_domain:
+        known = KnownSender(person=person, address=given, dkim_domain=dkim_domain)
+        KnownSender.objects.bulk_create([known], ignore_conflicts=True)
+
+
+def forget(person: Person, pk: int) -> bool:
+    """Ask again from now on; False when `person` knows no such sender."""
+    return bool(person.known_senders.filter(pk=pk).delete()[0])
+
+
+def revoke_replies(person: Person, problem: Problem | None = None) -> None:
+    """Make void the reply addresses of `person` up to now: those of one problem, or all."""
+    ReplyRevocation.objects.update_or_create(
+        person=person, problem=problem, defaults={"revoked_at": timezone.now()}
+    )
+
+
+# What no person wrote
+
+
+def why_automatic(incoming: IncomingMail, raw: bytes, mail: ParsedMail) -> str:
+    """Why nobody wrote it, in a phrase; "" when somebody may have."""
+    if mail.automatic:
+        return mail.automatic
+    if _is_null(incoming, raw):
+        return "it has the null return path"
+    head = re.split(rb"\r?\n\r?\n", raw[:HEAD_BYTES], maxsplit=1)[0]
+    loops = re.findall(rb"(?mi)^X-Loop[ \t]*:[ \t]*(\S+)", head)
+    if host().encode() in {loop.lower() for loop in loops}:
+        return "it is a mail of this tracker"
+    ours = mail.from_address and is_own(mail.from_address)
+    return "it comes from an address of this tracker" if ours else ""
+
+
+def _is_null(incoming: IncomingMail, raw: bytes) -> bool:
+    """LMTP always says who sent it; other doors may not know."""
+    if incoming.sender:
+        return False
+    return incoming.door == IncomingMail.Door.LMTP or bool(
+        re.match(rb"(?i)(?:[^\n]+\n)*?Return-Path[ \t]*:[ \t]*<[ \t]*>", raw[:HEAD_BYTES])
+    )

@@ -1,0 +1,136 @@
+"""What becomes of a message that was read. Everything here runs in the transaction of its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from accounts.models import Person
+from accounts.policies import Denied
+from notifications.gate import acting, bounces, loops, polite, senders
+from notifications.gate import held as holding
+from notifications.gate.addresses import BounceOf, NoSuchAddress, Recipient, ReplyTo, read_recipient
+from notifications.gate.answers import queue_answer, reply_subject
+from notifications.gate.models import HeldMail, IncomingMail
+from notifications.gate.parsed import ParsedMail
+from notifications.policies import writable
+from tracker.models import Comment, Problem
+from tracker.text import clean_line
+
+State = IncomingMail.State
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A message after all that takes long. `signed_by` is a domain, "" for none."""
+
+    raw: bytes
+    mail: ParsedMail
+    signed_by: str = ""
+
+
+@dataclass(frozen=True)
+class End:
+    """What became of a message."""
+
+    state: IncomingMail.State
+    outcome: str
+    person: Person | None = None
+    problem: Problem | None = None
+    comment: Comment | None = None
+
+
+def decide(incoming: IncomingMail, reading: Reading) -> End:
+    """What a message that just came in does."""
+    mail = reading.mail
+    try:
+        recipient = read_recipient(incoming.recipient)
+    except NoSuchAddress as error:
+        return End(State.REFUSED, str(error))
+    if isinstance(recipient, BounceOf) or mail.is_bounce:
+        return End(State.IGNORED, bounces.take(mail, reading.raw, incoming, recipient))
+    why = senders.why_automatic(incoming, reading.raw, mail)
+    if why:
+        return End(State.IGNORED, f"Automatic: {why}.")
+    try:
+        senders.check_recipient(recipient)
+    except NoSuchAddress as error:
+        return _void(mail, recipient, str(error))
+    why = loops.why_too_many(incoming, mail.from_address)
+    if why:
+        return End(State.IGNORED, why)
+    return _by_sender(incoming, reading, recipient)
+
+
+def _by_sender(incoming: IncomingMail, reading: Reading, recipient: Recipient) -> End:
+    verdict = senders.whose(reading.mail, recipient, reading.signed_by)
+    if verdict.person is None:
+        return End(State.REFUSED, polite.answer_unknown(incoming, reading.mail))
+    if _was_done_before(incoming, reading.mail, verdict.person):
+        return End(State.IGNORED, "The same mail did what it says before.", verdict.person)
+    if verdict.is_certain:
+        return act(reading.mail, incoming, verdict.person, recipient)
+    outcome = holding.hold(incoming, reading.mail, verdict.person, reading.signed_by)
+    return End(State.HELD, outcome, verdict.person)
+
+
+def _was_done_before(incoming: IncomingMail, mail: ParsedMail, person: Person) -> bool:
+    """Whether somebody sent us a mail of this person again, with other headers around it."""
+    message_id = clean_line(mail.message_id)[:255]
+    done = IncomingMail.objects.filter(
+        person=person, state=State.DONE, recipient__iexact=incoming.recipient
+    )
+    return bool(message_id) and done.exclude(pk=incoming.pk).filter(message_id=message_id).exists()
+
+
+def act_confirmed(held: HeldMail, reading: Reading) -> End:
+    """What a held message does once its person has said that it is theirs."""
+    if not writable([held.person]):
+        return End(State.REFUSED, "Its sender's account is closed.", held.person)
+    senders.remember(held.person, held.address, held.dkim_domain)
+    recipient = read_recipient(held.incoming.recipient)
+    return act(reading.mail, held.incoming, held.person, recipient, is_mailed=False)
+
+
+def act(
+    mail: ParsedMail,
+    incoming: IncomingMail,
+    person: Person,
+    recipient: Recipient,
+    *,
+    is_mailed: bool = True,
+) -> End:
+    """Do what the mail says as `person`, all or nothing; a refusal is mailed unless shown."""
+    try:
+        with transaction.atomic():
+            done = acting.act(mail, incoming, person, recipient)  # type: ignore[arg-type]
+    except (acting.Refusal, Denied) as refusal:
+        sentences = [refusal.reason] if isinstance(refusal, Denied) else refusal.sentences
+        if is_mailed:
+            _answer(mail, person, _refusal_text(sentences))
+        return End(State.REFUSED, " ".join(sentences), person)
+    if done.answer:
+        _answer(mail, person, done.answer, done.problem)
+    return End(State.DONE, done.outcome, person, done.problem, done.comment)
+
+
+def _refusal_text(sentences: list[str]) -> str:
+    lines = "\n\n".join(sentences)
+    return f"Nothing was done with your mail, for this reason:\n\n{lines}"
+
+
+def _answer(mail: ParsedMail, person: Person, text: str, problem: Problem | None = None) -> None:
+    """To the address that the mail came from, where it has one, else to the account's."""
+    to = mail.from_address or person.email
+    queue_answer(to, reply_subject(mail.subject), text, mail.message_id, person, problem)
+
+
+def _void(mail: ParsedMail, recipient: Recipient, reason: str) -> End:
+    """An address that takes no mail any more: only its own person is told."""
+    person = None
+    if isinstance(recipient, ReplyTo):
+        person = Person.objects.filter(pk=recipient.person).first()
+    if person is not None and writable([person]) and senders.is_own_address(mail, person):
+        _answer(mail, person, _refusal_text([reason]))
+    return End(State.REFUSED, reason, person)
