@@ -142,6 +142,7 @@ class Environment:
     live_streams: int
     event_mail_window: int
     mail_in: tuple[str, str]
+    mail_per_minute: int | None
     mail_listen: MailListen | None
     imap: ImapBox | None
 
@@ -189,6 +190,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
             and is_loopback(urlsplit(base_url).hostname or "")
         ),
         mail_in=mail_in,
+        mail_per_minute=_mail_per_minute(environ),
         mail_listen=_mail_listen(environ, data_dir, is_open=bool(mail_in[1])),
         imap=_imap(environ, is_open=bool(mail_in[1])),
     )
@@ -314,6 +316,18 @@ def _event_mail_window(environ: Mapping[str, str]) -> int:
         raise ConfigurationError(
             f"EVENT_MAIL_WINDOW is {given!r}: it must be a number of seconds from 0 (each event is"
             " a mail of its own) to 300."
+        )
+    return int(given)
+
+
+def _mail_per_minute(environ: Mapping[str, str]) -> int | None:
+    given = _value(environ, "MAIL_PER_MINUTE", "a number from 1 to 1000000")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:8]) <= 1_000_000):
+        raise ConfigurationError(
+            f"MAIL_PER_MINUTE is {given!r}: it must be a number from 1 to 1000000, for each domain"
+            " that mail goes to; unset it for no limit."
         )
     return int(given)
 

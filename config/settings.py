@@ -128,6 +128,8 @@ globals().update(ENVIRONMENT.email.as_django())
 MAIL_FOLDER = ENVIRONMENT.mail_folder
 # The mailbox ("" where the whole domain is ours) and the domain ("" where no mail comes in).
 MAIL_IN_BOX, MAIL_IN_DOMAIN = ENVIRONMENT.mail_in
+# To each domain, unless its row in the table of domains says otherwise; None for no limit.
+MAIL_PER_MINUTE: int | None = ENVIRONMENT.mail_per_minute
 # Whose Authentication-Results are believed: the id of one's own mail server; "" for nobody's.
 MAIL_AUTHSERV_ID = os.environ.get("MAIL_AUTHSERV_ID", "")
 # The mailbox that beat has emptied every minute, None where mail comes otherwise.

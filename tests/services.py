@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import grp
 import os
 import pwd
 import re
@@ -28,6 +29,7 @@ from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from config.environment import PROJECT_DIR
 from config.runtime import children
@@ -46,6 +48,11 @@ SETUP_NAMES = (
     "BIND_ADDRESS",
     "GROUNDSWELL_DEBUG",
     "LIVE_STREAMS",
+    "MAIL_PER_MINUTE",
+    "EVENT_MAIL_WINDOW",
+    "MAIL_IN",
+    "LMTP_LISTEN",
+    "IMAP_URL",
     "MAKEFLAGS",
     "MAKELEVEL",
     "MFLAGS",
@@ -303,6 +310,150 @@ def parse_message(content: bytes) -> EmailMessage:
     return message
 
 
+# IMAP
+
+
+@dataclass
+class ImapServer:
+    """A Dovecot with one mailbox, whose folders are Maildirs in ``mail``."""
+
+    port: int
+    folder: Path
+    user: str = "tracker@example.org"
+    password: str = "pass/word@1"
+    host: str = "127.0.0.1"
+
+    @property
+    def url(self) -> str:
+        """The IMAP_URL that leads here."""
+        return f"imap://{quote(self.user)}:{quote(self.password, safe='')}@{self.host}:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        """What a client must trust to speak TLS with it."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def mail(self) -> Path:
+        return self.folder / "mail"
+
+    def deliver(self, message: bytes) -> None:
+        """Put a message into the inbox, as a mail server does."""
+        for name in ("new", "cur", "tmp"):
+            (self.mail / name).mkdir(parents=True, exist_ok=True)
+        name = f"{time.time_ns()}.test.example.org"
+        (self.mail / "tmp" / name).write_bytes(message)
+        (self.mail / "tmp" / name).rename(self.mail / "new" / name)
+
+    def messages(self, folder: str = "") -> list[bytes]:
+        """What is in a folder, the inbox unless named, in the order of delivery."""
+        maildir = self.mail / f".{folder}" if folder else self.mail
+        files = [*maildir.glob("new/*"), *maildir.glob("cur/*")]
+        return [file.read_bytes() for file in sorted(files, key=lambda file: file.name)]
+
+    def empty(self) -> None:
+        """Throw away all mail."""
+        for file in [*self.mail.glob("**/new/*"), *self.mail.glob("**/cur/*")]:
+            file.unlink()
+
+
+@contextmanager
+def dovecot() -> Iterator[ImapServer]:
+    """Yield an IMAP server on a port of this machine."""
+    with temporary_folder() as folder:
+        server = ImapServer(free_port(), folder)
+        # Its processes are several users, and all must come to its sockets.
+        folder.chmod(0o755)
+        server.mail.mkdir()
+        _make_certificate(folder)
+        config = folder / "dovecot.conf"
+        config.write_text(_dovecot_settings(server))
+        arguments = [str(dovecot_program()), "-F", "-c", str(config)]
+        with process(arguments, log=folder / "log") as running:
+            ready = partial(_greets, server.port, b"* OK")
+            _wait_for(running, ready, folder / "log", "Dovecot")
+            yield server
+
+
+def dovecot_program() -> Path | None:
+    """Return where Dovecot is, None where it is not."""
+    found = shutil.which("dovecot") or "/usr/sbin/dovecot"
+    imap = Path("/usr/lib/dovecot/imap")
+    return Path(found) if Path(found).exists() and imap.exists() else None
+
+
+def _greets(port: int, words: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            return connection.recv(16).startswith(words)
+    except OSError:
+        return False
+
+
+def _make_certificate(folder: Path) -> None:
+    arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    subprocess.run(
+        [
+            *("openssl", *arguments.split(), "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+def _dovecot_settings(server: ImapServer) -> str:
+    """Everything in one folder. Dovecot's own users where root runs it, who may not serve."""
+    services = "\n".join(
+        f"service {name} {{\n  chroot =\n}}" for name in ("anvil", "imap-login", "stats")
+    )
+    return f"""
+base_dir = {server.folder}/run
+state_dir = {server.folder}/state
+log_path = {server.folder}/log
+protocols = imap
+listen = {server.host}
+default_internal_user = {_me() if os.getuid() else "dovecot"}
+default_login_user = {_me() if os.getuid() else "dovenull"}
+default_internal_group = {_my_group() if os.getuid() else "dovecot"}
+first_valid_uid = 0
+first_valid_gid = 0
+mail_location = maildir:{server.mail}
+auth_mechanisms = plain
+disable_plaintext_auth = no
+login_trusted_networks = 127.0.0.0/8
+ssl = yes
+ssl_cert = <{server.folder}/certificate.pem
+ssl_key = <{server.folder}/key.pem
+{services}
+service imap-login {{
+  inet_listener imap {{
+    port = {server.port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={server.password}
+}}
+userdb {{
+  driver = static
+  args = uid={os.getuid()} gid={os.getgid()} home={server.folder}
+}}
+"""
+
+
+def _me() -> str:
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def _my_group() -> str:
+    return grp.getgrgid(os.getgid()).gr_name
+
+
 # The whole product
 
 
@@ -341,7 +492,7 @@ class Groundswell:
         return self.log.read_text(errors="replace")
 
     def pids(self) -> dict[str, int]:
-        """Return the processes by name: web, worker, beat, redis."""
+        """Return the processes by name: web, worker, beat, lmtp, redis."""
         found = {}
         for pid, parent, command in all_processes():
             name = program_name(command)
@@ -478,6 +629,7 @@ def program_name(command: str) -> str | None:
         "web": r"-m config\.runtime\.web",
         "worker": r"-m celery .* worker ",
         "beat": r"-m celery .* beat ",
+        "lmtp": r"-m config\.runtime\.lmtp",
         "redis": r"redis-server",
         "setup": r"-m config\.runtime\.prepare",
     }

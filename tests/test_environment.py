@@ -234,6 +234,9 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("GROUNDSWELL_DEBUG", "yes", "must be 1 or 0"),
         ("LIVE_STREAMS", "many", "a number from 0"),
         ("LIVE_STREAMS", "100001", "to 100000"),
+        ("EVENT_MAIL_WINDOW", "301", "to 300"),
+        ("MAIL_PER_MINUTE", "0", "from 1 to 1000000"),
+        ("MAIL_PER_MINUTE", "fast", "from 1 to 1000000"),
     ],
 )
 def test_a_wrong_value_is_told_with_the_name_of_the_variable(
@@ -258,6 +261,8 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
         "DATA_DIR",
         "GROUNDSWELL_DEBUG",
         "LIVE_STREAMS",
+        "EVENT_MAIL_WINDOW",
+        "MAIL_PER_MINUTE",
         "BIND_ADDRESS",
     ],
 )
