@@ -37,6 +37,9 @@ _SIGNATURE_TYPES: Final = frozenset(
 _PATCH: Final = re.compile(
     r"^(?:diff --git \S|Index: \S+\r?\n={20,}|--- \S[^\n]*\n\+\+\+ \S[^\n]*\n@@ -\d)", re.M
 )
+_STAT: Final = re.compile(
+    r"| \S[^|]*\|.*| \d+ files? changed.*| (?:create|delete|rename|mode|copy) .*"
+)
 # Only the beginning is looked at: a log of a megabyte is no patch because of its last line.
 _LOOKED_AT: Final = 100_000
 
@@ -74,9 +77,18 @@ def _split_patch(text: str) -> tuple[str, str]:
     # A diff that somebody fenced stands where its writer wants it.
     if found is None or "```" in text[: found.start()]:
         return text, ""
-    words = re.sub(r"\n---\n(?:[^\n]*\|[^\n]*\n| \d+ files? changed[^\n]*\n|\n)*\Z", "\n",
-                   text[: found.start()])  # fmt: skip
-    return words.rstrip(), text[found.start() :].strip("\n") + "\n"
+    return _without_stat(text[: found.start()]), text[found.start() :].strip("\n") + "\n"
+
+
+def _without_stat(words: str) -> str:
+    """The words above a patch, without the list of files that `git format-patch` adds."""
+    lines = words.rstrip().split("\n")
+    end = len(lines)
+    while end and _STAT.fullmatch(lines[end - 1]):
+        end -= 1
+    return (
+        "\n".join(lines[: end - 1]).rstrip() if end and lines[end - 1] == "---" else words.rstrip()
+    )
 
 
 def _text_file(name: str, text: str) -> IncomingFile:

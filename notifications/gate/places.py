@@ -34,12 +34,14 @@ _PREFIX: Final = re.compile(
     r"\s*(?:re|aw|sv|antw|odp|vs|ref|rif|fwd?|wg|tr|rv|doorst|vb|enc|pd)\s*(?:\[\d+\])?\s*:\s*",
     re.IGNORECASE,
 )
+# Longer than any synopsis may be.
+_LONGEST_SUBJECT: Final = 1_000
 _TAG: Final = re.compile(r"\s*\[([^\]\s]{1,101})\]\s*")
 
 
 def synopsis_of(subject: str) -> str:
     """The subject without what readers of mail put before it."""
-    line = clean_line(subject)
+    line = clean_line(subject[:_LONGEST_SUBJECT])
     while found := _PREFIX.match(line):
         line = line[found.end() :]
     return line

@@ -27,7 +27,8 @@ HEAD: Final = {
     "synopsis": "synopsis",
 }
 TEXTS: Final = {"description": "description", "how-to-repeat": "how_to_repeat"}
-_HEADER: Final = re.compile(r"\s*([A-Za-z][A-Za-z _-]*?)[ \t]*:(.*)")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z _-]*")
+_LONGEST_NAME: Final = 40
 _TEXT_HEADER: Final = re.compile(r"(Description|How-To-Repeat)[ \t]*:(.*)", re.IGNORECASE)
 _ESCAPED: Final = re.compile(
     rf"\\+(?:#:|(?:{'|'.join([*HEAD, *TEXTS])})[ \t]*:)", re.IGNORECASE
@@ -58,8 +59,9 @@ def read_form(text: str) -> Form | None:
 
 
 def _name_of(line: str) -> str:
-    found = _HEADER.fullmatch(line)
-    return re.sub("[ _]", "-", found[1].strip().lower()) if found else ""
+    name, colon, _ = line.lstrip()[:_LONGEST_NAME].partition(":")
+    is_name = colon and _NAME.fullmatch(name)
+    return re.sub("[ _]", "-", name.strip().lower()) if is_name else ""
 
 
 class _Reader:
