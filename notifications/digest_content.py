@@ -15,26 +15,36 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Person
+from notifications.models import SetAside
 from tracker.duplicates import adds_up
 from tracker.models import OPEN, Comment, Component, Problem, State
 from tracker.policies import visible_problems
 from votes.models import Vote
 
-# Enough to choose from; the rest is behind a link.
+# Enough to choose from; the rest is behind a link. What only stands there gets fewer, so that a
+# digest is one screen.
 LINES: Final = 5
+FEW: Final = 3
 
 
 @dataclass(frozen=True)
 class Line:
-    """One problem in a section. `gained` counts its new voters, the reporter not among them."""
+    """One problem in a section. `gained` counts its new voters, the reporter not among them.
+
+    `said` is what happened to it, in words, the latest last.
+    """
 
     problem: Problem
     gained: int = 0
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Section:
-    """Some lines of `total`; `url` leads to all. `is_news` makes a digest worth sending."""
+    """Some lines of `total`; `url` leads to all. `is_news` makes a digest worth sending.
+
+    `others` are numbers of problems that are named without a line of their own.
+    """
 
     key: str
     title: str
@@ -42,11 +52,12 @@ class Section:
     total: int
     url: str
     is_news: bool
+    others: tuple[int, ...] = ()
 
     @property
     def left_out(self) -> int:
-        """How many there are beside the lines."""
-        return max(self.total - len(self.lines), 0)
+        """How many there are beside those that are named."""
+        return max(self.total - len(self.lines) - len(self.others), 0)
 
 
 @dataclass(frozen=True)
@@ -59,10 +70,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Digest:
-    """Sections in the order in which they are read; those without lines are left out."""
+    """Sections in the order in which they are read; those without lines are left out.
+
+    `tells` are the keys of the tellings that it makes true.
+    """
 
     window: Window
     sections: list[Section]
+    tells: tuple[int, ...] = ()
 
     @property
     def is_worth_sending(self) -> bool:
@@ -83,27 +98,33 @@ def compose(person: Person, window: Window, *, is_preview: bool = False) -> Dige
     minute = int(timezone.now().timestamp() // 60)
     own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
     components = tuple(person.maintained_components.order_by("pk").values_list("pk", flat=True))
-    sections = [*own(components, window, minute), *whole(window, minute)]
+    aside = set_aside_by(person)
+    sections = [*own(components, aside, window, minute), *whole(aside, window, minute)]
     return Digest(window, [section for section in sections if section.lines])
 
 
-@lru_cache(maxsize=64)
-def _own(components: tuple[int, ...], window: Window, minute: int) -> list[Section]:
+def set_aside_by(person: Person) -> tuple[int, ...]:
+    """The problems that `person` wants out of their digests now. One query."""
+    rows = SetAside.objects.filter(Q(until=None) | Q(until__gt=timezone.now()), person=person)
+    return tuple(rows.order_by("problem").values_list("problem", flat=True))
+
+
+@lru_cache(maxsize=256)
+def _own(
+    components: tuple[int, ...], aside: tuple[int, ...], window: Window, minute: int
+) -> list[Section]:
     """The part of those who maintain just these components. They see all that is in them."""
     rows = list(Component.objects.filter(pk__in=components).select_related("product"))
-    return [make(rows, window) for make in OWN_SECTIONS] if rows else []
+    found = Problem.objects.filter(OPEN, component__in=rows, head=None).exclude(pk__in=aside)
+    return [make(rows, found, window) for make in OWN_SECTIONS] if rows else []
 
 
-def _own_problems(components: list[Component]) -> QuerySet[Problem]:
-    return Problem.objects.filter(OPEN, component__in=components, head=None)
-
-
-def _untouched(components: list[Component], window: Window) -> Section:
+def _untouched(components: list[Component], own: QuerySet[Problem], window: Window) -> Section:
     """Reports that are as new as on their first day, whenever that was."""
     # Nobody has the id 0: where the reporter is not known, every comment is an answer.
     reporter = Coalesce(OuterRef("reporter"), 0)
     answers = Comment.objects.filter(problem=OuterRef("pk")).exclude(author=reporter)
-    found = _own_problems(components).filter(~Exists(answers), state=State.NEW)
+    found = own.filter(~Exists(answers), state=State.NEW)
     lines = [Line(problem) for problem in _first(found, LINES)]
     return Section(
         "untouched",
@@ -115,19 +136,17 @@ def _untouched(components: list[Component], window: Window) -> Section:
     )
 
 
-def _own_risen(components: list[Component], window: Window) -> Section:
-    found = _own_problems(components)
-    return risen("risen", "Rose in what you maintain", found, window, LINES,
-                  _list_url(components, sort="heat"))  # fmt: skip
-
-
-def _own_top(components: list[Component], window: Window) -> Section:
-    lines = [Line(p) for p in _first(_own_problems(components), LINES)]
+def _own_risen(components: list[Component], own: QuerySet[Problem], window: Window) -> Section:
     url = _list_url(components, sort="heat")
-    return Section("top", "Biggest in what you maintain", lines, len(lines), url, is_news=False)
+    return risen("risen", "Rose in what you maintain", own, window, LINES, url)
 
 
-OwnSection = Callable[[list[Component], Window], Section]
+def _own_top(components: list[Component], own: QuerySet[Problem], window: Window) -> Section:
+    url = _list_url(components, sort="heat")
+    return top("top", "Biggest in what you maintain", own, FEW, url)
+
+
+OwnSection = Callable[[list[Component], QuerySet[Problem], Window], Section]
 
 # What waits for the reader comes first. They are for people who maintain the components, so that
 # confidential problems belong in them. Sections of later apps, such as the patches that nobody
@@ -135,16 +154,21 @@ OwnSection = Callable[[list[Component], Window], Section]
 OWN_SECTIONS: Final[tuple[OwnSection, ...]] = (_untouched, _own_risen, _own_top)
 
 
-@lru_cache(maxsize=8)
-def _whole(window: Window, minute: int) -> list[Section]:
+@lru_cache(maxsize=64)
+def _whole(aside: tuple[int, ...], window: Window, minute: int) -> list[Section]:
     """The part that is the same for everybody: public problems only."""
-    public = visible_problems(None).filter(OPEN, head=None)
+    public = visible_problems(None).filter(OPEN, head=None).exclude(pk__in=aside)
     url = f"{settings.BASE_URL}/problems/"
-    top = [Line(problem) for problem in _first(public, LINES)]
     return [
-        risen("risen everywhere", "Rose everywhere", public, window, LINES, url),
-        Section("top of all", "Biggest of all", top, len(top), url, is_news=False),
+        risen("risen everywhere", "Rose everywhere", public, window, FEW, url),
+        top("top of all", "Biggest of all", public, FEW, url),
     ]
+
+
+def top(key: str, title: str, found: QuerySet[Problem], lines: int, url: str) -> Section:
+    """The biggest of `found`, which is no news. One query."""
+    first = [Line(problem) for problem in _first(found, lines)]
+    return Section(key, title, first, len(first), url, is_news=False)
 
 
 def forget_shared_parts() -> None:

@@ -1,38 +1,95 @@
-"""What a digest says: the sum of it in one line, then a line for each problem."""
+"""What a digest says: the sum of it in one line, then some lines for each problem."""
 
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from django.conf import settings
+from django.urls import reverse
 
 from accounts.models import Person
+from notifications import deeds
+from notifications.deeds import Deed, Offer
 from notifications.digest_content import Digest, Line, Section
+from notifications.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsubscribe_url
 from notifications.models import DigestSubscription
 from notifications.plain import COLUMNS, paragraphs, wrap
 from notifications.schedule import zone
-from votes.models import SavedSearch
+
+Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
+
+# In a text mail a link takes a line, so only what may need doing has one.
+ACTS_IN_TEXT: Final = frozenset({"untouched", "risen", "new", "fixed", "changed", "asked"})
+_PERIODS: Final = {
+    Period.DAILY: ("daily", "every day"),
+    Period.WEEKLY: ("weekly", "every week"),
+    Period.MONTHLY: ("monthly", "every month"),
+}
+_ACT: Final = " What is behind “act” asks before it does anything."
+# What the sections of each kind come to, in the order in which it is said.
+_SUMS: Final = {
+    Kind.VOTES: {
+        "fixed": "{} fixed",
+        "changed": "{} changed",
+        "asked": "{} of what you follow",
+        "risen": "{} grew",
+    },
+    Kind.SEARCH: {"new": "{} new", "risen": "{} rose"},
+    Kind.COMPONENT: {"closed": "{} closed", "new": "{} new", "risen": "{} rose"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One problem of a section as it is read, with what its reader may do by a link."""
+
+    line: Line
+    offers: list[Offer]
+    act_url: str
+
+    @property
+    def url(self) -> str:
+        return f"{settings.BASE_URL}{self.line.problem.get_absolute_url()}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as it is read: without problems that an earlier one has told of."""
+
+    section: Section
+    title: str
+    rows: list[Row]
 
 
 @dataclass(frozen=True)
 class DigestWords:
-    """A digest in the words of its reader."""
+    """A digest in the words of its reader, or of the readers of a list."""
 
     digest: Digest
-    period: str
+    row: DigestSubscription
     since: datetime
     stop_url: str
-    # None for the reader's own digest.
-    search: SavedSearch | None = None
+    # Without anybody, as on a list, nothing can be done by its links.
+    reader: Person | None = None
+    # Somebody asked to have it now.
+    is_extra: bool = False
+    offers: dict[int, list[Offer]] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
         """The one line that says whether to read on."""
-        if self.search is not None:
-            return self._summary_of_search
+        if self.row.kind == Kind.OWN:
+            return self._summary_of_own
+        sums = _SUMS[Kind(self.row.kind)]
+        said = [words.format(n) for key, words in sums.items() if (n := self.digest.count(key))]
+        return ", ".join(said) or "nothing new"
+
+    @property
+    def _summary_of_own(self) -> str:
         untouched = self.digest.count("untouched")
         risen = self.digest.count("risen")
         everywhere = self.digest.count("risen everywhere")
@@ -46,22 +103,91 @@ class DigestWords:
         return ", ".join(said) or "nothing new"
 
     @property
-    def _summary_of_search(self) -> str:
-        new, risen = self.digest.count("new"), self.digest.count("risen")
-        said = [f"{new} new" if new else "", f"{risen} rose" if risen else ""]
-        return ", ".join(filter(None, said)) or "nothing new"
+    def subject(self) -> str:
+        asked = "Asked for: " if self.is_extra else ""
+        return f"{asked}{self.name}: {self.summary}"
 
     @property
-    def subject(self) -> str:
-        if self.search is not None:
-            return f"{self.search.name}: {self.summary}"
-        return f"Your {self.period} digest: {self.summary}"
+    def name(self) -> str:
+        """What it is called, at the start of its subject."""
+        if self.row.kind == Kind.VOTES:
+            return "What you voted for"
+        if self.row.saved_search is not None:
+            return self.row.saved_search.name
+        if self.row.component is not None:
+            return f"[{self.row.component.product}/{self.row.component}]"
+        return f"Your {self.period} digest"
+
+    @property
+    def page_title(self) -> str:
+        """What the page is called that sets it."""
+        if self.row.saved_search is not None:
+            return f"Mail of “{self.row.saved_search.name}”"
+        if self.row.component is not None:
+            return f"Digest of {self.row.component.product}/{self.row.component}"
+        return "What you voted for, by mail" if self.row.kind == Kind.VOTES else "Your digest"
+
+    @property
+    def period(self) -> str:
+        return _PERIODS.get(Period(self.row.period), _PERIODS[Period.WEEKLY])[0]
+
+    @property
+    def why(self) -> str:
+        """Why it came, as a sentence."""
+        if self.is_extra:
+            return "You get this because you asked for it. The next one comes when it would."
+        often = _PERIODS.get(Period(self.row.period), _PERIODS[Period.WEEKLY])[1]
+        if self.row.component is not None:
+            place = f"{self.row.component.product}/{self.row.component}"
+            return f"This list gets it {often} because it is the list of {place}."
+        return f"You get this {often} because {self._ground}."
+
+    @property
+    def _ground(self) -> str:
+        if self.row.saved_search is not None:
+            return f"you have “{self.row.saved_search.name}” mailed to you"
+        if not self.row.is_chosen:
+            chosen = "you chose to be told of something in the digest"
+            return chosen if self.row.kind == Kind.VOTES else "you are a developer here"
+        return "you switched it on"
 
     @property
     def settings_url(self) -> str:
-        if self.search is not None:
-            return f"{settings.BASE_URL}{self.search.get_absolute_url()}"
-        return f"{settings.BASE_URL}/my/digest/"
+        return f"{settings.BASE_URL}{settings_path(self.row)}"
+
+    @property
+    def stop_label(self) -> str:
+        return "Stop it for the whole list" if self.row.component is not None else "Stop it"
+
+    @property
+    def has_acts(self) -> bool:
+        """Whether its reader may do something by its links."""
+        return any(self.offers.values())
+
+    @property
+    def base_url(self) -> str:
+        return settings.BASE_URL
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """What is read, each problem once."""
+        told: set[int] = set()
+        found = []
+        for section in self.digest.sections:
+            lines = [line for line in section.lines if line.problem.pk not in told]
+            told.update(line.problem.pk for line in lines)
+            rows = [self._row(line) for line in lines]
+            beside = "" if len(lines) == len(section.lines) else ", beside those above"
+            if rows:
+                found.append(Part(section, f"{section.title}{beside}", rows))
+        return found
+
+    def _row(self, line: Line) -> Row:
+        offers = self.offers.get(line.problem.pk, [])
+        act_url = ""
+        if offers and self.reader is not None:
+            act_url = deeds.ticket(self.reader.pk, Deed.CHOOSE, line.problem.pk).url
+        return Row(line, offers, act_url)
 
     def as_text(self) -> str:
         """The whole in plain text, 72 columns wide."""
@@ -69,13 +195,13 @@ class DigestWords:
         return paragraphs(
             [
                 wrap(f"Since {since}: {self.summary}."),
-                *(_section_text(section) for section in self.digest.sections),
+                *(_part_text(part) for part in self.parts),
                 "\n".join(
                     [
                         "-- ",
-                        wrap(f"You get this every {_PERIOD_NOUN[self.period]}."),
-                        f"When it comes, and whether: {self.settings_url}",
-                        "Stop it:",
+                        wrap(self.why + _ACT * self.has_acts),
+                        f"When it comes: {self.settings_url}",
+                        f"{self.stop_label}:",
                         self.stop_url,
                     ]
                 ),
@@ -84,42 +210,76 @@ class DigestWords:
 
     def for_html(self) -> dict[str, Any]:
         """What the template prints."""
-        return {"words": self, "title": self.subject, "base_url": settings.BASE_URL}
+        return {"words": self, "title": self.subject}
 
 
-_PERIOD_NOUN = {"daily": "day", "weekly": "week", "monthly": "month"}
+def settings_path(row: DigestSubscription) -> str:
+    """The page on which it is set when the digest comes."""
+    if row.saved_search is not None:
+        return reverse("search-digest", args=[row.saved_search_id])
+    if row.component is not None:
+        return reverse("component-digest", args=[row.component.product.slug, row.component.slug])
+    return reverse("my-votes-digest" if row.kind == Kind.VOTES else "my-digest")
 
 
-def digest_words(
-    digest: Digest, subscription: DigestSubscription, person: Person, stop_url: str
-) -> DigestWords:
-    """`digest` as `person` reads it, with times of their own zone."""
-    period = subscription.period
-    return DigestWords(
+def stop_url_of(row: DigestSubscription) -> str:
+    """The address that ends just this digest."""
+    if row.component is not None:
+        return unsubscribe_url(0, LIST_REACH, row.component.pk)
+    reach = VOTES_REACH if row.kind == Kind.VOTES else DIGEST_REACH
+    return unsubscribe_url(row.reader.pk, reach, row.saved_search_id)
+
+
+def digest_words(digest: Digest, row: DigestSubscription, *, is_extra: bool = False) -> DigestWords:
+    """`digest` as its reader reads it, with times of their own zone. Two queries, a list none."""
+    words = DigestWords(
         digest,
-        period if period in _PERIOD_NOUN else "weekly",
-        digest.window.start.astimezone(zone(person.time_zone)),
-        stop_url,
-        subscription.saved_search,
+        row,
+        digest.window.start.astimezone(zone(row.time_zone)),
+        stop_url_of(row),
+        row.person,
+        is_extra,
     )
+    if row.person is None:
+        return words
+    problems = {line.problem.pk: line.problem for s in digest.sections for line in s.lines}
+    # Setting aside is about what a digest chooses by itself; a search finds what it says.
+    with_aside = row.kind in {Kind.OWN, Kind.VOTES}
+    offers = deeds.offers(row.person, problems.values(), with_aside=with_aside)
+    return replace(words, offers=offers)
 
 
-def _section_text(section: Section) -> str:
-    lines = [section.title.upper(), *(_line_text(line) for line in section.lines)]
-    if section.left_out:
-        lines.append(f"  and {section.left_out} more: {section.url}")
+def _part_text(part: Part) -> str:
+    acts = part.section.key in ACTS_IN_TEXT
+    lines = [part.title.upper(), *(_row_text(row, with_act=acts) for row in part.rows)]
+    if part.section.others:
+        numbers = ", ".join(f"#{number}" for number in part.section.others)
+        lines.append(textwrap.fill(f"and {numbers}", COLUMNS, initial_indent="  ",
+                                   subsequent_indent="  "))  # fmt: skip
+    if part.section.left_out:
+        lines.append(f"  and {part.section.left_out} more: {part.section.url}")
     return "\n".join(lines)
 
 
-def _line_text(line: Line) -> str:
-    """Two lines for each problem, however long its synopsis is."""
-    problem = line.problem
+def _row_text(row: Row, *, with_act: bool) -> str:
+    """A few lines for each problem, however long its synopsis is."""
+    problem, line = row.line.problem, row.line
     people = f"{problem.people} {'person' if problem.people == 1 else 'people'}"
     gained = f", +{line.gained}" if line.gained else ""
-    head = textwrap.shorten(f"#{problem.pk} {problem.synopsis}", COLUMNS - 2, placeholder=" …")
     secret = "confidential · " if problem.is_confidential else ""
     where = f"{people}{gained} · {problem.product}/{problem.component} · {secret}"
-    return f"  {head}\n      {where}{settings.BASE_URL}{problem.get_absolute_url()}"
+    lines = [
+        _short(f"  #{problem.pk} {problem.synopsis}", indent=2),
+        *(_short(f"    {said}", indent=4) for said in line.said),
+        f"    {where}{row.url}",
+    ]
+    if with_act and row.act_url:
+        lines.append(f"    act: {row.act_url}")
+    return "\n".join(lines)
+
+
+def _short(text: str, indent: int) -> str:
+    return " " * indent + textwrap.shorten(text, COLUMNS - indent, placeholder=" …")
 
 
 def _s(count: int) -> str:

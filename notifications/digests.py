@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -15,10 +16,11 @@ from django.utils import timezone
 
 from accounts.models import Person, Role, RoleGrant
 from notifications import schedule
-from notifications.digest_content import Digest, Window, compose
-from notifications.models import DigestDelivery, DigestSubscription
+from notifications.digest_content import Digest, Window
+from notifications.digest_kinds import compose_kind, why_not
+from notifications.models import DigestDelivery, DigestSubscription, EventChoice
 from notifications.queueing import queue_digests
-from notifications.search_digest import compose_search
+from tracker.models import Component
 
 BATCH = 50
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
@@ -28,11 +30,31 @@ Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 class Planned:
     """A digest as it would be sent."""
 
-    person: Person
+    subscription: DigestSubscription
     digest: Digest
 
 
-def send_due(as_of: datetime | None = None, person: Person | None = None) -> list[DigestDelivery]:
+@dataclass(frozen=True)
+class Chosen:
+    """Which digests are meant: all, or those of one person, of one kind, or of both."""
+
+    person: Person | None = None
+    kind: str = ""
+
+    def among(self, rows: QuerySet[DigestSubscription]) -> QuerySet[DigestSubscription]:
+        if self.person is not None:
+            rows = rows.filter(person=self.person)
+        return rows.filter(kind=self.kind) if self.kind else rows
+
+    def has(self, row: DigestSubscription) -> bool:
+        """Whether a row that is not stored is meant."""
+        return self.person in {None, row.person} and self.kind in {"", row.kind}
+
+
+ALL: Final = Chosen()
+
+
+def send_due(as_of: datetime | None = None, chosen: Chosen = ALL) -> list[DigestDelivery]:
     """Queue every digest that is due at `as_of` (now); returns the new deliveries.
 
     A time in the future claims what is due until then, but covers only what has happened by now.
@@ -41,26 +63,40 @@ def send_due(as_of: datetime | None = None, person: Person | None = None) -> lis
     as_of = as_of or now
     make_missing_subscriptions(now)
     queued: list[DigestDelivery] = []
-    while (batch := _claim_batch(as_of, min(as_of, now), person)) is not None:
+    while (batch := _claim_batch(as_of, min(as_of, now), chosen)) is not None:
         queued += batch
     return queued
 
 
-def own_subscription(person: Person) -> DigestSubscription | None:
-    """The person's own digest, which is of no saved search; None where nothing was said."""
-    return DigestSubscription.objects.filter(person=person, kind=Kind.OWN).first()
+def own_subscription(person: Person, kind: str = Kind.OWN) -> DigestSubscription | None:
+    """The person's digest of a kind, which is of no saved search; None where nothing was said."""
+    return DigestSubscription.objects.filter(person=person, kind=kind).first()
 
 
 def make_missing_subscriptions(now: datetime) -> None:
-    """Give each developer a weekly digest who has none yet."""
-    rows = [default_subscription(person, now) for person in _developers_without()]
-    DigestSubscription.objects.bulk_create(rows, ignore_conflicts=True)
+    """Give a weekly digest to each developer, to who wants events in it, and to each list."""
+    DigestSubscription.objects.bulk_create(_missing(now), ignore_conflicts=True)
 
 
-def default_subscription(person: Person, now: datetime) -> DigestSubscription:
-    """Weekly, unsaved: what a developer gets who has said nothing."""
-    row = DigestSubscription(person=person)
-    row.next_due_at = schedule.next_due(row, person.time_zone, now)
+def _missing(now: datetime) -> list[DigestSubscription]:
+    return [
+        *(default_subscription(person, now) for person in _developers_without()),
+        *(default_subscription(person, now, Kind.VOTES) for person in _choosers_without()),
+        *(list_subscription(component, now) for component in _lists_without()),
+    ]
+
+
+def default_subscription(person: Person, now: datetime, kind: str = Kind.OWN) -> DigestSubscription:
+    """Weekly, unsaved: what somebody gets who has said nothing."""
+    row = DigestSubscription(person=person, kind=kind)
+    row.next_due_at = schedule.next_due(row, row.time_zone, now)
+    return row
+
+
+def list_subscription(component: Component, now: datetime) -> DigestSubscription:
+    """Weekly, unsaved: what the list of a component gets."""
+    row = DigestSubscription(kind=Kind.COMPONENT, component=component)
+    row.next_due_at = schedule.next_due(row, row.time_zone, now)
     return row
 
 
@@ -68,33 +104,64 @@ def _developers() -> QuerySet[RoleGrant, int]:
     return RoleGrant.objects.filter(role=Role.DEVELOPER).values_list("person", flat=True)
 
 
+def _choosers() -> QuerySet[EventChoice, int]:
+    """Who wants to be told of something in the digest."""
+    chosen = EventChoice.objects.filter(pace=EventChoice.Pace.DIGEST)
+    return chosen.values_list("person", flat=True)
+
+
+def has_choice(person: Person) -> bool:
+    """Whether the person wants to be told of something in the digest."""
+    return _choosers().filter(person=person).exists()
+
+
 def _developers_without() -> QuerySet[Person]:
-    return Person.objects.filter(
-        is_active=True,
-        email_confirmed_at__isnull=False,
-        pk__in=_developers(),
-    ).exclude(pk__in=DigestSubscription.objects.filter(kind=Kind.OWN).values("person"))
+    return _without(Kind.OWN).filter(pk__in=_developers())
 
 
-def due(as_of: datetime, person: Person | None = None) -> QuerySet[DigestSubscription]:
-    """Digests that are due at `as_of`, the longest due first."""
-    found = DigestSubscription.objects.filter(
-        Q(is_chosen=True) | Q(person__in=_developers()),
-        next_due_at__lte=as_of,
-        person__is_active=True,
-        person__email_confirmed_at__isnull=False,
-    ).exclude(period=Period.OFF)
-    if person is not None:
-        found = found.filter(person=person)
-    return found.select_related("person", "saved_search").order_by("next_due_at", "pk")
+def _choosers_without() -> QuerySet[Person]:
+    return _without(Kind.VOTES).filter(pk__in=_choosers())
+
+
+def _without(kind: str) -> QuerySet[Person]:
+    """Those to whom mail may go and who have no digest of that kind."""
+    have = DigestSubscription.objects.filter(kind=kind, person__isnull=False)
+    reached = Person.objects.filter(is_active=True, email_confirmed_at__isnull=False)
+    return reached.exclude(pk__in=have.values("person"))
+
+
+def _lists_without() -> QuerySet[Component]:
+    found = Component.objects.filter(digest_subscription=None).exclude(list_address="")
+    return found.select_related("product")
+
+
+def due(as_of: datetime, chosen: Chosen = ALL) -> QuerySet[DigestSubscription]:
+    """Digests that are due at `as_of`, the longest due first.
+
+    One that came by itself ends with what it came by: a role, a choice, the address of a list.
+    """
+    by_itself = (
+        Q(kind=Kind.OWN, person__in=_developers())
+        | Q(kind=Kind.VOTES, person__in=_choosers())
+        | Q(kind=Kind.COMPONENT)
+    )
+    has_reader = Q(person__is_active=True, person__email_confirmed_at__isnull=False)
+    has_list = Q(kind=Kind.COMPONENT) & ~Q(component__list_address="")
+    found = (
+        DigestSubscription.objects.filter(Q(is_chosen=True) | by_itself, next_due_at__lte=as_of)
+        .filter(has_reader | has_list)
+        .exclude(period=Period.OFF)
+        .select_related("person", "saved_search", "component__product")
+    )
+    return chosen.among(found).order_by("next_due_at", "pk")
 
 
 @transaction.atomic
 def _claim_batch(
-    as_of: datetime, covers_until: datetime, person: Person | None
+    as_of: datetime, covers_until: datetime, chosen: Chosen
 ) -> list[DigestDelivery] | None:
     """Claim some of what is due; None when nothing is."""
-    rows = list(due(as_of, person)[:BATCH])
+    rows = list(due(as_of, chosen)[:BATCH])
     if not rows:
         return None
     claimed = [row for row in rows if _move(row, as_of)]
@@ -131,26 +198,19 @@ def _covers_from(row: DigestSubscription, covers_until: datetime) -> datetime:
 
 def preview_of(row: DigestSubscription, until: datetime) -> Digest:
     """What would be sent at `until` for a subscription, stored or not."""
-    window = Window(_covers_from(row, until), until)
-    if row.saved_search is not None:
-        return compose_search(row.reader, row.saved_search, window)
-    return compose(row.reader, window, is_preview=True)
+    return compose_kind(row, Window(_covers_from(row, until), until), is_preview=True)
 
 
-def plan(as_of: datetime, person: Person | None = None) -> list[Planned]:
+def plan(as_of: datetime, chosen: Chosen = ALL) -> list[Planned]:
     """What `send_due` would queue, without writing a row; digests with nothing to say too."""
     now = timezone.now()
-    rows = list(due(as_of, person))
-    for developer in _developers_without():
-        row = default_subscription(developer, now)
-        if row.next_due_at <= as_of and person in {None, developer}:
-            rows.append(row)
-    return [Planned(row.reader, preview_of(row, min(as_of, now))) for row in rows]
+    missing = [row for row in _missing(now) if row.next_due_at <= as_of and chosen.has(row)]
+    rows = [row for row in (*due(as_of, chosen), *missing) if not why_not(row)]
+    return [Planned(row, preview_of(row, min(as_of, now))) for row in rows]
 
 
-def next_due(person: Person | None = None) -> DigestSubscription | None:
-    """The digest that comes next, of `person` or of anybody."""
-    rows = DigestSubscription.objects.exclude(period=Period.OFF).select_related("person")
-    if person is not None:
-        rows = rows.filter(person=person)
-    return rows.order_by("next_due_at").first()
+def next_due(chosen: Chosen = ALL) -> DigestSubscription | None:
+    """The digest that comes next, of those that are chosen."""
+    rows = DigestSubscription.objects.exclude(period=Period.OFF)
+    rows = rows.select_related("person", "component__product")
+    return chosen.among(rows).order_by("next_due_at").first()

@@ -10,18 +10,18 @@ from django.template.loader import render_to_string
 
 from notifications.backends.base import NULL_PATH, OutgoingMail
 from notifications.bulk_mail import bulk_words
-from notifications.digest_content import Window, compose
-from notifications.digest_mail import digest_words
-from notifications.envelopes import DIGEST_REACH, list_id, thread_id, unsubscribe_url
+from notifications.digest_content import Window
+from notifications.digest_kinds import compose_kind, why_not
+from notifications.digest_mail import DigestWords, digest_words
+from notifications.digest_votes import bind_tellings
+from notifications.envelopes import list_id, thread_id, unsubscribe_url
 from notifications.event_mail import event_words
 from notifications.gate.addresses import bounce_address, reply_address
-from notifications.models import DigestSubscription, Message
+from notifications.models import Message
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
-from notifications.search_digest import compose_search
 from tracker.models import Event
 from tracker.text import clean_line
-from votes.saved_searches import may_see
 
 # A subject longer than this is cut by every reader of mail.
 LONGEST_SUBJECT = 150
@@ -111,26 +111,36 @@ def _answer_mail(message: Message) -> OutgoingMail:
 
 
 def _digest_mail(message: Message) -> OutgoingMail:
-    delivery, person = message.delivery, message.person
+    delivery = message.delivery
     assert delivery is not None  # noqa: S101 - held by a constraint of the table
-    assert person is not None  # noqa: S101
-    subscription = delivery.subscription
-    if subscription.period == DigestSubscription.Period.OFF:
-        raise Withheld("Its reader has stopped the digest.")
+    row = delivery.subscription
+    if message.person is not None:
+        # The same, and known already.
+        row.person = message.person
+    if reason := why_not(row):
+        raise Withheld(reason)
     window = Window(delivery.covers_from, delivery.covers_until)
-    if subscription.saved_search is None:
-        digest = compose(person, window)
-    elif may_see(person, subscription.saved_search):
-        digest = compose_search(person, subscription.saved_search, window)
-    else:
-        raise Withheld("Its search is no longer shared.")
+    digest = compose_kind(row, window, message_pk=message.pk)
     if not digest.is_worth_sending:
         raise NothingToSay("Nothing to say.")
-    stop_url = unsubscribe_url(person.pk, DIGEST_REACH, subscription.saved_search_id)
-    words = digest_words(digest, subscription, person, stop_url)
-    headers = {"X-Groundswell-Reason": "digest", **_one_click(stop_url)}
+    # By no other mail, unless this one never arrives.
+    bind_tellings(message, digest)
+    words = digest_words(digest, row)
     html = render_to_string("mail/digest.html", words.for_html())
-    return _mail(message, words.subject, words.as_text(), html, headers)
+    return _mail(message, words.subject, words.as_text(), html, _digest_headers(words))
+
+
+def _digest_headers(words: DigestWords) -> dict[str, str]:
+    """One reader of a list must not end it for all by one click, so its mails offer none."""
+    component = words.row.component
+    if component is None:
+        kind = {"X-Groundswell-Reason": "digest", "X-Groundswell-Digest": words.row.kind}
+        return kind | _one_click(words.stop_url)
+    return {
+        "X-Groundswell-Reason": "list",
+        "X-Groundswell-Digest": words.row.kind,
+        "List-Id": list_id(component),
+    }
 
 
 def _mail(

@@ -1,26 +1,34 @@
-"""The digest page: when it comes, and what it would say now."""
+"""Pages of digests: when each comes, what it would say now, and one of it at once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from csp.decorators import csp_replace
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Person, Role
-from notifications import digests
+from accounts.policies import require
+from notifications import deeds, digests
+from notifications.digest_extra import TooOften, send_extra
 from notifications.digest_mail import DigestWords, digest_words
-from notifications.digest_settings import set_digest
-from notifications.envelopes import DIGEST_REACH, unsubscribe_url
+from notifications.digest_settings import set_digest, set_list_digest
 from notifications.forms import DigestForm
 from notifications.models import DigestSubscription
 from notifications.schedule import zone
+from tracker.models import Component
+from tracker.policies import may
 from tracker.web.pages import person_of, signed_in
 from votes.models import SavedSearch
 from votes.saved_searches import visible_searches
+
+Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 # The HTML of a mail styles itself, and does nothing else.
 MAIL_POLICY = {
@@ -35,66 +43,117 @@ MAIL_POLICY = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @signed_in
-def digest(request: HttpRequest) -> HttpResponseBase:
-    """Settings and preview of one's own digest."""
-    return _settings(request, _own(person_of(request)))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@signed_in
-def search_digest(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Settings and preview of the digest of a saved search."""
+def digest(request: HttpRequest, /, **which: Any) -> HttpResponseBase:
+    """When a digest comes, and what it would say now. `which` is what the address names."""
     person = person_of(request)
-    search = get_object_or_404(visible_searches(person), pk=pk)
-    return _settings(request, _of_search(person, search))
-
-
-def _settings(request: HttpRequest, row: DigestSubscription) -> HttpResponseBase:
-    person, search = row.reader, row.saved_search
+    row = _row(person, **which)
     form = DigestForm(request.POST or None, initial=_initial(row))
+    if row.kind == Kind.COMPONENT:
+        # The readers of a list are everywhere.
+        del form.fields["time_zone"]
     if request.method == "POST" and form.is_valid():
-        saved = set_digest(person, saved_search=search, **form.cleaned_data)
+        saved = _save(row, person, form.cleaned_data)
         messages.success(request, _saved_words(saved))
         return redirect(request.path)
-    is_off = row.period == DigestSubscription.Period.OFF
     context = {
         "form": form,
-        "search": search,
+        "row": row,
         "words": _words(row),
-        "is_off": is_off,
-        "next_due": "" if is_off else _when(row),
+        "is_off": row.period == Period.OFF,
+        "next_due": "" if row.period == Period.OFF else _when(row),
+        "paths": {name: _path(request, name) for name in ("html", "text", "send")},
+        "aside": deeds.aside(person) if row.kind in {Kind.OWN, Kind.VOTES} else [],
     }
     status = 400 if form.errors else 200
     return render(request, "notifications/digest.html", context, status=status)
+
+
+def _save(row: DigestSubscription, person: Person, values: dict[str, Any]) -> DigestSubscription:
+    if row.component is not None:
+        return set_list_digest(row.component, person, **values)
+    return set_digest(person, kind=row.kind, saved_search=row.saved_search, **values)
 
 
 @require_safe
 @csp_replace(MAIL_POLICY)
 @never_cache
 @signed_in
-def digest_html(request: HttpRequest) -> HttpResponseBase:
+def digest_html(request: HttpRequest, /, **which: Any) -> HttpResponse:
     """The mail itself: exactly what would be sent now."""
-    words = _words(_own(person_of(request)))
+    words = _words(_row(person_of(request), **which))
     return render(request, "mail/digest.html", words.for_html())
 
 
 @require_safe
 @never_cache
 @signed_in
-def digest_text(request: HttpRequest) -> HttpResponseBase:
+def digest_text(request: HttpRequest, /, **which: Any) -> HttpResponse:
     """The mail's plain text."""
-    words = _words(_own(person_of(request)))
+    words = _words(_row(person_of(request), **which))
     return HttpResponse(words.as_text(), content_type="text/plain; charset=utf-8")
 
 
-def _own(person: Person) -> DigestSubscription:
-    """The person's, or what they have while they said nothing: weekly for developers only."""
-    row = digests.own_subscription(person)
+@require_POST
+@never_cache
+@signed_in
+def send_now(request: HttpRequest, /, **which: Any) -> HttpResponseBase:
+    """Mail it now to who asks, and leave the next one as it is."""
+    person = person_of(request)
+    row = _row(person, **which)
+    try:
+        send_extra(row, person)
+    except TooOften as why:
+        messages.error(request, str(why))
+    else:
+        messages.success(request, f"It is on its way to {person.email}.")
+    return redirect(_path(request, ""))
+
+
+@require_POST
+@never_cache
+@signed_in
+def put_back(request: HttpRequest) -> HttpResponseBase:
+    """Let a problem that was set aside be in the digests again."""
+    number = request.POST.get("number", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise Http404("There is no such problem.")
+    if deeds.put_back(person_of(request), int(number)):
+        messages.success(request, f"#{number} may be in your digests again.")
+    return redirect("my-digest")
+
+
+def _path(request: HttpRequest, what: str) -> str:
+    """The address of the page, or with a word that of what belongs to it."""
+    match = request.resolver_match
+    assert match is not None  # noqa: S101 - there is a view
+    page = (match.url_name or "").removesuffix("-send")
+    given = {name: value for name, value in match.kwargs.items() if name != "kind"}
+    return reverse(f"{page}-{what}" if what else page, kwargs=given)
+
+
+def _row(
+    person: Person, *, kind: str = "", pk: int = 0, slug: str = "", component: str = ""
+) -> DigestSubscription:
+    """The subscription that an address names, stored or not; a 404 or `Denied` for others'."""
+    if pk:
+        return _of_search(person, get_object_or_404(visible_searches(person), pk=pk))
+    if slug:
+        require(may("component.manage", person))
+        rows = Component.objects.select_related("product").exclude(list_address="")
+        return _of_list(get_object_or_404(rows, product__slug=slug, slug=component))
+    return _own(person, kind)
+
+
+def _own(person: Person, kind: str) -> DigestSubscription:
+    """The person's, or what they have while they said nothing."""
+    row = digests.own_subscription(person, kind)
     if row is None:
-        row = digests.default_subscription(person, timezone.now())
-        if not person.has_role(Role.DEVELOPER):
-            row.period = DigestSubscription.Period.OFF
+        row = digests.default_subscription(person, timezone.now(), kind)
+        if not (
+            person.has_role(Role.DEVELOPER) if kind == Kind.OWN else digests.has_choice(person)
+        ):
+            row.period = Period.OFF
+    row.person = person
     return row
 
 
@@ -102,8 +161,16 @@ def _of_search(person: Person, search: SavedSearch) -> DigestSubscription:
     """The person's to this search; off while they have none."""
     row = person.digest_subscriptions.filter(saved_search=search).first()
     if row is None:
-        row = digests.default_subscription(person, timezone.now())
-        row.saved_search, row.period = search, DigestSubscription.Period.OFF
+        row = digests.default_subscription(person, timezone.now(), Kind.SEARCH)
+        row.saved_search, row.period = search, Period.OFF
+    return row
+
+
+def _of_list(component: Component) -> DigestSubscription:
+    row = DigestSubscription.objects.filter(component=component).first()
+    if row is None:
+        row = digests.list_subscription(component, timezone.now())
+    row.component = component
     return row
 
 
@@ -117,18 +184,18 @@ def _initial(row: DigestSubscription) -> dict[str, object]:
 
 
 def _words(row: DigestSubscription) -> DigestWords:
-    stop_url = unsubscribe_url(row.reader.pk, DIGEST_REACH, row.saved_search_id)
-    return digest_words(digests.preview_of(row, timezone.now()), row, row.reader, stop_url)
+    return digest_words(digests.preview_of(row, timezone.now()), row)
 
 
 def _saved_words(row: DigestSubscription) -> str:
     what = f"digest of “{row.saved_search}”" if row.saved_search else "digest"
-    if row.period == DigestSubscription.Period.OFF:
-        return f"You get no {what}."
+    if row.period == Period.OFF:
+        return f"You get no {what}." if row.person is not None else "The list gets no digest."
     return f"The next {what} comes on {_when(row)}."
 
 
 def _when(row: DigestSubscription) -> str:
     """When it comes, by the clock of whom it is for; a template would turn a time into UTC."""
     due = row.next_due_at.astimezone(zone(row.time_zone))
-    return f"{due:%A}, {due.day} {due:%B} at {due:%H:%M}"
+    utc = "" if row.person is not None else " UTC"
+    return f"{due:%A}, {due.day} {due:%B} at {due:%H:%M}{utc}"

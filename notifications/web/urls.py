@@ -2,16 +2,32 @@
 
 from django.urls import URLPattern, path
 
-from notifications.web import devmail, digest, live, mail, outbox, subscriptions
+from notifications.web import deeds, devmail, digest, live, mail, outbox, subscriptions
+
+
+def _digest_pages(route: str, name: str, **which: str) -> list[URLPattern]:
+    """The page of a digest, and what belongs to it."""
+    below = route if route.endswith("/") else f"{route}/"
+    return [
+        path(route, digest.digest, which, name=name),
+        path(f"{below}mail.html", digest.digest_html, which, name=f"{name}-html"),
+        path(f"{below}mail.txt", digest.digest_text, which, name=f"{name}-text"),
+        path(f"{below}send", digest.send_now, which, name=f"{name}-send"),
+    ]
+
 
 urlpatterns: list[URLPattern] = [
     path("<int:number>/live", live.live, name="live"),
     path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("my/subscriptions/change", subscriptions.change, name="change-subscription"),
-    path("my/digest/", digest.digest, name="my-digest"),
-    path("my/digest/mail.html", digest.digest_html, name="my-digest-html"),
-    path("my/digest/mail.txt", digest.digest_text, name="my-digest-text"),
-    path("searches/<int:pk>/digest", digest.search_digest, name="search-digest"),
+    *_digest_pages("my/digest/", "my-digest", kind="own"),
+    *_digest_pages("my/digest/votes/", "my-votes-digest", kind="votes"),
+    *_digest_pages("searches/<int:pk>/digest", "search-digest"),
+    *_digest_pages(
+        "products/<short_name:slug>/components/<short_name:component>/digest", "component-digest"
+    ),
+    path("my/digest/put-back", digest.put_back, name="put-back"),
+    path("do/<str:token>/", deeds.do, name="do"),
     path("my/mail/", mail.my_mail, name="my-mail"),
     path("my/mail/held/<int:pk>", mail.held_mail, name="held-mail"),
     path("my/mail/senders/<int:pk>/forget", mail.forget_sender, name="forget-sender"),

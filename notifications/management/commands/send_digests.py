@@ -12,6 +12,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.models import Person
 from notifications import digests
+from notifications.digests import Chosen
+from notifications.models import DigestSubscription
 
 FARTHEST = timedelta(days=3660)
 
@@ -30,41 +32,48 @@ class Command(BaseCommand):
             help='ISO 8601, in UTC where it names no zone, for example 2026-12-07T08:00; or "now"',
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would be sent")
-        parser.add_argument("--person", metavar="HANDLE", help="only this person's digest")
+        parser.add_argument("--person", metavar="HANDLE", help="only this person's digests")
+        parser.add_argument(
+            "--kind",
+            choices=DigestSubscription.Kind.values,
+            default="",
+            help="only those of a kind",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         as_of = read_time(options["due_at"])
         person = find_person(options["person"]) if options["person"] else None
+        chosen = digests.Chosen(person, options["kind"])
         if options["dry_run"]:
-            self._show(as_of, person)
+            self._show(as_of, chosen)
         else:
-            self._send(as_of, person)
+            self._send(as_of, chosen)
 
-    def _send(self, as_of: datetime, person: Person | None) -> None:
-        queued = digests.send_due(as_of, person)
+    def _send(self, as_of: datetime, chosen: Chosen) -> None:
+        queued = digests.send_due(as_of, chosen)
         for delivery in queued:
             self.stdout.write(
-                f"{delivery.subscription.called}: queued, "
+                f"{name_of(delivery.subscription)}: queued, "
                 f"{in_words(delivery.covers_from)} to {in_words(delivery.covers_until)}"
             )
-        self._sum_up(f"Queued {len(queued)} digest{_s(queued)}.", not queued, person)
+        self._sum_up(f"Queued {len(queued)} digest{_s(queued)}.", not queued, chosen)
         if queued:
             self.stdout.write("The worker sends them; those with nothing to say are left out.")
 
-    def _show(self, as_of: datetime, person: Person | None) -> None:
-        planned = digests.plan(as_of, person)
+    def _show(self, as_of: datetime, chosen: Chosen) -> None:
+        planned = digests.plan(as_of, chosen)
         for each in planned:
             news = [f"{s.title.lower()}: {s.total}" for s in each.digest.sections if s.is_news]
             what = "; ".join(news) if each.digest.is_worth_sending else "nothing to say, no mail"
-            self.stdout.write(f"{each.person.handle}: {what}")
-        self._sum_up(f"{len(planned)} digest{_s(planned)} would be due.", not planned, person)
+            self.stdout.write(f"{name_of(each.subscription)}: {what}")
+        self._sum_up(f"{len(planned)} digest{_s(planned)} would be due.", not planned, chosen)
 
-    def _sum_up(self, words: str, is_none: bool, person: Person | None) -> None:
+    def _sum_up(self, words: str, is_none: bool, chosen: Chosen) -> None:
         self.stdout.write(words)
-        following = digests.next_due(person) if is_none else None
+        following = digests.next_due(chosen) if is_none else None
         if following is not None:
             self.stdout.write(
-                f"The next is {following.called}'s at {in_words(following.next_due_at)}."
+                f"The next is {name_of(following)}'s at {in_words(following.next_due_at)}."
             )
 
 
@@ -92,6 +101,12 @@ def read_time(words: str) -> datetime:
         # Whoever was due then would be due next a week after it, and hear nothing until then.
         raise CommandError(f"--due-at is {words!r}, which is years away: write a time near now.")
     return found
+
+
+def name_of(row: DigestSubscription) -> str:
+    """Whose digest it is, and which where it is not the person's own."""
+    of = f" ({row.get_kind_display()})" if row.kind != DigestSubscription.Kind.OWN else ""
+    return f"{row.called}{of}"
 
 
 def find_person(handle: str) -> Person:

@@ -1,0 +1,246 @@
+"""Links in mails that act: vote, claim, snooze, not mine.
+
+    /do/<token>/
+
+A token names a person, a deed, a problem and the hour at which it was made, and carries an HMAC
+over that with `SECRET_KEY`. Whoever has it may do just this as that person, so it lasts 30 days,
+and ends when the person revokes the addresses of their mails. What the person may do is asked when
+it is done. Programs that look at links do nothing by it: only a POST acts.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts.models import Person
+from notifications.gate.models import ReplyRevocation
+from notifications.models import SetAside
+from notifications.policies import writable
+from tracker.changes import Conflict, ProblemChange, fingerprint
+from tracker.models import Door, Problem
+from tracker.policies import may, visible_problems
+from tracker.services import change
+from votes.models import Vote
+from votes.services import cast_vote
+
+LASTS: Final = timedelta(days=30)
+SNOOZE: Final = timedelta(days=14)
+
+_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
+_PERSON, _PROBLEM, _HOURS, _MAC = 4, 5, 3, 9
+_SIZE: Final = 1 + _PERSON + _PROBLEM + _HOURS
+
+
+class Deed(StrEnum):
+    """What a link does; one that lets its reader choose does nothing itself."""
+
+    VOTE = "v"
+    CLAIM = "c"
+    SNOOZE = "s"
+    NOT_MINE = "n"
+    CHOOSE = "a"
+
+    @property
+    def words(self) -> str:
+        """On a link or button."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    Deed.VOTE: "+1",
+    Deed.CLAIM: "assign me",
+    Deed.SNOOZE: "snooze for 14 days",
+    Deed.NOT_MINE: "not mine",
+    Deed.CHOOSE: "choose",
+}
+
+
+class NoSuchLink(Exception):
+    """Nothing of ours, or void; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a token says."""
+
+    deed: Deed
+    person: int
+    problem: int
+    # To the hour, rounded down: what was made later within the hour of a revocation is void too.
+    made_at: datetime
+
+    @property
+    def url(self) -> str:
+        """Its address, for a mail."""
+        return settings.BASE_URL + self.path()
+
+    def path(self, deed: Deed | None = None) -> str:
+        """Where it is done, or another deed by a link that ends at the same time."""
+        hours = (self.made_at - _EPOCH) // _HOUR
+        named = (
+            (deed or self.deed).encode()
+            + self.person.to_bytes(_PERSON, "big")
+            + self.problem.to_bytes(_PROBLEM, "big")
+            + max(hours, 0).to_bytes(_HOURS, "big")
+        )
+        token = urlsafe_b64encode(named + _mac(named)).decode().rstrip("=")
+        return reverse("do", args=[token])
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One deed that a reader may do to one problem."""
+
+    deed: Deed
+    url: str
+
+    @property
+    def words(self) -> str:
+        return self.deed.words
+
+
+def ticket(person_id: int, deed: Deed, number: int, now: datetime | None = None) -> Ticket:
+    """The right of a person to do one thing to one problem."""
+    return Ticket(deed, person_id, number, now or timezone.now())
+
+
+def read_token(token: str) -> Ticket:
+    """What a token names. Raises `NoSuchLink` for one that we did not make, or that is too old."""
+    try:
+        signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except (ValueError, binascii.Error):
+        signed = b""
+    named, mac = signed[:_SIZE], signed[_SIZE:]
+    if len(signed) != _SIZE + _MAC or not hmac.compare_digest(mac, _mac(named)):
+        raise NoSuchLink("Some of this link was lost on the way. Open it from the mail again.")
+    hours = int.from_bytes(named[-_HOURS:], "big")
+    found = Ticket(
+        Deed(named[:1].decode()),
+        int.from_bytes(named[1 : 1 + _PERSON], "big"),
+        int.from_bytes(named[1 + _PERSON : -_HOURS], "big"),
+        _EPOCH + hours * _HOUR,
+    )
+    if timezone.now() > found.made_at + LASTS:
+        raise NoSuchLink("Links in mails act for 30 days. Sign in to do it on the problem's page.")
+    return found
+
+
+def _mac(named: bytes) -> bytes:
+    return salted_hmac("notifications.deeds", named, algorithm="sha256").digest()[:_MAC]
+
+
+def holder(found: Ticket) -> tuple[Person, Problem]:
+    """Who acts by it, on what. Raises `NoSuchLink` where it is void or shows what is hidden now."""
+    person = Person.objects.filter(pk=found.person).first()
+    if person is None or not writable([person]):
+        raise NoSuchLink("The account that this link was for is closed.")
+    revoked = ReplyRevocation.objects.filter(
+        Q(problem=None) | Q(problem=found.problem), person=person, revoked_at__gte=found.made_at
+    )
+    if revoked.exists():
+        raise NoSuchLink("This link was revoked. Sign in to do it on the problem's page.")
+    related = ("product", "component", "assignee", "reporter")
+    rows = visible_problems(person).select_related(*related)
+    problem = rows.filter(pk=found.problem).first()
+    if problem is None:
+        raise NoSuchLink("There is no such problem, or you may no longer see it.")
+    return person, problem
+
+
+def offers(
+    person: Person, problems: Iterable[Problem], *, with_aside: bool, now: datetime | None = None
+) -> dict[int, list[Offer]]:
+    """What `person` may do to each of `problems` by a link, by number. Two queries.
+
+    `with_aside` adds what takes a problem out of the person's digests.
+    """
+    rows = list(problems)
+    numbers = [problem.pk for problem in rows]
+    voted = set(
+        Vote.objects.filter(person=person, problem__in=numbers).values_list("problem", flat=True)
+    )
+    may_claim = bool(may("problem.assign", person))
+    found = {}
+    for problem in rows:
+        deeds = []
+        if problem.is_open and problem.pk not in voted:
+            deeds.append(Deed.VOTE)
+        if may_claim and problem.is_open and problem.assignee_id is None:
+            deeds.append(Deed.CLAIM)
+        if with_aside:
+            deeds += [Deed.SNOOZE, Deed.NOT_MINE]
+        found[problem.pk] = [
+            Offer(deed, ticket(person.pk, deed, problem.pk, now).url) for deed in deeds
+        ]
+    return found
+
+
+def do(deed: Deed, person: Person, problem: Problem) -> str:
+    """Do it as `person`, and say what was done. Once more changes nothing.
+
+    Raises `Denied`, and `Conflict` for what cannot be done to the problem as it is now.
+    """
+    number = f"#{problem.pk}"
+    if deed == Deed.VOTE:
+        cast_vote(problem, person, Door.MAIL)
+        return f"Your +1 is on {number}."
+    if deed == Deed.CLAIM:
+        _claim(problem, person)
+        return f"{number} is assigned to you."
+    if deed == Deed.SNOOZE:
+        put_aside(person, problem, timezone.now() + SNOOZE)
+        return f"{number} is out of your digests for 14 days."
+    if deed == Deed.NOT_MINE:
+        put_aside(person, problem, None)
+        return f"{number} is out of your digests."
+    raise Conflict("Choose what to do first.")
+
+
+def _claim(problem: Problem, person: Person) -> None:
+    """Nobody is taken a problem away from by a link that is weeks old."""
+    if not problem.is_open:
+        raise Conflict(
+            f"#{problem.pk} is closed ({problem.resolution}), so nobody needs to take it."
+        )
+    # It may be somebody's since the mail was written, or within this second.
+    change(
+        problem,
+        person,
+        ProblemChange(assignee=person.handle),
+        Door.MAIL,
+        base={"assignee": fingerprint("")},
+    )
+
+
+def put_aside(person: Person, problem: Problem, until: datetime | None) -> SetAside:
+    """Keep a problem out of the person's digests until a time, or for good. The last counts."""
+    row, _ = SetAside.objects.update_or_create(
+        person=person, problem=problem, defaults={"until": until}
+    )
+    return row
+
+
+def put_back(person: Person, number: int) -> bool:
+    """Let a problem be in the person's digests again; False when it was."""
+    return bool(SetAside.objects.filter(person=person, problem=number).delete()[0])
+
+
+def aside(person: Person) -> list[SetAside]:
+    """What the person has set aside now and may see."""
+    rows = SetAside.objects.filter(Q(until=None) | Q(until__gt=timezone.now()), person=person)
+    seen = visible_problems(person).filter(pk__in=rows.values("problem"))
+    return list(rows.filter(problem__in=seen).select_related("problem").order_by("-pk"))

@@ -1,0 +1,57 @@
+"""One digest now, for who asks: it moves nothing, and the next one tells it all again."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts.models import Person
+from notifications.digest_mail import digest_words
+from notifications.digests import preview_of
+from notifications.envelopes import host
+from notifications.models import DigestSubscription, Message
+from notifications.queueing import queue
+from tracker.changes import Conflict
+from tracker.text import clean_line
+
+MOST: Final = 5
+WITHIN: Final = timedelta(hours=1)
+_PREFIX: Final = "asked-"
+
+
+class TooOften(Conflict):
+    """Somebody had that many within the hour."""
+
+
+@transaction.atomic
+def send_extra(row: DigestSubscription, person: Person) -> Message:
+    """Queue what the digest of `row` would say now, to `person`, also where it is a list's.
+
+    Raises `TooOften` after five within an hour.
+    """
+    # Of two presses at once the second counts the first.
+    Person.objects.select_for_update().get(pk=person.pk)
+    now = timezone.now()
+    had = Message.objects.filter(
+        person=person, message_id__startswith=_PREFIX, created_at__gt=now - WITHIN
+    )
+    if had.count() >= MOST:
+        raise TooOften(
+            f"You had {MOST} of these within an hour. Wait a little, or look at it here."
+        )
+    words = digest_words(preview_of(row, now), row, is_extra=True)
+    message = Message(
+        kind=Message.Kind.ACCOUNT,
+        person=person,
+        address=person.email,
+        message_id=f"{_PREFIX}{now:%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}",
+        subject=clean_line(words.subject)[:255],
+        text=words.as_text(),
+        html=render_to_string("mail/digest.html", words.for_html()),
+    )
+    return queue([message])[0]
