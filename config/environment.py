@@ -13,12 +13,14 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 import environ as django_environ
+
+from notifications.gate.mailbox import ImapBox
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -101,18 +103,6 @@ class MailListen:
         if self.socket is not None:
             return str(self.socket)
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class ImapBox:
-    """A mailbox that is emptied every minute. ``security`` is imaps, imap+tls or imap."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    folder: str = "INBOX"
-    security: str = "imaps"
 
 
 @dataclass(frozen=True)

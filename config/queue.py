@@ -68,6 +68,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         # is missing it costs two counts.
         "schedule": timedelta(seconds=10),
     },
+    "empty the IMAP mailbox": {
+        "task": "notifications.tasks.poll_imap",
+        "schedule": timedelta(seconds=60),
+    },
+    "sweep leftovers of what came in": {
+        "task": "notifications.tasks.sweep_leftover_mail",
+        "schedule": timedelta(hours=6),
+    },
     "sweep what came in": {
         "task": "notifications.tasks.sweep_incoming",
         "schedule": timedelta(seconds=10),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from notifications import digests, outbox
-from notifications.gate import processing, purging
+from notifications.gate import imap, processing, purging, storing
 
 
 @shared_task
@@ -30,6 +30,21 @@ def purge_outbox() -> int:
 def process_incoming(pk: int) -> bool:
     """Read one message that came in, if it is still to be read."""
     return processing.process(pk)
+
+
+@shared_task
+def poll_imap() -> bool:
+    """Take what is in the IMAP mailbox; another task goes on where that is much."""
+    is_more = imap.poll()
+    if is_more:
+        poll_imap.delay()
+    return is_more
+
+
+@shared_task
+def sweep_leftover_mail() -> int:
+    """Delete files of messages that were cut off by a crash, and that nobody was promised."""
+    return storing.sweep_leftovers()
 
 
 @shared_task
