@@ -14,6 +14,9 @@ from tracker.policies import SEES_ALL_CONFIDENTIAL
 PERMISSIONS: Table = {
     "outbox.see": who(),
     "outbox.resend": who(),
+    "incoming.see": who(),
+    "incoming.read_again": who(),
+    "suspension.lift": who(),
 }
 
 

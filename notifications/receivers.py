@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_changed, email_confirmed
 from django.db.models.signals import post_save
 
 from accounts.models import Person
 from accounts.signals import account_mail_requested
 from notifications.digest_settings import reschedule_digest
+from notifications.gate import suspension
 from notifications.live.publishing import tell_after_commit
 from notifications.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.services import follow_what_one_commented
@@ -23,6 +26,8 @@ def connect() -> None:
     bulk_changed.connect(tell_of_bulk_change, dispatch_uid="notifications.tell_of_bulk_change")
     problem_happened.connect(tell_open_pages, dispatch_uid="notifications.tell_open_pages")
     votes_changed.connect(tell_of_votes, dispatch_uid="notifications.tell_of_votes")
+    email_confirmed.connect(write_again, dispatch_uid="notifications.write_again")
+    email_changed.connect(write_to_new_address, dispatch_uid="notifications.write_to_new_address")
     post_save.connect(
         follow_the_clock, sender=Person, dispatch_uid="notifications.follow_the_clock"
     )
@@ -34,6 +39,15 @@ def follow_the_clock(
     """The digest's hour is one of the person's own zone, wherever that was changed."""
     if update_fields is not None and "time_zone" in update_fields:
         reschedule_digest(instance)
+
+
+def write_again(email_address: EmailAddress, **kwargs: Any) -> None:
+    """An address that was just proven works, whatever came back from it before."""
+    suspension.lift(email_address.email)
+
+
+def write_to_new_address(user: Person, **kwargs: Any) -> None:
+    suspension.address_changed(user)
 
 
 def mail_the_account(

@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from notifications.gate import polite
+from notifications.gate import bounces, polite
 from notifications.gate.held import DISOWNED
 from notifications.gate.models import HeldMail, IncomingMail
 
@@ -39,6 +39,7 @@ def purge(now: datetime | None = None) -> int:
     ended = old.filter(state__in=(State.IGNORED, State.REFUSED, State.FAILED))
     _in_batches(lambda: _delete_rows(ended), until)
     polite.forget_old()
+    bounces.purge()
     return emptied
 
 

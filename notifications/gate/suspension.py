@@ -96,9 +96,9 @@ def lift(address: str, by: Person | None = None) -> bool:
 @transaction.atomic
 def address_changed(person: Person) -> None:
     """Let the notice on the web follow the person's new address, which was just proven."""
-    person.refresh_from_db(fields=["email", "mail_suspended_at"])
-    if not lift(person.email):
-        resume_mail(person, None)
+    person.refresh_from_db(fields=["email"])
+    lift(person.email)
+    person.refresh_from_db(fields=["mail_suspended_at"])
 
 
 def _owner(address: str) -> Person | None:
