@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from notifications.web import deeds, devmail, digest, live, mail, outbox, subscriptions
+from notifications.web import (
+    deeds,
+    devmail,
+    digest,
+    live,
+    mail,
+    mail_in,
+    outbox,
+    subscriptions,
+    suspended,
+)
 
 
 def _digest_pages(route: str, name: str, **which: str) -> list[URLPattern]:
@@ -36,6 +46,12 @@ urlpatterns: list[URLPattern] = [
     path("unsubscribe/<str:token>/", subscriptions.unsubscribe, name="unsubscribe"),
     path("outbox/", outbox.page_of_messages, name="outbox"),
     path("outbox/<int:pk>/send", outbox.send_again, name="send-again"),
+    path("mail-in/", mail_in.page_of_mails, name="mail-in"),
+    path("mail-in/<int:pk>/raw", mail_in.raw, name="mail-in-raw"),
+    path("mail-in/<int:pk>/read", mail_in.read_again, name="mail-in-again"),
+    path("mail-in/lift", mail_in.lift, name="lift-suspension"),
+    path("my/mail/suspended/", suspended.suspended, name="mail-suspended"),
+    path("mail/works/<str:token>/", suspended.works, name="mail-works"),
     path("dev/mail/", devmail.mails, name="dev_mail"),
     path("dev/mail/<str:name>", devmail.mail, name="dev_mail_one"),
     path("dev/mail/<str:name>/html", devmail.mail_html, name="dev_mail_html"),
