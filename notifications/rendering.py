@@ -17,6 +17,7 @@ from notifications.digest_votes import bind_tellings
 from notifications.envelopes import list_id, thread_id, unsubscribe_url
 from notifications.event_mail import event_words
 from notifications.gate.addresses import bounce_address, reply_address
+from notifications.gate.suspension import is_suspended
 from notifications.models import Message
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
@@ -40,6 +41,8 @@ def render(message: Message) -> OutgoingMail:
     is_for_member = message.person is not None and message.kind != Message.Kind.ACCOUNT
     if is_for_member and not writable([message.person]):  # type: ignore[list-item]
         raise Withheld("Its reader's account is closed.")
+    if message.kind != Message.Kind.ACCOUNT and _is_suspended(message):
+        raise Withheld("Mail to this address came back several times; nothing is sent there.")
     if message.kind == Message.Kind.EVENT:
         return _event_mail(message)
     if message.kind == Message.Kind.DIGEST:
@@ -50,6 +53,13 @@ def render(message: Message) -> OutgoingMail:
         return _answer_mail(message)
     html = message.html or render_to_string("mail/account.html", {"text": message.text})
     return _mail(message, message.subject, message.text, html, {})
+
+
+def _is_suspended(message: Message) -> bool:
+    """A person's row tells it without a query."""
+    if message.person is not None and message.kind != Message.Kind.ANSWER:
+        return message.person.mail_suspended_at is not None
+    return is_suspended(message.address)
 
 
 def _event_mail(message: Message) -> OutgoingMail:
