@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import F, Max
 
@@ -24,6 +26,7 @@ from tracker.text import clean_line, clean_text
 
 SLUG_CHARS = 50
 TITLE_CHARS = 100
+ADDRESS_CHARS = 254
 BRANCH_CHARS = 50
 DESCRIPTION_CHARS = 10_000
 # Words that stand where a product's slug stands in an address.
@@ -113,14 +116,19 @@ def update_component(
     title: str,
     description: str,
     maintainers: str,
+    list_address: str = "",
     *,
     is_active: bool,
 ) -> None:
-    """Change a component; exactly `maintainers`, given as handles, maintain it afterwards."""
+    """Change a component; exactly `maintainers`, given as handles, maintain it afterwards.
+
+    `list_address` is of a mailing list for which its public news is, "" for none.
+    """
     require(may("component.manage", by))
     faults = Faults()
     component.title = _check_title(title, faults)
     component.description = _check_description(description, faults)
+    component.list_address = _check_list_address(list_address, faults)
     component.is_active = is_active
     people = find_people(maintainers, faults)
     faults.raise_if_any()
@@ -259,6 +267,17 @@ def _check_description(text: str, faults: Faults) -> str:
         faults.add("description", f"Keep it to {DESCRIPTION_CHARS:,} characters.")
         return ""
     return clean_text(text)
+
+
+def _check_list_address(text: str, faults: Faults) -> str:
+    address = check_line("list_address", text, ADDRESS_CHARS, faults)
+    if not address:
+        return ""
+    try:
+        validate_email(address)
+    except ValidationError:
+        faults.add("list_address", "Give the address of one list, such as net@lists.example.org.")
+    return address
 
 
 def _check_release_name(product: Product, name: str, faults: Faults) -> str:

@@ -184,3 +184,18 @@ def test_the_management_page_offers_what_each_may_do(
     assert product.title == "Base"
     sign_in(client, outsider)
     assert client.get("/products/base/edit").status_code == 403
+
+
+def test_a_component_has_the_address_of_its_list_and_a_way_to_its_digest(
+    client: Client, triager: Person, product: Product
+) -> None:
+    sign_in(client, triager)
+    address = "/products/base/components/kernel/edit"
+    sent = {"title": "Kernel", "is_active": "on", "list_address": "kernel@lists.example.org"}
+    assert client.post(address, sent).status_code == 302
+    assert product.components.get(slug="kernel").list_address == "kernel@lists.example.org"
+    assert "kernel@lists.example.org" in words(client.get(address))
+    assert "/products/base/components/kernel/digest" in words(client.get("/products/base/edit"))
+    wrong = client.post(address, sent | {"list_address": "two@example.org, three@example.org"})
+    assert wrong.status_code == 400
+    assert "Give the address of one list" in words(wrong)

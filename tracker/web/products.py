@@ -17,7 +17,7 @@ from tracker import products
 from tracker.drafts import DraftErrors
 from tracker.models import Component, Product, Release
 from tracker.policies import may
-from tracker.products import BRANCH_CHARS, SLUG_CHARS, TITLE_CHARS
+from tracker.products import ADDRESS_CHARS, BRANCH_CHARS, SLUG_CHARS, TITLE_CHARS
 from tracker.web.forms import WordsForm, choice_field, line_field, set_choices, text_field
 from tracker.web.pages import person_of, signed_in
 
@@ -25,6 +25,7 @@ form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 SLUG_HELP = "Stands in addresses and cannot be changed later: lower-case letters, digits, dashes."
 BRANCH_HELP = "The line that it is of, such as “stable/15”; empty for the main line."
+LIST_HELP = "Gets a digest every week, of public problems only; empty for none."
 HANDLES_HELP = "Handles with spaces between. They get the role of a developer."
 
 
@@ -56,6 +57,7 @@ class ComponentForm(WordsForm):
     title = line_field("Title", TITLE_CHARS, required=True)
     description = text_field("Description", "What belongs to it, so that people choose right.", 3)
     maintainers = line_field("Maintainers", 2000, HANDLES_HELP)
+    list_address = line_field("Address of its mailing list", ADDRESS_CHARS, LIST_HELP)
     is_active = forms.BooleanField(label="Takes new reports", required=False)
 
 
@@ -155,7 +157,8 @@ def edit_component(request: HttpRequest, slug: str, component: str) -> HttpRespo
         Component.objects.select_related("product"), product__slug=slug, slug=component
     )
     require(may("component.manage", request.user))
-    initial = {name: getattr(found, name) for name in ("title", "description", "is_active")}
+    kept = ("title", "description", "list_address", "is_active")
+    initial = {name: getattr(found, name) for name in kept}
     handles = found.maintainers.order_by("handle").values_list("handle", flat=True)
     initial["maintainers"] = " ".join(handles)
     form = ComponentForm(request.POST if request.method == "POST" else None, initial=initial)
