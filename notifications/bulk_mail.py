@@ -13,11 +13,21 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Person
+from notifications.choices import Pace, occasions_of, paces, wants_own_acts, wishes_of
 from notifications.envelopes import bulk_message_id
 from notifications.event_mail import html_of
-from notifications.models import Message, Reach, Subscription
+from notifications.gate.suspension import suspended_among
+from notifications.models import (
+    COVERS_EVERYTHING,
+    Message,
+    Reach,
+    Reason,
+    Subscription,
+    Telling,
+)
 from notifications.plain import paragraphs, wrap
 from notifications.policies import writable
+from notifications.quiet_hours import after_quiet, next_hour
 from tracker.models import BulkChange, BulkChangeItem, Maintainership, Problem
 from tracker.policies import visible_problems
 from tracker.timeline import FieldChange, describe
@@ -49,6 +59,9 @@ class BulkWords:
     left_out: int
     comment: str
     is_undo: bool
+    stop_url: str
+
+    stop_label = "Stop mails about these"
 
     @property
     def headline(self) -> str:
@@ -70,7 +83,15 @@ class BulkWords:
                 wrap(self.comment),
                 *(_in_text(line) for line in self.lines),
                 f"and {self.left_out} more." if self.left_out else "",
-                "\n".join(["-- ", "What you follow, and how to stop it:", self.settings_url]),
+                "\n".join(
+                    [
+                        "-- ",
+                        "You get this because you follow what was changed:",
+                        self.settings_url,
+                        f"{self.stop_label}:",
+                        self.stop_url,
+                    ]
+                ),
             ]
         )
 
@@ -87,13 +108,29 @@ def _in_text(line: BulkLine) -> str:
     return "\n".join([wrap(f"#{line.problem.pk} {line.problem.synopsis}"), *changes, line.url])
 
 
-def bulk_messages(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[Message]:
-    """One message for each person whom one of the problems may concern. Five queries.
+def bulk_plans(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[tuple[Person, Pace]]:
+    """Each person whom one of the problems may concern, and how soon they want to know.
 
-    Whom it does concern is asked when the mail is made, with what the person has muted.
+    Whom it does concern is asked when the mail is made, with what the person has muted. The same
+    number of queries for all.
     """
-    people = writable(_concerned([item.problem for item in items]))
-    unique = {person.pk: person for person in people if person.pk != bulk.actor_id}
+    found = {person.pk: person for person in writable(_concerned([i.problem for i in items]))}
+    actor = found.pop(bulk.actor_id, None)
+    if actor is not None and wants_own_acts(actor):
+        found[actor.pk] = actor
+    suspended = suspended_among([person.email for person in found.values()])
+    people = [p for _, p in sorted(found.items()) if p.email.lower() not in suspended]
+    occasions = {each for item in items for each in occasions_of(item.event)}
+    chosen = paces(people, occasions)
+    return [(person, chosen[person.pk]) for person in people]
+
+
+def bulk_messages(bulk: BulkChange, plans: Sequence[tuple[Person, Pace]]) -> list[Message]:
+    """One message for each person who is to get a mail: in a minute, or at the full hour."""
+    now = timezone.now()
+    soon = {Pace.INSTANTLY: now + WAIT, Pace.HOURLY: next_hour(now + WAIT)}
+    wanted = [(person, soon[pace]) for person, pace in plans if pace in soon]
+    wishes = wishes_of([person for person, _ in wanted])
     return [
         Message(
             kind=Message.Kind.BULK,
@@ -101,10 +138,34 @@ def bulk_messages(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[Mes
             person=person,
             address=person.email,
             message_id=bulk_message_id(bulk.pk, person.pk),
-            due_at=timezone.now() + WAIT,
+            due_at=after_quiet(wishes.get(person.pk), person.time_zone, at),
         )
-        for _, person in sorted(unique.items())
+        for person, at in wanted
     ]
+
+
+def bulk_tellings(
+    items: Sequence[BulkChangeItem], plans: Sequence[tuple[Person, Pace]]
+) -> list[Telling]:
+    """What waits for the digests of those who want it there. Four queries for each of them."""
+    problems = [item.problem for item in items]
+    tellings = []
+    for person, pace in plans:
+        if pace != Pace.DIGEST:
+            continue
+        followed = follows(person, problems)
+        tellings += [
+            Telling(
+                person=person,
+                event=item.event,
+                reason=Reason.CHOSEN,
+                reach=followed[item.problem_id][0],
+                target_id=followed[item.problem_id][1],
+            )
+            for item in items
+            if item.problem_id in followed
+        ]
+    return tellings
 
 
 def _concerned(problems: Sequence[Problem]) -> Iterable[Person]:
@@ -121,13 +182,13 @@ def _concerned(problems: Sequence[Problem]) -> Iterable[Person]:
         Q(problem__in=numbers)
         | Q(component__in=components)
         | Q(product__in=products)
-        | Q(problem=None, component=None, product=None)
+        | COVERS_EVERYTHING
     )
     for row in rows.select_related("person"):
         yield row.person
 
 
-def bulk_words(message: Message) -> BulkWords | None:
+def bulk_words(message: Message, stop_url: str) -> BulkWords | None:
     """The mail as it is true now; None when there is nothing in it for its reader any more."""
     person, bulk = message.person, message.bulk_change
     assert person is not None  # noqa: S101 - held by a constraint of the table
@@ -152,7 +213,7 @@ def bulk_words(message: Message) -> BulkWords | None:
     ]
     comment = str(bulk.asked.get("comment", ""))
     left_out = len(mine) - len(lines)
-    return BulkWords(bulk.actor.handle, lines, left_out, comment, undoes is not None)
+    return BulkWords(bulk.actor.handle, lines, left_out, comment, undoes is not None, stop_url)
 
 
 def _was_told(person: Person, bulk: BulkChange) -> bool:
@@ -161,8 +222,14 @@ def _was_told(person: Person, bulk: BulkChange) -> bool:
     return Message.objects.filter(person=person, bulk_change=bulk, state__in=states).exists()
 
 
-def follows(person: Person, problems: Sequence[Problem]) -> set[int]:
-    """Those of `problems` of which `person` is told: the closest word decides. Three queries."""
+Followed = tuple[Reach, int | None]
+
+
+def follows(person: Person, problems: Sequence[Problem]) -> dict[int, Followed]:
+    """Those of `problems` of which `person` is told, and what of theirs covers it.
+
+    The closest word decides. Three queries.
+    """
     copies = Problem.objects.filter(head__in=problems)
     heads = {copy.pk: copy.head_id for copy in copies}
     own = {copy.head_id for copy in copies if person.pk in (copy.reporter_id, copy.assignee_id)}
@@ -176,17 +243,22 @@ def follows(person: Person, problems: Sequence[Problem]) -> set[int]:
     maintained = set(
         Maintainership.objects.filter(person=person).values_list("component", flat=True)
     )
-    found = set()
+    found = {}
     for problem in problems:
-        words = [
-            said.get((Reach.PROBLEM, problem.pk)),
-            person.pk in (problem.reporter_id, problem.assignee_id) or None,
-            (problem.pk in own or through[problem.pk]) or None,
-            said.get((Reach.COMPONENT, problem.component_id)),
-            problem.component_id in maintained or None,
-            said.get((Reach.PRODUCT, problem.product_id)),
-            said.get((Reach.EVERYTHING, None)),
+        of_problem: Followed = (Reach.PROBLEM, problem.pk)
+        of_component: Followed = (Reach.COMPONENT, problem.component_id)
+        of_product: Followed = (Reach.PRODUCT, problem.product_id)
+        is_theirs = person.pk in (problem.reporter_id, problem.assignee_id)
+        words: list[tuple[Followed, bool | None]] = [
+            (of_problem, said.get(of_problem)),
+            (of_problem, is_theirs or None),
+            (of_problem, (problem.pk in own or through[problem.pk]) or None),
+            (of_component, said.get(of_component)),
+            (of_component, problem.component_id in maintained or None),
+            (of_product, said.get(of_product)),
+            ((Reach.EVERYTHING, None), said.get((Reach.EVERYTHING, None))),
         ]
-        if next((word for word in words if word is not None), False):
-            found.add(problem.pk)
+        covers, is_told = next((each for each in words if each[1] is not None), (of_product, False))
+        if is_told:
+            found[problem.pk] = covers
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,7 +20,12 @@ _SIGNER_SALT = "notifications.unsubscribe"
 DIGEST_REACH = "digest"
 VOTES_REACH = "votes digest"
 LIST_REACH = "list digest"
+# The mails of an hour, those about what one did oneself, and what a mail about many problems named.
+ROUNDUP_REACH = "roundup"
+OWN_ACTS_REACH = "own acts"
+BULK_REACH = "bulk change"
 DIGEST_REACHES = frozenset({DIGEST_REACH, VOTES_REACH, LIST_REACH})
+OTHER_REACHES = frozenset({ROUNDUP_REACH, OWN_ACTS_REACH, BULK_REACH})
 
 
 def host() -> str:
@@ -36,6 +42,11 @@ def digest_message_id(delivery_id: int, person_id: int | None) -> str:
     """That of a component's list names nobody."""
     whose = f"person-{person_id}" if person_id is not None else "list"
     return f"digest-{delivery_id}.{whose}@{host()}"
+
+
+def roundup_message_id(due_at: datetime, person_id: int) -> str:
+    """One for each person and time at which it comes."""
+    return f"roundup-{due_at.astimezone(UTC):%Y%m%dT%H%M}.person-{person_id}@{host()}"
 
 
 def bulk_message_id(bulk_change_id: int, person_id: int) -> str:
@@ -71,7 +82,7 @@ def unsubscribe_token(person_id: int, reach: str, target_id: int | None) -> str:
 def read_unsubscribe_token(token: str) -> tuple[int, str, int | None]:
     """(person, reach, target) of a token; `signing.BadSignature` for one that we did not make."""
     person_id, reach, target_id = signing.Signer(salt=_SIGNER_SALT).unsign_object(token)
-    if reach not in DIGEST_REACHES and reach not in Reach.values:
+    if reach not in {*DIGEST_REACHES, *OTHER_REACHES, *Reach.values}:
         raise signing.BadSignature("a token for something else")
     return person_id, reach, target_id
 

@@ -36,6 +36,10 @@ class Reach(models.TextChoices):
     PROBLEM = "problem", "problem"
 
 
+# Subscriptions without any target.
+COVERS_EVERYTHING = Q(product=None, component=None, problem=None, saved_search=None, path="")
+
+
 class Subscription(models.Model):
     """A person's wish to be told, or with `is_muted` not to be told, of one thing.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import bell
-from notifications.bulk_mail import bulk_messages
-from notifications.envelopes import account_message_id, digest_message_id, event_message_id
-from notifications.models import DigestDelivery, Message
-from notifications.recipients import recipients
+from notifications import bell, coalescing
+from notifications.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
+from notifications.choices import Pace
+from notifications.coalescing import Plan
+from notifications.envelopes import account_message_id, digest_message_id
+from notifications.models import DigestDelivery, Message, Telling
 from tracker.models import BulkChange, BulkChangeItem, Event
 from tracker.text import clean_line
 
@@ -23,15 +25,18 @@ def queue(messages: Sequence[Message]) -> list[Message]:
     """
     if not messages:
         return []
-    # Of many, none is rung for by itself: a sweep is, which takes those that nobody rang for.
-    rung_at = timezone.now() if len(messages) <= bell.RING_AT_MOST else None
+    now = timezone.now()
+    due = [message for message in messages if message.due_at <= now]
+    # Of many, none is rung for by itself: a sweep is, which takes those that nobody rang for. So
+    # are those rung for that come due later.
+    rung_at = now if len(due) <= bell.RING_AT_MOST else None
     for message in messages:
-        message.rung_at = rung_at
+        message.rung_at = rung_at if message.due_at <= now else None
         message.domain = message.address.rpartition("@")[2].lower()
     ids = [message.message_id for message in messages]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
-    stored = list(Message.objects.filter(message_id__in=ids).only("pk", "kind"))
-    bell.ring_after_commit(stored)
+    stored = list(Message.objects.filter(message_id__in=ids).only("pk", "kind", "person", "due_at"))
+    bell.ring_after_commit([message for message in stored if message.due_at <= now])
     return stored
 
 
@@ -52,28 +57,79 @@ def queue_account_mail(
 
 
 def queue_event_mails(event: Event) -> list[Message]:
-    """Store one message for each person who is to be told of `event`."""
-    return queue(
+    """Tell each person who is to be told of `event`: by a mail that waits, or by a new one.
+
+    Returns the new ones, of the kinds EVENT and ROUNDUP. What is to come in a digest is a `Telling`
+    without a message.
+    """
+    planned: dict[Pace, list[Plan]] = defaultdict(list)
+    for plan in coalescing.plans(event):
+        planned[plan.pace].append(plan)
+    # Without a message: of the digest.
+    carried: dict[int, int | None] = {plan.person.pk: None for plan in planned[Pace.DIGEST]}
+    new = _queue_instantly(event, planned[Pace.INSTANTLY], carried)
+    new += _queue_hourly(planned[Pace.HOURLY], carried)
+    everybody = [plan for pace in planned.values() for plan in pace]
+    _tell(event, everybody, carried)
+    return new
+
+
+def _queue_instantly(
+    event: Event, plans: Sequence[Plan], carried: dict[int, int | None]
+) -> list[Message]:
+    """Let waiting messages take the event and store others; `carried` learns whose is which."""
+    if not plans:
+        return []
+    carried |= coalescing.join(event.problem, plans)
+    rest = [plan for plan in plans if plan.person.pk not in carried]
+    new = queue([coalescing.new_event_message(event, plan) for plan in rest])
+    carried |= {message.person_id or 0: message.pk for message in new}
+    return new
+
+
+def _queue_hourly(plans: Sequence[Plan], carried: dict[int, int | None]) -> list[Message]:
+    """The same for the mails of the hour. One that has left before its time makes room for the
+    next."""
+    wanted = list(zip(plans, coalescing.roundups(plans), strict=True))
+    new: list[Message] = []
+    while wanted:
+        queue([message for _, message in wanted])
+        held = coalescing.hold_roundups([message.message_id for _, message in wanted])
+        left = []
+        for plan, message in wanted:
+            if message.message_id in held:
+                carried[plan.person.pk] = held[message.message_id]
+                new.append(message)
+            else:
+                left.append((plan, coalescing.later(message, plan)))
+        wanted = left
+    return new
+
+
+def _tell(event: Event, plans: Sequence[Plan], carried: Mapping[int, int | None]) -> None:
+    """Note who is told by which message."""
+    Telling.objects.bulk_create(
         [
-            Message(
-                kind=Message.Kind.EVENT,
+            Telling(
+                person=plan.person,
                 event=event,
-                problem=event.problem,
-                person=ground.person,
-                address=ground.person.email,
-                message_id=event_message_id(event.pk, ground.person.pk),
-                reason=ground.reason,
-                reach=ground.reach,
-                target_id=ground.target_id,
+                message_id=carried[plan.person.pk],
+                reason=plan.ground.reason,
+                reach=plan.ground.reach,
+                target_id=plan.ground.target_id,
             )
-            for ground in recipients(event)
-        ]
+            for plan in plans
+            if plan.person.pk in carried
+        ],
+        ignore_conflicts=True,
     )
 
 
 def queue_bulk_mails(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[Message]:
     """Store one message for each person for all that a bulk change does, however many parts."""
-    return queue(bulk_messages(bulk, items))
+    plans = bulk_plans(bulk, items)
+    Telling.objects.bulk_create(bulk_tellings(items, plans), ignore_conflicts=True)
+    return queue(bulk_messages(bulk, plans))
 
 
 def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:

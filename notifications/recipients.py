@@ -10,14 +10,16 @@ from datetime import timedelta
 from django.db.models import Q
 
 from accounts.models import Person
-from notifications.models import Reach, Reason, Subscription
+from notifications.choices import wants_own_acts
+from notifications.models import COVERS_EVERYTHING, Reach, Reason, Subscription
 from notifications.policies import may_know, writable
+from notifications.watches import watchers_of_paths, watchers_of_searches
 from tracker.models import Event, Maintainership, Problem
 
 # Files that a reporter adds so soon belong to the report, whose mail names them.
 PART_OF_THE_REPORT = timedelta(minutes=10)
 
-_CLOSENESS = {reach: closeness for closeness, reach in enumerate(Reach)}
+CLOSENESS = {reach: closeness for closeness, reach in enumerate(Reach)}
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,26 @@ def recipients(event: Event) -> list[Ground]:
             *_by_what_they_are(problem),
             *_by_what_they_were(event, problem),
             *_by_what_they_chose(problem),
+            *_by_what_they_watch(event),
             *_by_its_duplicates(problem),
         ]
     )
-    grounds = {
-        pk: ground for pk, ground in closest.items() if not ground.is_muted and pk != event.actor_id
-    }
+    grounds = {pk: ground for pk, ground in closest.items() if not ground.is_muted}
+    _settle_own_act(event, closest, grounds)
     told = may_know(problem, writable(ground.person for ground in grounds.values()))
     return [grounds[pk] for pk in sorted(person.pk for person in told)]
+
+
+def _settle_own_act(event: Event, closest: dict[int, Ground], grounds: dict[int, Ground]) -> None:
+    """Nobody is told of what they did themselves, unless they asked for that and muted nothing."""
+    actor = event.actor
+    if actor is None:
+        return
+    grounds.pop(actor.pk, None)
+    is_muted = actor.pk in closest and closest[actor.pk].is_muted
+    if not is_muted and wants_own_acts(actor):
+        number = event.problem_id
+        grounds[actor.pk] = Ground(actor, Reach.PROBLEM, number, Reason.OWN_ACT)
 
 
 def ground_of(person: Person, problem: Problem) -> Ground | None:
@@ -81,7 +95,7 @@ def _belongs_to_the_report(event: Event, problem: Problem) -> bool:
 
 def _is_stronger(ground: Ground, known: Ground) -> bool:
     """The closer one; of two that are as close, the one that mutes."""
-    distance = _CLOSENESS[ground.reach] - _CLOSENESS[known.reach]
+    distance = CLOSENESS[ground.reach] - CLOSENESS[known.reach]
     return distance > 0 or (distance == 0 and ground.is_muted)
 
 
@@ -120,13 +134,21 @@ def _by_what_they_chose(problem: Problem, person: Person | None = None) -> list[
         Q(problem=problem.pk)
         | Q(component=problem.component_id)
         | Q(product=problem.product_id)
-        | Q(problem=None, component=None, product=None)
+        | COVERS_EVERYTHING
     )
     if person is not None:
         rows = rows.filter(person=person)
     return [
         Ground(row.person, row.reach, row.target_id, Reason(row.reason), row.is_muted)
         for row in rows.select_related("person")
+    ]
+
+
+def _by_what_they_watch(event: Event) -> list[Ground]:
+    """Watches that were stopped are none: they silence nothing else."""
+    return [
+        Ground(row.person, row.reach, row.target_id, Reason(row.reason))
+        for row in (*watchers_of_searches(event), *watchers_of_paths(event))
     ]
 
 

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import formataddr, parseaddr
 
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from accounts.models import Person
+from notifications.adding_up import grounds_of, left_of, told_by
 from notifications.backends.base import NULL_PATH, OutgoingMail
 from notifications.bulk_mail import bulk_words
 from notifications.digest_content import Window
 from notifications.digest_kinds import compose_kind, why_not
 from notifications.digest_mail import DigestWords, digest_words
 from notifications.digest_votes import bind_tellings
-from notifications.envelopes import list_id, thread_id, unsubscribe_url
+from notifications.envelopes import (
+    BULK_REACH,
+    OWN_ACTS_REACH,
+    ROUNDUP_REACH,
+    host,
+    list_id,
+    thread_id,
+    unsubscribe_url,
+)
 from notifications.event_mail import event_words
 from notifications.gate.addresses import bounce_address, reply_address
 from notifications.gate.suspension import is_suspended
-from notifications.models import Message
+from notifications.models import Message, Reason, Telling
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
-from tracker.models import Event
+from notifications.roundup_mail import roundup_words
+from tracker.models import Event, Problem
 from tracker.text import clean_line
 
 # A subject longer than this is cut by every reader of mail.
@@ -45,6 +56,8 @@ def render(message: Message) -> OutgoingMail:
         raise Withheld("Mail to this address came back several times; nothing is sent there.")
     if message.kind == Message.Kind.EVENT:
         return _event_mail(message)
+    if message.kind == Message.Kind.ROUNDUP:
+        return _roundup_mail(message)
     if message.kind == Message.Kind.DIGEST:
         return _digest_mail(message)
     if message.kind == Message.Kind.BULK:
@@ -63,42 +76,86 @@ def _is_suspended(message: Message) -> bool:
 
 
 def _event_mail(message: Message) -> OutgoingMail:
-    events = Event.objects.select_related(
-        "problem__product", "problem__component__product", "actor", "comment", "attachment"
-    )
-    event = events.get(pk=message.event_id or 0)
-    problem, person = event.problem, message.person
+    person = message.person
     assert person is not None  # noqa: S101 - held by a constraint of the table
+    grounds = grounds_of(message)
+    told = told_by(grounds)
+    if not told:
+        raise Withheld("Its reader has muted what it tells.")
+    problem = told[0].problem
     if not may_know(problem, [person]):
         raise Withheld("Its reader may no longer see the problem.")
-    if event.attachment is not None and event.attachment.comment_id is not None:
-        raise Withheld("The file came with a comment, whose mail names it.")
-    stop_url = unsubscribe_url(person.pk, message.reach, message.target_id)
-    words = event_words(message, event, person, stop_url)
-    thread = f"<{thread_id(problem.pk)}>"
+    events = left_of(told, message)
+    if not events:
+        raise Withheld("What it would tell was undone, taken away or told with something else.")
+    ground = grounds[0]
+    stop_url = _stop_url(person, ground)
+    words = event_words(message, ground, events, stop_url)
+    headers = {**_about(problem), **_event_headers(events, ground), **_one_click(stop_url)}
     subject = f"[{problem.product}/{problem.component}] #{problem.pk} {problem.synopsis}"
-    headers = {
-        "In-Reply-To": thread,
-        "References": thread,
-        "List-Id": list_id(problem.component),
-        "X-Groundswell-Reason": message.reason,
-        "X-Groundswell-Problem": str(problem.pk),
-        "X-Groundswell-Event": event.kind,
-        **_one_click(stop_url),
-    }
     html = render_to_string("mail/event.html", words.for_html())
     mail = _mail(message, subject, words.as_text(), html, headers)
     mail.reply_to = _reply_to(message)
-    if event.actor is not None:
-        mail.from_email = _from(f"{event.actor.handle} via Groundswell")
+    if any(event.actor for event in events):
+        mail.from_email = _from(f"{_listed(words.actors)} via Groundswell")
     return mail
 
 
+def _stop_url(person: Person, ground: Telling | Message) -> str:
+    if ground.reason == Reason.OWN_ACT:
+        return unsubscribe_url(person.pk, OWN_ACTS_REACH, None)
+    return unsubscribe_url(person.pk, ground.reach, ground.target_id)
+
+
+def _about(problem: Problem) -> dict[str, str]:
+    """What a filter may want to know of the problem, as it is now; and its thread."""
+    thread = f"<{thread_id(problem.pk)}>"
+    return {
+        "In-Reply-To": thread,
+        "References": thread,
+        "List-Id": list_id(problem.component),
+        "X-Groundswell-Problem": str(problem.pk),
+        "X-Groundswell-Product": problem.product.slug,
+        "X-Groundswell-Component": problem.component.slug,
+        "X-Groundswell-State": problem.state,
+        "X-Groundswell-Severity": problem.severity,
+    }
+
+
+def _event_headers(events: Sequence[Event], ground: Telling | Message) -> dict[str, str]:
+    kinds = dict.fromkeys(event.kind for event in events)
+    return {"X-Groundswell-Reason": ground.reason, "X-Groundswell-Event": ", ".join(kinds)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first two of them, and how many more there are."""
+    if len(names) > 2:
+        return f"{names[0]} and {len(names) - 1} others"
+    return " and ".join(names)
+
+
+def _roundup_mail(message: Message) -> OutgoingMail:
+    person = message.person
+    assert person is not None  # noqa: S101 - held by a constraint of the table
+    stop_url = unsubscribe_url(person.pk, ROUNDUP_REACH, None)
+    words = roundup_words(message, person, stop_url)
+    if words is None:
+        raise Withheld("Nothing of it is left to tell.")
+    headers = {"X-Groundswell-Reason": "hourly", **_one_click(stop_url)}
+    html = render_to_string("mail/roundup.html", words.for_html())
+    return _mail(message, words.headline, words.as_text(), html, headers)
+
+
 def _bulk_mail(message: Message) -> OutgoingMail:
-    words = bulk_words(message)
+    stop_url = unsubscribe_url(message.person_id or 0, BULK_REACH, message.bulk_change_id)
+    words = bulk_words(message, stop_url)
     if words is None:
         raise Withheld("Nothing of it concerns its reader any more.")
-    headers = {"X-Groundswell-Reason": "bulk", "X-Groundswell-Bulk": str(message.bulk_change_id)}
+    headers = {
+        "X-Groundswell-Reason": "bulk",
+        "X-Groundswell-Bulk": str(message.bulk_change_id),
+        **_one_click(stop_url),
+    }
     html = render_to_string("mail/bulk.html", words.for_html())
     mail = _mail(message, words.headline, words.as_text(), html, headers)
     mail.from_email = _from(f"{words.actor} via Groundswell")
@@ -159,20 +216,26 @@ def _mail(
     """Every mail of ours. What people typed into the subject becomes one line."""
     own_address = message.kind == Message.Kind.ACCOUNT or message.person is None
     mail = OutgoingMail(
-        subject=clean_line(subject)[:LONGEST_SUBJECT],
+        subject=_header(subject)[:LONGEST_SUBJECT],
         body=wrap(text),
         from_email=_from("Groundswell"),
         to=[message.address if own_address else message.person.email],  # type: ignore[union-attr]
         headers={
             "Message-ID": f"<{message.message_id}>",
             "Auto-Submitted": "auto-generated",
+            "X-Loop": host(),
             "X-Groundswell-Reason": "account",
-            **headers,
+            **{name: _header(value) for name, value in headers.items()},
         },
     )
     mail.attach_alternative(html, "text/html")
     mail.return_path = bounce_address(message.pk)
     return mail
+
+
+def _header(value: str) -> str:
+    """One line, in which nothing reads like the encoding of something else."""
+    return clean_line(value).replace("=?", "= ?")
 
 
 def _reply_to(message: Message) -> list[str]:
@@ -192,4 +255,5 @@ def _one_click(stop_url: str) -> dict[str, str]:
 def _from(name: str) -> str:
     """Our own address under another name; the operator's name for it stands otherwise."""
     ours, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    return formataddr((name if ours in {"", "Groundswell"} or " via " in name else ours, address))
+    shown = name if ours in {"", "Groundswell"} or " via " in name else ours
+    return formataddr((_header(shown), address))

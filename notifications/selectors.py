@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from django.db.models import Count, F, QuerySet
 from django.utils import timezone
@@ -11,11 +13,15 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.models import Message, Reach, Subscription
 from notifications.recipients import Ground, ground_of
+from notifications.targets import in_words
 from tracker.models import Component, Problem, Product
 from tracker.policies import visible_problems
+from votes.models import SavedSearch
+from votes.saved_searches import may_see
 
 MESSAGES_ON_A_PAGE = 50
 _BY_REACH = ("problem", "component__product__slug", "component__slug", "product__slug")
+_WATCHES = ("saved_search__name", "path")
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,14 @@ def subscriptions_of(person: Person) -> Subscriptions:
     """Everything on one page; problems that the person may no longer see are left out."""
     rows = list(
         Subscription.objects.filter(person=person)
-        .select_related("product", "component__product", "problem")
+        .select_related("product", "component__product", "problem", "saved_search")
         # The widest first. Databases differ in where they put what is not there.
-        .order_by(*(F(name).asc(nulls_first=True) for name in _BY_REACH))
+        .order_by(*(F(name).asc(nulls_first=True) for name in (*_WATCHES, *_BY_REACH)))
     )
     numbers = [row.problem_id for row in rows if row.problem_id is not None]
     visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))
     rows = [row for row in rows if row.problem_id is None or row.problem_id in visible]
+    rows = [row for row in rows if not row.saved_search or may_see(person, row.saved_search)]
     said = {row.component_id for row in rows}
     maintained = person.maintained_components.select_related("product").order_by("product", "slug")
     return Subscriptions(
@@ -67,6 +74,12 @@ def _followed(row: Subscription) -> Followed:
     if row.product is not None:
         return Followed(f"product:{row.product_id}", f"all of {row.product.title}",
                         row.product.get_absolute_url())  # fmt: skip
+    if row.saved_search is not None:
+        words, url = in_words(row.saved_search), row.saved_search.get_absolute_url()
+        return Followed(f"{Reach.SEARCH}:{row.saved_search_id}", words, url, "what it newly finds")
+    if row.path:
+        url = f"/problems/?{urlencode({'q': json.dumps(row.path)})}"
+        return Followed(f"{Reach.PATH}:{row.pk}", row.path, url, "problems that name a file there")
     return Followed(Reach.EVERYTHING, "everything", "/problems/")
 
 
@@ -90,6 +103,24 @@ def targets() -> list[tuple[str, str]]:
             for component in by_product.get(product.pk, [])
         ]
     return found
+
+
+def searches_to_watch(person: Person) -> list[tuple[str, str]]:
+    """Searches that `person` keeps and does not watch, as (key, words)."""
+    watched = Subscription.objects.filter(person=person, saved_search__isnull=False)
+    own = person.saved_searches.exclude(pk__in=watched.values("saved_search"))
+    return [(f"{Reach.SEARCH}:{search.pk}", search.name) for search in own]
+
+
+def watches(person: Person, search: SavedSearch) -> bool:
+    """Whether `person` is told of what `search` newly finds."""
+    rows = Subscription.objects.filter(person=person, saved_search=search, is_muted=False)
+    return rows.exists()
+
+
+def is_path_of(person: Person, pk: int) -> bool:
+    """Whether the subscription to a path is that person's."""
+    return Subscription.objects.filter(pk=pk, person=person).exclude(path="").exists()
 
 
 def ground_for(person: Person, problem: Problem) -> Ground | None:

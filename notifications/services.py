@@ -5,14 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 
 from accounts.models import Person
-from accounts.policies import Denied
+from accounts.policies import Denied, require
+from notifications.bulk_mail import follows
+from notifications.choices import stop_own_acts, stop_roundups
 from notifications.digest_settings import stop_digest
-from notifications.envelopes import DIGEST_REACHES
+from notifications.envelopes import BULK_REACH, DIGEST_REACHES, OWN_ACTS_REACH, ROUNDUP_REACH
 from notifications.models import Reach, Reason, Subscription
-from tracker.models import Component, Event, Problem, Product
+from notifications.targets import Target, columns, find_target
+from tracker.models import BulkChangeItem, Event, Problem
 from tracker.policies import visible_problems
-
-Target = Product | Component | Problem | None
+from votes.models import SavedSearch
+from votes.saved_searches import may_see
 
 
 def subscribe(person: Person, target: Target) -> Subscription:
@@ -29,7 +32,7 @@ def mute(person: Person, target: Target) -> Subscription:
 
 def unsubscribe(person: Person, target: Target) -> bool:
     """Forget what was chosen; what follows from a role or a report stays."""
-    deleted, _ = Subscription.objects.filter(person=person, **_columns(target)).delete()
+    deleted, _ = Subscription.objects.filter(person=person, **columns(target)).delete()
     return bool(deleted)
 
 
@@ -48,6 +51,12 @@ def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return False
+    if reach == ROUNDUP_REACH:
+        return stop_roundups(person)
+    if reach == OWN_ACTS_REACH:
+        return stop_own_acts(person)
+    if reach == BULK_REACH:
+        return stop_bulk(person, target_id or 0)
     target = find_target(reach, target_id)
     if target is None and reach != Reach.EVERYTHING:
         return False
@@ -55,17 +64,21 @@ def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
     return True
 
 
-def find_target(reach: str, target_id: int | None) -> Target:
-    """The row that a reach and an id mean; None for everything, and for what there is not."""
-    target_id = target_id or 0
-    if reach == Reach.PROBLEM:
-        return Problem.objects.filter(pk=target_id).first()
-    if reach == Reach.COMPONENT:
-        return Component.objects.filter(pk=target_id).select_related("product").first()
-    return Product.objects.filter(pk=target_id).first() if reach == Reach.PRODUCT else None
+def stop_bulk(person: Person, bulk_change_id: int) -> bool:
+    """Mute what a mail about many problems was about, each by the closest word that covers it.
+
+    False for a change that is gone, or of which nothing concerns the person any more.
+    """
+    items = BulkChangeItem.objects.filter(bulk_change=bulk_change_id).select_related("problem")
+    followed = follows(person, [item.problem for item in items])
+    for reach, target_id in sorted(set(followed.values()), key=str):
+        _set(person, find_target(reach, target_id), is_muted=True)
+    return bool(followed)
 
 
 def _check_sight(person: Person, target: Target) -> None:
+    if isinstance(target, SavedSearch):
+        require(may_see(person, target))
     number = target.pk if isinstance(target, Problem) else None
     if number is not None and not visible_problems(person).filter(pk=number).exists():
         raise Denied("There is no such problem.")
@@ -74,17 +87,9 @@ def _check_sight(person: Person, target: Target) -> None:
 @transaction.atomic
 def _set(person: Person, target: Target, *, is_muted: bool) -> Subscription:
     row, is_new = Subscription.objects.get_or_create(
-        person=person, **_columns(target), defaults={"is_muted": is_muted}
+        person=person, **columns(target), defaults={"is_muted": is_muted}
     )
     if not is_new and row.is_muted != is_muted:
         row.is_muted = is_muted
         row.save(update_fields=["is_muted"])
     return row
-
-
-def _columns(target: Target) -> dict[str, Target]:
-    return {
-        "product": target if isinstance(target, Product) else None,
-        "component": target if isinstance(target, Component) else None,
-        "problem": target if isinstance(target, Problem) else None,
-    }

@@ -9,8 +9,9 @@ from django import template
 from accounts.policies import as_person
 from notifications.models import Reach, Reason
 from notifications.recipients import Ground
-from notifications.selectors import ground_for
+from notifications.selectors import ground_for, watches
 from tracker.models import Problem
+from votes.models import SavedSearch
 
 register = template.Library()
 
@@ -45,3 +46,18 @@ def _why(ground: Ground, problem: Problem) -> str:
     if ground.reach == Reach.PROBLEM and ground.target_id != problem.pk:
         return f"You are told, because #{ground.target_id} is a duplicate of it."
     return _GROUNDS[ground.reason]
+
+
+@register.inclusion_tag("notifications/watch_button.html", takes_context=True)
+def watch_button(context: dict[str, Any], search: SavedSearch) -> dict[str, Any]:
+    """Watch a saved search, or stop; nothing for the signed-out. One query."""
+    request = context["request"]
+    person = as_person(request.user)
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "person": person,
+        "search": search,
+        "key": f"{Reach.SEARCH}:{search.pk}",
+        "is_watched": person is not None and watches(person, search),
+    }

@@ -12,20 +12,30 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Person
-from notifications import services
+from notifications import choices, services
 from notifications.envelopes import (
+    BULK_REACH,
     DIGEST_REACH,
     DIGEST_REACHES,
     LIST_REACH,
+    OWN_ACTS_REACH,
+    ROUNDUP_REACH,
     VOTES_REACH,
     read_unsubscribe_token,
 )
+from notifications.forms import ChoicesForm, initial_choices
 from notifications.models import Reach
-from notifications.selectors import subscriptions_of, targets
-from notifications.services import Target, find_target
-from tracker.models import Component, Problem
+from notifications.schedule import zone
+from notifications.selectors import is_path_of, searches_to_watch, subscriptions_of, targets
+from notifications.targets import Target, find_target, in_words
+from notifications.watches import clean_path
+from tracker.models import Problem
 from tracker.policies import visible_problems
 from tracker.web.pages import person_of, safe_next, signed_in
+from votes.models import SavedSearch
+from votes.saved_searches import may_see
+
+PATH_CHARS = 200
 
 ACTIONS = {
     "subscribe": (services.subscribe, "You follow {}."),
@@ -34,13 +44,49 @@ ACTIONS = {
 }
 
 
+OTHER_WORDS = {
+    ROUNDUP_REACH: "what came once an hour",
+    OWN_ACTS_REACH: "what you do yourself",
+    BULK_REACH: "what that change of many problems was about",
+}
+
+
 @require_safe
+@never_cache
 @signed_in
 def subscriptions(request: HttpRequest) -> HttpResponse:
-    """All that the person follows and has muted."""
-    found = subscriptions_of(person_of(request))
-    context = {"subscriptions": found, "targets": targets()}
-    return render(request, "notifications/subscriptions.html", context)
+    """All that the person follows and has muted, and how soon a mail comes."""
+    person = person_of(request)
+    return _page(request, person, ChoicesForm(initial=initial_choices(person)))
+
+
+def _page(request: HttpRequest, person: Person, form: ChoicesForm) -> HttpResponse:
+    context = {
+        "subscriptions": subscriptions_of(person),
+        "targets": targets(),
+        "searches": searches_to_watch(person),
+        "form": form,
+        "time_zone": person.time_zone,
+    }
+    status = 400 if form.errors else 200
+    return render(request, "notifications/subscriptions.html", context, status=status)
+
+
+@require_POST
+@signed_in
+def choose(request: HttpRequest) -> HttpResponseBase:
+    """Keep how soon a mail comes for each kind of event, quiet hours, and own acts."""
+    person = person_of(request)
+    form = ChoicesForm(request.POST)
+    if not form.is_valid():
+        return _page(request, person, form)
+    digest = choices.choose(person, **form.choices)
+    messages.success(request, "Kept.")
+    if digest is not None:
+        due = digest.next_due_at.astimezone(zone(person.time_zone))
+        words = f"The digest that tells them comes every week from {due:%A}, {due.day} {due:%B}."
+        messages.success(request, words)
+    return HttpResponseRedirect(reverse("subscriptions"))
 
 
 @require_POST
@@ -48,13 +94,23 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 def change(request: HttpRequest) -> HttpResponseBase:
     """Follow, mute or forget one target, and go back to where the button was."""
     person = person_of(request)
-    target = _target(request.POST.get("target", ""), person)
+    key = request.POST.get("target", "")
+    target = _path(request) if key == str(Reach.PATH) else _target(key, person)
+    if target == "":
+        words = "Write the path of a folder or file as it is in the sources, such as sys/netinet."
+        messages.error(request, words)
+        return HttpResponseRedirect(reverse("subscriptions"))
     if request.POST.get("action") not in ACTIONS:
         raise Http404("There is no such action.")
     act, words = ACTIONS[request.POST["action"]]
     act(person, target)
-    messages.success(request, words.format(_words(target)))
+    messages.success(request, words.format(in_words(target)))
     return HttpResponseRedirect(safe_next(request, reverse("subscriptions")))
+
+
+def _path(request: HttpRequest) -> str:
+    path = clean_path(request.POST.get("path", ""))
+    return path if len(path) <= PATH_CHARS else ""
 
 
 def _target(key: str, person: Person) -> Target:
@@ -67,17 +123,13 @@ def _target(key: str, person: Person) -> Target:
     found = find_target(reach, int(number))
     if isinstance(found, Problem) and not visible_problems(person).filter(pk=found.pk).exists():
         found = None
+    if isinstance(found, SavedSearch) and not may_see(person, found):
+        found = None
+    if isinstance(found, str) and not is_path_of(person, int(number)):
+        found = None
     if found is None:
         raise Http404("There is no such subscription.")
     return found
-
-
-def _words(target: Target) -> str:
-    if target is None:
-        return "everything"
-    if isinstance(target, Component):
-        return f"{target.product.title} / {target.title}"
-    return f"#{target.pk}" if isinstance(target, Problem) else target.title
 
 
 @csrf_exempt
@@ -111,12 +163,14 @@ def _stopped_words(reach: str, target_id: int | None) -> str:
         return f"{_list_words(target_id)} to its whole mailing list"
     if reach == Reach.PROBLEM:
         return f"problem #{target_id}"
+    if reach in OTHER_WORDS:
+        return OTHER_WORDS[reach]
     target = find_target(reach, target_id)
     if target is None:
         return "everything that you follow" if reach == Reach.EVERYTHING else "this"
-    return _words(target)
+    return in_words(target)
 
 
 def _list_words(component_id: int | None) -> str:
     component = find_target(Reach.COMPONENT, component_id)
-    return _words(component) if isinstance(component, Component) else "this component"
+    return in_words(component) if component is not None else "this component"

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:number>/live", live.live, name="live"),
     path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("my/subscriptions/change", subscriptions.change, name="change-subscription"),
+    path("my/subscriptions/choices", subscriptions.choose, name="mail-choices"),
     *_digest_pages("my/digest/", "my-digest", kind="own"),
     *_digest_pages("my/digest/votes/", "my-votes-digest", kind="votes"),
     *_digest_pages("searches/<int:pk>/digest", "search-digest"),
