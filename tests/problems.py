@@ -43,5 +43,6 @@ def make_problem(
     component = values.pop("component", "") or product.components.order_by("slug")[0].slug
     values.setdefault("synopsis", f"em{next(_serial)} stops passing traffic")
     values.setdefault("description", "After an hour of load no packet leaves the card.")
+    door = values.pop("door", Door.WEB)
     draft = ProblemDraft(product=product.slug, component=component, **values)
-    return report(draft, reporter or make_person(), values.pop("door", Door.WEB))
+    return report(draft, reporter or make_person(), door)
