@@ -29,9 +29,11 @@ PRIORITY = {
     Message.Kind.ACCOUNT: 0,
     Message.Kind.ANSWER: 2,
     Message.Kind.EVENT: 3,
+    Message.Kind.ROUNDUP: 5,
     Message.Kind.BULK: 5,
     Message.Kind.DIGEST: 6,
 }
+BY_URGENCY = tuple(sorted(PRIORITY, key=lambda kind: PRIORITY[kind]))
 SWEEP_PRIORITY = 3
 INCOMING_PRIORITY = 3
 
@@ -79,6 +81,11 @@ def _ring(messages: Sequence[Message]) -> None:
 def ring(message: Message) -> bool:
     """Ask a worker to deliver one message; False when nobody can be asked."""
     return _publish("deliver_message", [message.pk], PRIORITY[Message.Kind(message.kind)])
+
+
+def ring_for_batch(kind: str) -> bool:
+    """Ask a worker to send all that is due, as urgently as mail of that kind is."""
+    return _publish("deliver_batch", [], PRIORITY[Message.Kind(kind)])
 
 
 def ring_for_sweep() -> bool:

@@ -15,9 +15,10 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import struct
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,10 +27,11 @@ from typing import Final
 
 from django.conf import settings
 
-SLOTS: Final = 256
-# A claim and one byte that says how far it is.
-SLOT_BYTES: Final = 17
-FREE, OPEN, SENT = 0, 1, 2
+SLOTS: Final = 1024
+# A claim, the message, and one byte that says how far it is.
+_NAMES: Final = struct.Struct(">16sQ")
+SLOT_BYTES: Final = _NAMES.size + 1
+FREE, OPEN, SENT, HEARD = 0, 1, 2, 3
 
 
 class Journal:
@@ -47,22 +49,26 @@ class Journal:
         self._lock = threading.Lock()
 
     @contextmanager
-    def slot(self, claim: uuid.UUID) -> Iterator[Slot]:
-        """A place for one claim, for as long as this process works on it."""
+    def slots(self, claim: uuid.UUID, pks: Sequence[int]) -> Iterator[dict[int, Slot]]:
+        """A place for each message of a claim, for as long as this process works on them."""
         with self._lock:
-            at = self._free.pop() * SLOT_BYTES
-        self._map[at : at + 16] = claim.bytes
-        self._map[at + 16] = OPEN
+            if len(self._free) < len(pks):
+                raise RuntimeError(f"{len(pks)} more mails than one process may have under way")
+            taken = [self._free.pop() * SLOT_BYTES for _ in pks]
+        for at, pk in zip(taken, pks, strict=True):
+            _NAMES.pack_into(self._map, at, claim.bytes, pk)
+            self._map[at + _NAMES.size] = OPEN
         try:
-            yield Slot(self._map, at + 16)
+            yield {pk: Slot(self._map, at + _NAMES.size) for at, pk in zip(taken, pks, strict=True)}
         finally:
-            self._map[at + 16] = FREE
+            for at in taken:
+                self._map[at + _NAMES.size] = FREE
             with self._lock:
-                self._free.append(at // SLOT_BYTES)
+                self._free += [at // SLOT_BYTES for at in taken]
 
 
 class Slot:
-    """How far one claim is. Only `mark` stands between the database and the wire."""
+    """How far one mail is. Only `mark` stands between the database and the wire."""
 
     def __init__(self, notes: mmap.mmap, at: int) -> None:
         self._notes = notes
@@ -72,18 +78,34 @@ class Slot:
         """The last line goes out next; without a mark nothing was sent."""
         self._notes[self._at] = SENT
 
+    def heard(self) -> None:
+        """The server has said that it has the mail; its row will say so in a moment."""
+        self._notes[self._at] = HEARD
+
     @property
     def is_marked(self) -> bool:
         """Whether the server may have the mail."""
-        return self._notes[self._at] == SENT
+        return self._notes[self._at] >= SENT
+
+
+# A message under a claim: (claim, primary key).
+Name = tuple[uuid.UUID, int]
 
 
 @dataclass
 class Verdicts:
-    """What dead processes of this machine have left: for each claim whether it was sent."""
+    """What the processes of this machine have noted: how far each mail of a dead one was.
 
-    was_sent: dict[uuid.UUID, bool] = field(default_factory=dict)
+    `alive` are the mails on which a living one still works.
+    """
+
+    how_far: dict[Name, int] = field(default_factory=dict)
+    alive: set[Name] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
+
+    def names(self, state: int) -> list[Name]:
+        """The mails of the dead that were just so far."""
+        return [name for name, found in self.how_far.items() if found == state]
 
     def forget(self) -> None:
         """Remove the files once everything in them was acted on."""
@@ -102,33 +124,41 @@ def _journal_of(pid: int, folder: Path) -> Journal:
     return Journal(folder / f"{_boot_id()}.{pid}.{uuid.uuid4().hex}")
 
 
-def read_dead() -> Verdicts:
-    """Read the files of this boot whose process is gone."""
+def read() -> Verdicts:
+    """Read the files of this boot, and collect those of earlier ones."""
     found = Verdicts()
     for path in sorted(_folder().glob("*.*.*")):
-        content = _read_if_dead(path)
-        if content is None:
+        content, is_dead = _read(path)
+        if is_dead:
+            found.files.append(path)
+        if not path.name.startswith(f"{_boot_id()}."):
             continue
-        found.files.append(path)
-        if path.name.startswith(f"{_boot_id()}."):
-            found.was_sent |= dict(_entries(content))
+        if is_dead:
+            found.how_far |= dict(_entries(content))
+        else:
+            found.alive |= {name for name, _ in _entries(content)}
     return found
 
 
-def _read_if_dead(path: Path) -> bytes | None:
+def _read(path: Path) -> tuple[bytes, bool]:
+    """The notes, and whether their process is gone: then nobody holds the lock any more."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file.read()
-    except (BlockingIOError, FileNotFoundError):
-        return None
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(), False
+            return file.read(), True
+    except FileNotFoundError:
+        return b"", False
 
 
-def _entries(content: bytes) -> Iterator[tuple[uuid.UUID, bool]]:
+def _entries(content: bytes) -> Iterator[tuple[Name, int]]:
     for at in range(0, len(content) - SLOT_BYTES + 1, SLOT_BYTES):
-        state = content[at + 16]
+        state = content[at + _NAMES.size]
         if state != FREE:
-            yield uuid.UUID(bytes=content[at : at + 16]), state == SENT
+            claim, pk = _NAMES.unpack_from(content, at)
+            yield (uuid.UUID(bytes=claim), pk), state
 
 
 def _folder() -> Path:

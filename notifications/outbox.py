@@ -1,8 +1,8 @@
 """The outbox: how a message is claimed, delivered once, and what is left after a crash.
 
-Messages come in through `queueing`.
+Messages come in through `queueing`; many at once go out through `batches`.
 
-Every step is one conditional UPDATE that names the state and the claim it expects, so that two
+Every step is a conditional UPDATE that names the state and the claim it expects, so that two
 workers, two sweeps or a worker that was thought dead cannot both finish the same message.
 """
 
@@ -11,20 +11,24 @@ from __future__ import annotations
 import logging
 import random
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from notifications import bell, handover
+from notifications import bell, handover, pacing
 from notifications.backends.base import (
     Carrier,
     ClaimLost,
     LastWord,
+    NoAnswer,
     NotNow,
     Refused,
     Uncertain,
@@ -32,8 +36,9 @@ from notifications.backends.base import (
     Unreachable,
 )
 from notifications.backends.eml import remove_leftovers
-from notifications.handover import Slot, journal
+from notifications.handover import Name, Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, Message
+from notifications.pacing import Wish
 from notifications.rendering import NothingToSay, Withheld, render
 
 logger = logging.getLogger(__name__)
@@ -50,12 +55,15 @@ CLAIM_LASTS = (
 UNCONFIRMED_AFTER = timedelta(minutes=1)
 # Longer than the broker itself takes to give a killed worker's task to another.
 RING_AGAIN_AFTER = timedelta(seconds=25)
-RING_AGAIN_FOR_STALE_AFTER = timedelta(seconds=10)
 RINGS_PER_SWEEP = 500
+# For what finds no room while others to the same domain are under way.
+MAKE_ROOM = timedelta(seconds=2)
 
 # RFC 5321, section 4.5.4.1: four to five days of trying.
 GIVE_UP_AFTER = timedelta(days=5)
 KEEP_FOR = timedelta(days=90)
+# What rendering reads of a message.
+RELATED = ("person", "delivery__subscription__saved_search", "delivery__subscription__component__product")  # fmt: skip  # noqa: E501
 
 
 # Going out
@@ -65,45 +73,74 @@ def deliver(pk: int) -> bool:
     """Send the message if it is due and nobody else has it; True when this call ended its life."""
     claim = uuid.uuid4()
     # Noted before the row, so that a sweep knows of every claim that a dead process leaves.
-    with journal().slot(claim) as slot:
+    with journal().slots(claim, [pk]) as slots:
         message = _claim(pk, claim)
-        return message is not None and _attempt(message, slot)
+        if message is None:
+            return False
+        with pacing.room.for_one(message.domain) as has_room:
+            if not has_room:
+                give_back([message], timezone.now() + MAKE_ROOM)
+                return False
+            return _attempt(message, slots[pk])
 
 
 def _attempt(message: Message, slot: Slot) -> bool:
     try:
-        _carry(render(message), _Handover(message, slot))
+        carry(get_connection(), render(message), OneByOne(message, slot))
+        pacing.temper.went_through(message.domain)
         return _finish(message, Message.State.SENT, sent_at=timezone.now(), last_error="")
-    except ClaimLost:
+    except Exception as error:  # each kind has its own end
+        return failed(message, slot, error)
+
+
+def failed(message: Message, slot: Slot, error: Exception) -> bool:
+    """What follows from an attempt that raised `error`; True when it ended the message's life."""
+    if isinstance(error, ClaimLost):
         return False
-    except Uncertain as error:
+    if isinstance(error, Uncertain):
         # Left as handed over: the sweep takes it as sent, and administrators see why.
-        _mine(message).update(last_error=str(error)[:500])
+        mine([message]).update(last_error=str(error)[:500])
+        _hold_for_silence(message, str(error))
         return False
-    except (Withheld, NothingToSay) as why:
-        return _drop(message, why)
-    except Undelivered as error:
+    if isinstance(error, (Withheld, NothingToSay)):
+        return _drop(message, error)
+    if isinstance(error, Undelivered):
         return _postpone_or_fail(message, error)
-    except Exception:
-        logger.exception("%s could not be sent", message)
-        if slot.is_marked:
-            return False
-        return _postpone_or_fail(message, NotNow("Something of ours broke; see the log."))
+    logger.error("%s could not be sent", message, exc_info=error)
+    if slot.is_marked:
+        return False
+    return _put_off(message, timezone.now() + backoff(message.attempts),
+                    "Something of ours broke; see the log.")  # fmt: skip
 
 
 def _claim(pk: int, claim: uuid.UUID) -> Message | None:
+    """Take one message; None when it is not due, not ours, or its domain has to wait."""
     now = timezone.now()
-    claimed = (
-        Message.objects.filter(pk=pk)
-        .filter(Q(state=Message.State.QUEUED, due_at__lte=now) | _stale(now))
-        .update(
-            state=Message.State.IN_FLIGHT, claim=claim, claimed_at=now, attempts=F("attempts") + 1
-        )
+    rows = Message.objects.filter(pk=pk).filter(_due(now) | _stale(now))
+    with transaction.atomic():
+        wish = next((Wish(*row) for row in rows.values_list("pk", "domain", "kind")), None)
+        if wish is None or not may_go([wish], now):
+            return None
+        if not take(rows, claim, now):
+            return None
+    return Message.objects.select_related(*RELATED).get(pk=pk)
+
+
+def may_go(wishes: Sequence[Wish], now: datetime) -> list[int]:
+    """The messages whose domain takes mail now; the others are put off."""
+    held = pacing.held(now)
+    return pacing.admit([w for w in wishes if w.domain not in held or w.kind in pacing.URGENT], now)
+
+
+def take(rows: QuerySet[Message], claim: uuid.UUID, now: datetime) -> int:
+    """Claim those of `rows` that are still as their conditions say; how many."""
+    return rows.update(
+        state=Message.State.IN_FLIGHT, claim=claim, claimed_at=now, attempts=F("attempts") + 1
     )
-    if not claimed:
-        return None
-    related = ("person", "delivery__subscription__saved_search")
-    return Message.objects.select_related(*related).get(pk=pk)
+
+
+def _due(now: datetime) -> Q:
+    return Q(state=Message.State.QUEUED, due_at__lte=now)
 
 
 def _stale(now: datetime) -> Q:
@@ -116,7 +153,7 @@ def _stale(now: datetime) -> Q:
     return Q(state=Message.State.IN_FLIGHT) & condition
 
 
-class _Handover:
+class OneByOne:
     """The moment at which a mail becomes the server's: noted in its row, then in the journal."""
 
     def __init__(self, message: Message, slot: Slot) -> None:
@@ -125,16 +162,25 @@ class _Handover:
 
     def ask(self) -> None:
         """Note, for good, that the last line is about to go out. Raises `ClaimLost`."""
-        message = self._message
-        handed = Message.objects.filter(
-            pk=message.pk, claim=message.claim, state=Message.State.IN_FLIGHT
-        ).update(state=Message.State.HANDED_OVER, claimed_at=timezone.now())
-        if not handed:
+        if not hand_over([self._message]):
             raise ClaimLost
 
 
-def _carry(mail: EmailMessage, last_word: LastWord) -> None:
-    backend = get_connection()
+def hand_over(messages: Sequence[Message]) -> set[int]:
+    """Note, for good, that the last lines of these are about to go out; which of them may."""
+    claim = messages[0].claim
+    pks = [message.pk for message in messages]
+    rows = Message.objects.filter(pk__in=pks, claim=claim)
+    handed = rows.filter(state=Message.State.IN_FLIGHT).update(
+        state=Message.State.HANDED_OVER, claimed_at=timezone.now(), last_error=""
+    )
+    if handed == len(pks):
+        return set(pks)
+    return set(rows.filter(state=Message.State.HANDED_OVER).values_list("pk", flat=True))
+
+
+def carry(backend: BaseEmailBackend, mail: EmailMessage, last_word: LastWord) -> None:
+    """Send by whatever backend is set."""
     if isinstance(backend, Carrier):
         backend.carry(mail, last_word)
         return
@@ -160,19 +206,46 @@ def _postpone_or_fail(message: Message, error: Undelivered) -> bool:
         return _finish(message, Message.State.FAILED, last_error=error.reason[:500])
     until = timezone.now() + backoff(message.attempts)
     if isinstance(error, Unreachable):
-        # A line for each try, as all mail waits with it: EMAIL_URL may name a wrong server.
-        where = settings.MAIL_FOLDER or f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
-        logger.warning("%s takes no mail (%s); all waits until %s", where, error.reason, until)
-        _hold_all(until)
-    _mine(message).update(
+        _server_is_away(until, error.reason)
+    elif isinstance(error, NoAnswer):
+        until = max(until, _hold_for_silence(message, error.reason))
+    elif (wait := pacing.temper.put_off(message.domain)) is not None:
+        until = max(until, timezone.now() + wait)
+        pacing.hold(message.domain, timezone.now() + wait, error.reason)
+    return _put_off(message, until, error.reason)
+
+
+def _put_off(message: Message, until: datetime, reason: str) -> bool:
+    mine([message]).update(
         state=Message.State.QUEUED,
         claim=None,
         claimed_at=None,
         due_at=until,
         rung_at=None,
-        last_error=error.reason[:500],
+        last_error=reason[:500],
     )
     return False
+
+
+def _hold_for_silence(message: Message, reason: str) -> datetime:
+    """Hold the domain whose mail was not answered, or all mail when it is not the first domain."""
+    now = timezone.now()
+    wait = pacing.temper.said_nothing(message.domain)
+    until = now + (wait or pacing.FIRST_HOLD)
+    if wait is None:
+        _server_is_away(until, reason)
+    else:
+        pacing.hold(message.domain, until, reason)
+    return until
+
+
+def _server_is_away(until: datetime, reason: str) -> None:
+    """Nobody else needs to find that out before `until`."""
+    # A line for each try, as all mail waits with it: EMAIL_URL may name a wrong server.
+    where = settings.MAIL_FOLDER or f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    logger.warning("%s takes no mail (%s); all waits until %s", where, reason, until)
+    waiting = Message.objects.filter(state=Message.State.QUEUED, due_at__lt=until)
+    waiting.update(due_at=until, rung_at=None)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -181,14 +254,24 @@ def backoff(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311
 
 
-def _hold_all(until: datetime) -> None:
-    """The server is away for all mail: nobody else needs to find that out before `until`."""
-    waiting = Message.objects.filter(state=Message.State.QUEUED, due_at__lt=until)
-    waiting.update(due_at=until, rung_at=None)
+def mine(messages: Sequence[Message]) -> QuerySet[Message]:
+    """Those of the messages of one claim that it still holds."""
+    pks = [message.pk for message in messages]
+    claim = messages[0].claim
+    return Message.objects.filter(pk__in=pks, claim=claim, state__in=UNDER_WAY)
 
 
-def _mine(message: Message) -> QuerySet[Message]:
-    return Message.objects.filter(pk=message.pk, claim=message.claim, state__in=UNDER_WAY)
+def give_back(messages: Sequence[Message], due_at: datetime) -> None:
+    """Queue messages of one claim again that were not tried: none of them may be marked."""
+    if messages:
+        mine(messages).update(
+            state=Message.State.QUEUED,
+            claim=None,
+            claimed_at=None,
+            attempts=F("attempts") - 1,
+            due_at=due_at,
+            rung_at=None,
+        )
 
 
 @transaction.atomic
@@ -199,45 +282,62 @@ def _finish(
     **values: Any,
 ) -> bool:
     """End the message's life, and its digest's with it; False when it is no longer ours."""
-    if not _mine(message).update(state=state, claim=None, subject="", text="", html="", **values):
-        return False
-    if message.delivery is not None:
+    ended = mine([message]).update(state=state, claim=None, subject="", text="", html="", **values)
+    if ended and message.delivery is not None:
         sent = state == Message.State.SENT
-        ended = DigestDelivery.Outcome.SENT if sent else DigestDelivery.Outcome.FAILED
-        _settle(message.delivery, outcome or ended)
-    return True
+        usual = DigestDelivery.Outcome.SENT if sent else DigestDelivery.Outcome.FAILED
+        _settle([message.delivery], outcome or usual)
+    return bool(ended)
 
 
-def _settle(delivery: DigestDelivery, outcome: DigestDelivery.Outcome) -> None:
+@transaction.atomic
+def finish_sent(messages: Sequence[Message], **values: Any) -> int:
+    """End the lives of messages of one claim that the server has; how many were still ours."""
+    if not messages:
+        return 0
+    rows = mine(messages).select_for_update().order_by("pk")
+    still = set(rows.values_list("pk", flat=True))
+    Message.objects.filter(pk__in=still).update(
+        state=Message.State.SENT, claim=None, subject="", text="", html="",
+        **{"sent_at": timezone.now(), "last_error": "", **values},
+    )  # fmt: skip
+    found = [m.delivery for m in messages if m.pk in still and m.delivery is not None]
+    _settle(found, DigestDelivery.Outcome.SENT)
+    return len(still)
+
+
+def _settle(deliveries: Sequence[DigestDelivery], outcome: DigestDelivery.Outcome) -> None:
     """Only a digest that was sent moves the time up to which its reader was told."""
-    DigestDelivery.objects.filter(pk=delivery.pk).update(outcome=outcome)
-    if outcome == DigestDelivery.Outcome.SENT:
-        DigestSubscription.objects.filter(pk=delivery.subscription_id).filter(
-            Q(last_covered_until=None) | Q(last_covered_until__lt=delivery.covers_until)
-        ).update(last_covered_until=delivery.covers_until)
+    pks = [delivery.pk for delivery in deliveries]
+    DigestDelivery.objects.filter(pk__in=pks).update(outcome=outcome)
+    if outcome != DigestDelivery.Outcome.SENT:
+        return
+    by_time: dict[datetime, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        by_time[delivery.covers_until].append(delivery.subscription_id)
+    for until, subscriptions in by_time.items():
+        DigestSubscription.objects.filter(pk__in=subscriptions).filter(
+            Q(last_covered_until=None) | Q(last_covered_until__lt=until)
+        ).update(last_covered_until=until)
 
 
 # Looking after
 
 
 def sweep() -> int:
-    """Settle what a crash left behind and ring for what nobody came for; how many were rung."""
+    """Settle what a crash left behind and ring for what nobody came for; how often was rung."""
     now = timezone.now()
     _settle_what_the_dead_left(now)
-    ready = (
-        Q(state=Message.State.QUEUED, due_at__lte=now)
-        & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
-    ) | (_stale(now) & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_FOR_STALE_AFTER)))
-    order = Case(
-        *(When(kind=kind, then=Value(priority)) for kind, priority in bell.PRIORITY.items())
+    Message.objects.filter(_stale(now)).update(
+        state=Message.State.QUEUED, claim=None, claimed_at=None, rung_at=None
     )
-    found = Message.objects.filter(ready).order_by(order, "due_at", "pk")
-    batch = list(found.only("pk", "kind", "rung_at")[:RINGS_PER_SWEEP])
-    rung = _ring_for(batch, now)
-    # More right away only where nobody was rung for yet: bells for a slow server must not pile up.
-    if rung == RINGS_PER_SWEEP and batch[-1].rung_at is None:
+    unheard = _due(now) & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
+    found = Message.objects.filter(unheard)
+    urgent = found.filter(kind__in=pacing.URGENT).order_by("due_at", "pk").only("pk", "kind")
+    rung = _ring_for(list(urgent[:RINGS_PER_SWEEP]), now)
+    if rung == RINGS_PER_SWEEP:
         bell.ring_for_sweep()
-    return rung
+    return rung + _ring_for_batches(found, now)
 
 
 def _ring_for(batch: list[Message], now: datetime) -> int:
@@ -253,26 +353,64 @@ def _ring_for(batch: list[Message], now: datetime) -> int:
     return rung
 
 
+def _ring_for_batches(found: QuerySet[Message], now: datetime) -> int:
+    """One bell for each of the kinds that wait, by its urgency; a worker takes all that is due."""
+    held = pacing.held(now)
+    rung = 0
+    for kind in bell.BY_URGENCY:
+        if kind in pacing.URGENT:
+            continue
+        if found.filter(kind=kind).exclude(domain__in=held).exists():
+            rung += bell.ring_for_batch(kind)
+    return rung
+
+
 def _settle_what_the_dead_left(now: datetime) -> None:
     """Decide on mails whose worker died.
 
     Where the journal of a dead process shows that the last line was not sent, the mail is sent
-    again at once. Without a journal, what was handed over is taken as sent after a while: the
-    server has it, though nobody heard it say so.
+    again at once; where the server's yes was heard, it is sent. Without a journal, what was handed
+    over is taken as sent after a while, unconfirmed.
     """
     # Read before the rows: a process that is dead now changes none of them any more.
-    dead = handover.read_dead()
-    unsent = [claim for claim, was_sent in dead.was_sent.items() if not was_sent]
-    Message.objects.filter(claim__in=unsent, state__in=UNDER_WAY).update(
-        state=Message.State.QUEUED, claim=None, claimed_at=None, due_at=now, rung_at=None
+    notes = handover.read()
+    for claim, pks in _under_way(notes.names(handover.OPEN)).items():
+        Message.objects.filter(claim=claim, pk__in=pks, state__in=UNDER_WAY).update(
+            state=Message.State.QUEUED, claim=None, claimed_at=None, due_at=now, rung_at=None
+        )
+    for state, is_unconfirmed in ((handover.HEARD, False), (handover.SENT, True)):
+        for claim, pks in _under_way(notes.names(state)).items():
+            rows = Message.objects.filter(claim=claim, pk__in=pks).select_related("delivery")
+            finish_sent(list(rows), is_unconfirmed=is_unconfirmed)
+    _settle_what_nobody_noted(notes.alive, now)
+    notes.forget()
+
+
+def _under_way(names: Iterable[Name]) -> dict[uuid.UUID, list[int]]:
+    """Those of `names` whose messages are still under that claim, by claim."""
+    wanted = set(names)
+    rows = Message.objects.filter(pk__in={pk for _, pk in wanted}, state__in=UNDER_WAY)
+    found = defaultdict(list)
+    for claim, pk in rows.values_list("claim", "pk"):
+        if claim is not None and (claim, pk) in wanted:
+            found[claim].append(pk)
+    return found
+
+
+def _settle_what_nobody_noted(alive: set[Name], now: datetime) -> None:
+    """What was handed over a while ago, and on which no process of this machine works.
+
+    An answer that never came has left its words in the row: then the last line was sent. Without
+    them nobody knows, and the next digest tells once more what this one would have told.
+    """
+    rows = Message.objects.filter(
+        state=Message.State.HANDED_OVER, claimed_at__lt=now - UNCONFIRMED_AFTER
     )
-    sent = [claim for claim, was_sent in dead.was_sent.items() if was_sent]
-    unheard = Message.objects.filter(state=Message.State.HANDED_OVER).filter(
-        Q(claim__in=sent) | Q(claimed_at__lt=now - UNCONFIRMED_AFTER)
-    )
-    for message in unheard.select_related("delivery"):
-        _finish(message, Message.State.SENT, is_unconfirmed=True, sent_at=message.claimed_at)
-    dead.forget()
+    for message in rows.select_related("delivery"):
+        if message.claim is not None and (message.claim, message.pk) in alive:
+            continue
+        known = DigestDelivery.Outcome.SENT if message.last_error else DigestDelivery.Outcome.FAILED
+        _finish(message, Message.State.SENT, known, is_unconfirmed=True, sent_at=message.claimed_at)
 
 
 @transaction.atomic

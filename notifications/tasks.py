@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notifications import digests, outbox
+from notifications import batches, digests, outbox
 from notifications.gate import imap, processing, purging, storing
 
 
@@ -12,6 +12,12 @@ from notifications.gate import imap, processing, purging, storing
 def deliver_message(pk: int) -> bool:
     """Send one message of the outbox, if it is still to be sent."""
     return outbox.deliver(pk)
+
+
+@shared_task
+def deliver_batch() -> int:
+    """Send what is due, the most urgent first, for a few seconds."""
+    return batches.deliver_batch()
 
 
 @shared_task

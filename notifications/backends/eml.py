@@ -7,7 +7,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ class EmailBackend(BaseEmailBackend):
             self._write(mail)
         except OSError as error:
             raise Unreachable(f"{self.folder}: {error.strerror or error}") from error
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Files need no connection."""
+        yield
 
     def _write(self, mail: EmailMessage) -> None:
         content = to_bytes(mail)

@@ -3,14 +3,19 @@
 A mail belongs to the server once it has the line with the single dot (RFC 5321, section 4.2.5: the
 server then takes responsibility, and a client that loses the connection cannot know). Everything
 before that line is sent first, then the outbox notes that it hands over, then the line follows.
+
+Between the mails of a batch the connection stays open. What comes before the text goes in one
+piece to a server that lets it (RFC 2920).
 """
 
 from __future__ import annotations
 
-import re
 import smtplib
 import socket
 import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -19,6 +24,7 @@ from django.core.mail.message import sanitize_address
 
 from notifications.backends.base import (
     LastWord,
+    NoAnswer,
     NotNow,
     Refused,
     Uncertain,
@@ -28,25 +34,135 @@ from notifications.backends.base import (
 )
 
 _END = b".\r\n"
+_LONGEST_ANSWER = 64 * 1024
+# Seconds, where the settings name none.
+_USUAL_WAIT = 10.0
+
+
+class _NoWord(smtplib.SMTPServerDisconnected):
+    """Nothing came within the time."""
 
 
 class _Plain(smtplib.SMTP):
-    """SMTP whose DATA stops before its last line."""
+    """SMTP whose DATA stops before its last line, and whose answers come in time or not at all."""
 
     last_word: LastWord | None = None
-    handed_over = False
+    # How far the mail at hand is: whether the server has said yes to its sender, or has its end.
+    is_known = handed_over = False
+    # Whether the server expects a command next, and whether it must first forget half a mail.
+    is_in_step = True
+    _is_half_way = False
+    _deadline = 0.0
+    _waiting = b""
 
-    def data(self, msg: Any) -> tuple[int, bytes]:
-        """smtplib's DATA with a pause; the same answer and the same errors."""
-        self.putcmd("data")
-        code, reply = self.getreply()
-        if code != 354:
+    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """As smtplib's; the whole greeting must be through within the time of one mail."""
+        self.begin()
+        return super().connect(*args, **kwargs)
+
+    def begin(self) -> None:
+        """From now on runs the time that all before the last line may take together."""
+        self._deadline = time.monotonic() + self._wait
+
+    @property
+    def _wait(self) -> float:
+        return self.timeout if isinstance(self.timeout, (int, float)) else _USUAL_WAIT
+
+    def starttls(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """As smtplib's; what came in the clear behind the answer is not believed."""
+        self._waiting = b""
+        return super().starttls(*args, **kwargs)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """One answer. However slowly its bytes come, it is waited for no longer than allowed."""
+        answer: list[bytes] = []
+        while True:
+            line = self._line()
+            answer.append(line[4:].strip())
+            try:
+                code = int(line[:3])
+            except ValueError:
+                return -1, b"\n".join(answer)
+            if line[3:4] != b"-":
+                return code, b"\n".join(answer)
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._waiting:
+            if len(self._waiting) > _LONGEST_ANSWER:
+                self.close()
+                raise smtplib.SMTPResponseException(500, "The answer is too long.")
+            self._waiting += self._receive()
+        line, _, self._waiting = self._waiting.partition(b"\n")
+        return line
+
+    def _receive(self) -> bytes:
+        connection: Any = self.sock
+        if connection is None:
+            raise smtplib.SMTPServerDisconnected("please run connect() first")
+        left = self._deadline - time.monotonic()
+        try:
+            connection.settimeout(max(left, 0.01))
+            found: bytes = connection.recv(8192)
+        except TimeoutError:
+            self.close()
+            raise _NoWord(f"no answer within {self._wait:g} s") from None
+        except OSError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(f"the connection broke: {error}") from error
+        if not found:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("the server hung up")
+        return found
+
+    def close(self) -> None:
+        self._waiting = b""
+        super().close()
+
+    def hand_in(self, sender: str, recipient: str, message: bytes) -> None:
+        """One mail, up to the server's yes. Raises what smtplib's `sendmail` raises."""
+        self.is_known = self.handed_over = self.is_in_step = False
+        self.ehlo_or_helo_if_needed()
+        if self._is_half_way:
+            self.rset()
+        self._is_half_way = True
+        commands = self._commands(sender, recipient, len(message))
+        at_once = len(commands) if self.has_extn("pipelining") else 1
+        for at in range(0, len(commands), at_once):
+            self.send("".join(commands[at : at + at_once]))
+            self._hear(commands[at : at + at_once], recipient)
+        code, reply = self._text(message)
+        self.is_in_step = True
+        if code != 250:
             raise smtplib.SMTPDataError(code, reply)
-        body = re.sub(rb"(?m)^\.", b"..", msg)
+        self._is_half_way = False
+
+    def _hear(self, commands: list[str], recipient: str) -> None:
+        """All answers, whatever the first of them is; then raise what they mean."""
+        answers = []
+        for _ in commands:
+            answers.append(self.getreply())
+            self.is_known = True
+        self.is_in_step = answers[-1][0] != 354
+        for command, (code, reply) in zip(commands, answers, strict=True):
+            _judge(command, code, reply, recipient)
+
+    def _commands(self, sender: str, recipient: str, size: int) -> list[str]:
+        options = f" SIZE={size}" if self.has_extn("size") else ""
+        options += " BODY=8BITMIME" if self.has_extn("8bitmime") else ""
+        sender, recipient = smtplib.quoteaddr(sender), smtplib.quoteaddr(recipient)
+        if not (sender + recipient).isprintable():
+            raise ValueError("An address holds what would end the command.")
+        return [f"MAIL FROM:{sender}{options}\r\n", f"RCPT TO:{recipient}\r\n", "DATA\r\n"]
+
+    def _text(self, message: bytes) -> tuple[int, bytes]:
+        body = message.replace(b"\n.", b"\n..")
+        body = b"." + body if body.startswith(b".") else body
         self.send(body if body.endswith(b"\r\n") else body + b"\r\n")
         if self.last_word is not None:
             self.last_word.ask()
         self.handed_over = True
+        # A server may take its time over a mail that it has.
+        self._deadline = time.monotonic() + self._wait
         self._send_end()
         return self.getreply()
 
@@ -76,6 +192,17 @@ def _nothing() -> None:
     """For mail that is not of the outbox."""
 
 
+def _judge(command: str, code: int, reply: bytes, recipient: str) -> None:
+    """Raise what smtplib raises for an answer that is no yes."""
+    if code == 354 if command.startswith("DATA") else code in {250, 251}:
+        return
+    if command.startswith("MAIL"):
+        raise smtplib.SMTPSenderRefused(code, reply, "")
+    if command.startswith("RCPT"):
+        raise smtplib.SMTPRecipientsRefused({recipient: (code, reply)})
+    raise smtplib.SMTPDataError(code, reply)
+
+
 class _OverTls(_Plain, smtplib.SMTP_SSL):
     pass
 
@@ -83,45 +210,73 @@ class _OverTls(_Plain, smtplib.SMTP_SSL):
 class EmailBackend(smtp.EmailBackend):
     """Django's, and a `Carrier` for the outbox."""
 
+    _is_kept_open = False
+
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
         return _OverTls if self.use_ssl else _Plain
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Mails share a connection; it is made with the first and ends with the block."""
+        self._is_kept_open = True
+        try:
+            yield
+        finally:
+            self._is_kept_open = False
+            self._hang_up(politely=True)
+
     def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
-        """Send one mail over a connection of its own."""
+        """Send one mail, over the open connection where one is kept open."""
         message = to_bytes(mail)
         path = return_path(mail)
         sender = sanitize_address(path, "utf-8") if path else ""
-        recipients = [sanitize_address(address, "utf-8") for address in mail.recipients()]
+        (recipient,) = (sanitize_address(address, "utf-8") for address in mail.recipients())
+        try:
+            self._hand_in(sender, recipient, message, last_word)
+        finally:
+            connection: Any = self.connection
+            is_fine = connection is not None and connection.is_in_step
+            if not (is_fine and self._is_kept_open):
+                self._hang_up(politely=is_fine)
+
+    def _hand_in(self, sender: str, recipient: str, message: bytes, last_word: LastWord) -> None:
+        """Over the open connection; over a new one where that has ended while it was idle."""
+        is_old = self.connection is not None
         connection = self._connect()
+        if is_old:
+            connection.begin()
         connection.last_word = last_word
         try:
-            connection.sendmail(sender, recipients, message)
+            connection.hand_in(sender, recipient, message)
         except (smtplib.SMTPException, OSError) as error:
-            raise _outcome(error, answered_late=connection.handed_over) from error
-        finally:
-            self._hang_up()
+            if is_old and not connection.handed_over and _has_ended(error):
+                self._hang_up(politely=False)
+                self._hand_in(sender, recipient, message, last_word)
+                return
+            raise _outcome(error, connection) from error
 
     def _connect(self) -> Any:
         """An open connection. A server that refuses it refuses all mail, not this one."""
         try:
-            self.open()
-            connection: Any = self.connection
-            # Else the last line, being short, waits for the acknowledgement of what came before.
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.open():
+                connection: Any = self.connection
+                # Else the last line, being short, waits for what came before to be acknowledged.
+                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (smtplib.SMTPException, OSError) as error:
             raise Unreachable(_in_words(error)) from error
-        return connection
+        return self.connection
 
-    def _hang_up(self) -> None:
-        """Leave politely when the mail is through, and without a word when it is not.
+    def _hang_up(self, *, politely: bool) -> None:
+        """Leave with a QUIT when the mail is through, and without a word when it is not.
 
         After half a mail a QUIT would be read as part of its text.
         """
         connection: Any = self.connection
         self.connection = None
         try:
-            if connection is not None and connection.handed_over:
+            if connection is not None and politely and connection.sock is not None:
+                connection.begin()
                 connection.quit()
         except (smtplib.SMTPException, OSError):
             pass  # it is said and done
@@ -130,7 +285,19 @@ class EmailBackend(smtp.EmailBackend):
                 connection.close()
 
 
-def _outcome(error: Exception, *, answered_late: bool) -> Exception:
+def _has_ended(error: Exception) -> bool:
+    """Whether a server was done with the connection rather than with the mail.
+
+    Many take so many mails and no more, or wait for so long and no longer.
+    """
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return next(iter(error.recipients.values()))[0] == 421
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code == 421
+    return not isinstance(error, _NoWord)
+
+
+def _outcome(error: Exception, connection: _Plain) -> Exception:
     """What an error of smtplib means for the message at hand."""
     reason = _in_words(error)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -141,7 +308,10 @@ def _outcome(error: Exception, *, answered_late: bool) -> Exception:
     if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0:
         return _refusal(error.smtp_code, reason)
     # No answer, or one that is none.
-    return Uncertain(reason) if answered_late else Unreachable(reason)
+    if connection.handed_over:
+        return Uncertain(reason)
+    is_about_this_mail = isinstance(error, _NoWord) and connection.is_known
+    return NoAnswer(reason) if is_about_this_mail else Unreachable(reason)
 
 
 def _refusal(code: int, reason: str) -> Exception:

@@ -224,9 +224,10 @@ def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> N
     assert slow.claim is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         assert outbox.deliver(message.pk)
-        with journal().slot(slow.claim) as slot, pytest.raises(ClaimLost):
-            outbox._carry(render(slow), outbox._Handover(slow, slot))
-        assert not slot.is_marked
+        with journal().slots(slow.claim, [slow.pk]) as slots, pytest.raises(ClaimLost):
+            word = outbox.OneByOne(slow, slots[slow.pk])
+            outbox.carry(get_connection(), render(slow), word)
+        assert not slots[slow.pk].is_marked
     assert len(server.messages) == 1
 
 
@@ -282,9 +283,12 @@ import os, sys, uuid
 from pathlib import Path
 from notifications.handover import Journal
 
-with Journal(Path(sys.argv[1])).slot(uuid.UUID(sys.argv[2])) as slot:
-    if sys.argv[3] == "marked":
-        slot.mark()
+claim, pk, how_far = uuid.UUID(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+with Journal(Path(sys.argv[1])).slots(claim, [pk]) as slots:
+    if how_far != "open":
+        slots[pk].mark()
+    if how_far == "heard":
+        slots[pk].heard()
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -296,6 +300,7 @@ with Journal(Path(sys.argv[1])).slot(uuid.UUID(sys.argv[2])) as slot:
         ("open", NOW.IN_FLIGHT, (NOW.QUEUED, False)),
         ("open", NOW.HANDED_OVER, (NOW.QUEUED, False)),
         ("marked", NOW.HANDED_OVER, (NOW.SENT, True)),
+        ("heard", NOW.HANDED_OVER, (NOW.SENT, False)),
     ],
 )
 def test_a_dead_process_has_left_word_whether_its_mail_was_sent(
@@ -307,7 +312,8 @@ def test_a_dead_process_has_left_word_whether_its_mail_was_sent(
     claim = uuid.uuid4()
     message = make_message(state=state, claim=claim, claimed_at=timezone.now())
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    arguments = [sys.executable, "-c", WORKER, str(folder / f"{boot}.1.x"), str(claim), how_far]
+    file = str(folder / f"{boot}.1.x")
+    arguments = [sys.executable, "-c", WORKER, file, str(claim), str(message.pk), how_far]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
@@ -327,7 +333,8 @@ def test_the_word_of_an_earlier_boot_is_not_believed(settings: Settings, tmp_pat
     folder.mkdir()
     claim = uuid.uuid4()
     message = make_message(state=NOW.HANDED_OVER, claim=claim, claimed_at=timezone.now())
-    (folder / "an-earlier-boot.1.x").write_bytes(claim.bytes + b"\x01")
+    note = claim.bytes + message.pk.to_bytes(8, "big") + b"\x01"
+    (folder / "an-earlier-boot.1.x").write_bytes(note)
     outbox.sweep()
     message.refresh_from_db()
     assert message.state == NOW.HANDED_OVER

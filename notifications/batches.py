@@ -1,0 +1,268 @@
+"""Many messages at once: claimed, rendered and handed over together, over one connection.
+
+A digest run is tens of thousands of mails. One by one each costs a task, a connection and four
+statements; a batch shares them. What holds for one message holds for each of a batch: its row says
+`handed over`, for good, before its last line goes out, and the journal tells which of a batch had
+theirs sent. Only digests are handed over in groups, of no more than a twentieth of a second's work:
+where no journal can be read afterwards, such a group is in doubt as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.utils import timezone
+
+from notifications import bell, outbox, pacing
+from notifications.backends.base import Carrier, Unreachable
+from notifications.handover import Slot, journal
+from notifications.models import Message
+from notifications.pacing import Wish
+from notifications.rendering import render
+
+logger = logging.getLogger(__name__)
+
+# Batches at once in one process. A worker has four threads; two are left for what is urgent.
+LANES: Final = 2
+# A batch goes on for so long, in seconds, and then asks for the next; with the slowest last mail
+# it stays below the 30 s after which its claims are taken for those of a dead worker.
+SECONDS: Final = 5.0
+# Claimed at once: what can be sent within a second, and no more than this.
+MOST: Final = 100
+# Handed over at once: what can be sent within a twentieth of a second.
+GROUP_SECONDS: Final = 0.05
+# What was handed over so long ago, in seconds, and has not left is taken back. Long before a sweep
+# on another machine takes it as sent.
+HANDED_FOR: Final = 10.0
+FIRST_RATE: Final = 20.0
+
+_lanes = threading.BoundedSemaphore(LANES)
+# One thread of a process chooses at a time, so that they do not choose the same.
+_choosing = threading.Lock()
+
+
+def deliver_batch() -> int:
+    """Send what is due for a few seconds, and ask for another batch when there is more.
+
+    Returns how many messages were sent. Where as many batches are under way as may be, none.
+    """
+    if not _lanes.acquire(blocking=False):
+        return 0
+    try:
+        return _Run(get_connection()).go(time.monotonic() + SECONDS)
+    finally:
+        _lanes.release()
+
+
+@dataclass
+class _Round:
+    """The messages of one claim: what is still to be done, what the server has."""
+
+    rest: dict[int, Message]
+    slots: dict[int, Slot]
+    sent: list[Message] = field(default_factory=list)
+    # When those that were not tried are due again, where that is not at once.
+    later: dict[int, timedelta] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Write what came of it. Raises `DatabaseError`, and can be called again then."""
+        outbox.finish_sent(self.sent)
+        self.sent = []
+        now = timezone.now()
+        for wait in {self.later.get(pk, timedelta()) for pk in self.rest}:
+            outbox.give_back([m for m in self._untried() if self._wait(m) == wait], now + wait)
+        self.rest = {}
+
+    def _untried(self) -> list[Message]:
+        return [m for pk, m in self.rest.items() if not self.slots[pk].is_marked]
+
+    def _wait(self, message: Message) -> timedelta:
+        return self.later.get(message.pk, timedelta())
+
+
+class _Run:
+    """One batch task: rounds of claim, render, hand over, send, until the time is over."""
+
+    def __init__(self, backend: BaseEmailBackend) -> None:
+        self._backend = backend
+        self._rate = FIRST_RATE
+        self._sent = 0
+        self._is_away = False
+        # Domains that turned out to wait while this runs; a claim leaves out those known before.
+        self._held: set[str] = set()
+
+    def go(self, until: float) -> int:
+        with ExitStack() as open_:
+            if isinstance(self._backend, Carrier):
+                open_.enter_context(self._backend.kept_open())
+            while not self._is_away:
+                if time.monotonic() >= until:
+                    bell.ring_for_batch(Message.Kind.DIGEST)
+                    break
+                if not self._round(until):
+                    break
+        return self._sent
+
+    def _round(self, until: float) -> bool:
+        """One claim of some messages; False when nothing is due."""
+        _pay_debts()
+        with ExitStack() as noted:
+            claimed = _claim(max(1, min(MOST, int(self._rate))), noted)
+            if claimed is None:
+                return False
+            try:
+                self._send(claimed, until)
+            finally:
+                _close(claimed, noted)
+        return True
+
+    def _send(self, batch: _Round, until: float) -> None:
+        started = time.monotonic()
+        before = len(batch.rest)
+        for group in self._groups(self._rendered(batch)):
+            if self._is_away or time.monotonic() >= until:
+                break
+            self._send_group(batch, group)
+        passed = max(time.monotonic() - started, 0.001)
+        # Never much faster than before: a server's first answers say little.
+        done = max(before - len(batch.rest), 1)
+        self._rate = min(done / passed, 2 * self._rate)
+
+    def _rendered(self, batch: _Round) -> Iterator[tuple[Message, EmailMessage]]:
+        for message in list(batch.rest.values()):
+            try:
+                yield message, render(message)
+            except Exception as error:  # each kind has its own end
+                outbox.failed(message, batch.slots[message.pk], error)
+                del batch.rest[message.pk]
+
+    def _groups(
+        self, mails: Iterator[tuple[Message, EmailMessage]]
+    ) -> Iterator[list[tuple[Message, EmailMessage]]]:
+        """Digests in groups, all else by itself."""
+        most = max(1, int(self._rate * GROUP_SECONDS))
+        group: list[tuple[Message, EmailMessage]] = []
+        for each in mails:
+            if each[0].kind != Message.Kind.DIGEST:
+                yield [each]
+                continue
+            group.append(each)
+            if len(group) >= most:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _send_group(self, batch: _Round, group: list[tuple[Message, EmailMessage]]) -> None:
+        is_alone = len(group) == 1
+        may = {m.pk for m, _ in group} if is_alone else outbox.hand_over([m for m, _ in group])
+        handed_at = time.monotonic()
+        for message, mail in group:
+            if message.pk not in may:
+                del batch.rest[message.pk]
+            elif self._is_away or time.monotonic() - handed_at > HANDED_FOR:
+                return
+            else:
+                self._send_one(batch, message, mail, is_alone=is_alone)
+
+    def _send_one(
+        self, batch: _Round, message: Message, mail: EmailMessage, *, is_alone: bool
+    ) -> None:
+        slot = batch.slots[message.pk]
+        with pacing.room.for_one(message.domain) as has_room:
+            if not has_room or message.domain in self._held:
+                batch.later[message.pk] = outbox.MAKE_ROOM
+                return
+            try:
+                word = outbox.OneByOne(message, slot) if is_alone else _Noted(slot)
+                outbox.carry(self._backend, mail, word)
+            except Exception as error:  # each kind has its own end
+                self._is_away = isinstance(error, Unreachable)
+                outbox.failed(message, slot, error)
+                del batch.rest[message.pk]
+                self._held = pacing.held(timezone.now())
+                return
+        slot.heard()
+        del batch.rest[message.pk]
+        batch.sent.append(message)
+        self._sent += 1
+        pacing.temper.went_through(message.domain)
+
+
+class _Noted:
+    """The last word on a mail whose row says already that it is handed over."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.mark = slot.mark
+
+    def ask(self) -> None:
+        """It was asked for the whole group."""
+
+
+def _claim(count: int, noted: ExitStack) -> _Round | None:
+    """Take the most urgent messages that are due; None when there are none."""
+    now = timezone.now()
+    claim = uuid.uuid4()
+    with _choosing:
+        wishes = _wishes(count)
+        if not wishes:
+            return None
+        # Noted before the rows, so that a sweep knows of every claim that a dead process leaves.
+        slots = noted.enter_context(journal().slots(claim, [wish.pk for wish in wishes]))
+        with transaction.atomic():
+            allowed = pacing.admit(wishes, now)
+            rows = Message.objects.filter(
+                pk__in=allowed, state=Message.State.QUEUED, due_at__lte=now
+            )
+            ours = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
+            outbox.take(Message.objects.filter(pk__in=list(ours)), claim, now)
+    found = Message.objects.filter(claim=claim).select_related(*outbox.RELATED).order_by("pk")
+    return _Round({message.pk: message for message in found}, slots)
+
+
+def _wishes(count: int) -> list[Wish]:
+    """Messages that are due, the most urgent kinds first; one statement for each kind."""
+    now = timezone.now()
+    held = pacing.held(now)
+    found: list[Wish] = []
+    for kind in bell.BY_URGENCY:
+        rows = Message.objects.filter(kind=kind, state=Message.State.QUEUED, due_at__lte=now)
+        if kind not in pacing.URGENT:
+            rows = rows.exclude(domain__in=held)
+        left = count - len(found)
+        ordered = rows.order_by("due_at", "pk").values_list("pk", "domain", "kind")
+        found += [Wish(*row) for row in ordered[:left]]
+        if len(found) >= count:
+            break
+    return found
+
+
+# What could not be written because the database was away, with the notes that it needs.
+_debts: list[tuple[_Round, ExitStack]] = []
+
+
+def _close(batch: _Round, noted: ExitStack) -> None:
+    """Write the results. The notes stay until that is done, or this process is dead."""
+    try:
+        batch.close()
+    except Exception:
+        _debts.append((batch, noted.pop_all()))
+        raise
+
+
+def _pay_debts() -> None:
+    while _debts:
+        batch, noted = _debts.pop()
+        with noted:
+            _close(batch, noted)
