@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
-from accounts.models import Person, RoleGrant
-from accounts.policies import Decision, Table, Viewer, decide, who
+from accounts.models import Person, Role, RoleGrant
+from accounts.policies import Decision, Relation, Table, Viewer, as_person, decide, who
+from notifications.gate.models import IncomingMail
 from tracker.models import Maintainership, Problem
 from tracker.policies import SEES_ALL_CONFIDENTIAL
 
@@ -17,12 +18,25 @@ PERMISSIONS: Table = {
     "incoming.see": who(),
     "incoming.read_again": who(),
     "suspension.lift": who(),
+    # the message behind a comment: its text with addresses left out, and all of it
+    "original.read": who(Role.TRIAGER, Relation.ITS_OWNER),
+    "original.take": who(Relation.ITS_OWNER),
 }
 
 
 def may(action: str, viewer: Viewer) -> Decision:
     """Whether `viewer` may do `action` to the outbox."""
     return decide(PERMISSIONS, action, viewer)
+
+
+def may_of_mail(action: str, viewer: Viewer, incoming: IncomingMail) -> Decision:
+    """Whether `viewer` may do `action` to a message that came in, given that its problem is seen.
+
+    Its owner is the person whose it is.
+    """
+    person = as_person(viewer)
+    is_own = person is not None and person.pk == incoming.person_id
+    return decide(PERMISSIONS, action, viewer, {Relation.ITS_OWNER} if is_own else ())
 
 
 def writable(people: Iterable[Person]) -> list[Person]:

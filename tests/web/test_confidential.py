@@ -23,6 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Person
 from notifications.digest_content import compose, forget_shared_parts
 from tests.conftest import sign_in
+from tests.gate.acts import stored
 from tests.notifications.test_digests import week
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
@@ -64,8 +65,11 @@ def world(triager: Person, reporter: Person) -> Iterator[World]:
         upload = SimpleUploadedFile("dmesg.txt", b"pcm0: <HDA>")
         log = attach(public, reporter, upload, Door.WEB)
         shared = saved_searches.save(reporter, "Cards", "card", is_shared=True)
+        note = comment(public, reporter, "And louder.", Door.MAIL)
+        mail = stored(reporter, problem=public, comment=note)
         values = {
             "number": public.pk, "slug": "base", "component": "net", "name": "dmesg.txt",
+            "original": mail.pk, "token": "none", "secret": "none",
             "handle": reporter.handle, "judgement": "trust", "search": shared.pk,
             "attachment_id": log.pk, "release": "15.0", "key": "12", "repository": "heath/lamp",
         }  # fmt: skip
@@ -89,6 +93,7 @@ def add_the_confidential(world: World, triager: Person) -> Problem:
         cast_vote(Problem.objects.get(pk=secret.pk), person, Door.WEB)
         Problem.objects.filter(pk=secret.pk).update(is_confidential=True)
     comment(secret, owner, f"The key is {WORD}.", Door.WEB)
+    stored(owner, problem=secret, comment=comment(secret, owner, WORD, Door.MAIL))
     attach(secret, owner, SimpleUploadedFile(f"{WORD}.patch", b"--- a\n+++ b\n"), Door.WEB)
     change(secret, triager, ProblemChange(severity="critical", fixed_in="14.3"), Door.WEB)
     mark_releases(secret, triager, {"15.0": "affected"}, Door.WEB)
@@ -150,6 +155,7 @@ def fill(route: str, values: dict[str, Any]) -> str:
         name = match["name"]
         if name == "pk":
             name = "attachment_id" if "attachments/" in route else "search"
+            name = "original" if "mail/original/" in route else name
         return str(values[name])
 
     return re.sub(r"(?:\(\?P)?<(?:\w+:)?(?P<name>\w+)>(?:\[[^)]*\))?", value, route)
