@@ -50,7 +50,7 @@ def decide(incoming: IncomingMail, reading: Reading) -> End:
         return End(State.REFUSED, str(error))
     if isinstance(recipient, BounceOf) or mail.is_bounce:
         return End(State.IGNORED, bounces.take(mail, reading.raw, incoming, recipient))
-    why = senders.why_automatic(incoming, reading.raw, mail)
+    why = senders.why_automatic(mail)
     if why:
         return End(State.IGNORED, f"Automatic: {why}.")
     try:

@@ -17,13 +17,15 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from notifications import bell
+from notifications.envelopes import host
 from notifications.gate import deciding
 from notifications.gate.addresses import NoSuchAddress, read_recipient
 from notifications.gate.deciding import End, Reading
 from notifications.gate.held import DISOWNED
 from notifications.gate.models import HeldMail, IncomingMail
 from notifications.gate.parsed import ParsedMail
-from notifications.gate.senders import needs_signature
+from notifications.gate.parsing import parse
+from notifications.gate.senders import envelope_sender, needs_signature
 from notifications.gate.signatures import signing_domain
 from tracker.text import clean_line
 
@@ -74,11 +76,9 @@ def disown(held: HeldMail) -> End | None:
 
 def read(incoming: IncomingMail) -> Reading:
     """The message, parsed, and the domain that signed it where that matters. No transaction."""
-    from notifications.gate.parsing import parse
-
     with incoming.file.open("rb") as file:
         raw = file.read()
-    mail = parse(raw, incoming.sender)
+    mail = parse(raw, envelope_sender(incoming), host())
     signed_by = ""
     if _asks_signature(incoming, mail):
         signed_by = signing_domain(raw, mail.from_address, incoming.recipient)

@@ -9,7 +9,6 @@ to the report address  from an address whose person has confirmed it and its sig
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,12 +17,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications.envelopes import host
 from notifications.gate.addresses import BounceOf, NoSuchAddress, Recipient, ReplyTo, ReportTo
 from notifications.gate.answers import is_own
 from notifications.gate.models import IncomingMail, KnownSender, ReplyRevocation
 from notifications.gate.parsed import ParsedMail
-from notifications.gate.signatures import HEAD_BYTES, ascii_domain
+from notifications.gate.signatures import ascii_domain
 from notifications.policies import writable
 from tracker.models import Problem
 
@@ -148,24 +146,13 @@ def revoke_replies(person: Person, problem: Problem | None = None) -> None:
 # What no person wrote
 
 
-def why_automatic(incoming: IncomingMail, raw: bytes, mail: ParsedMail) -> str:
+def why_automatic(mail: ParsedMail) -> str:
     """Why nobody wrote it, in a phrase; "" when somebody may have."""
-    if mail.automatic:
-        return mail.automatic
-    if _is_null(incoming, raw):
-        return "it has the null return path"
-    head = re.split(rb"\r?\n\r?\n", raw[:HEAD_BYTES], maxsplit=1)[0]
-    loops = re.findall(rb"(?mi)^X-Loop[ \t]*:[ \t]*(\S+)", head)
-    if host().encode() in {loop.lower() for loop in loops}:
-        return "it is a mail of this tracker"
     ours = mail.from_address and is_own(mail.from_address)
-    return "it comes from an address of this tracker" if ours else ""
+    return mail.automatic or ("from an address of this tracker" if ours else "")
 
 
-def _is_null(incoming: IncomingMail, raw: bytes) -> bool:
-    """LMTP always says who sent it; other doors may not know."""
-    if incoming.sender:
-        return False
-    return incoming.door == IncomingMail.Door.LMTP or bool(
-        re.match(rb"(?i)(?:[^\n]+\n)*?Return-Path[ \t]*:[ \t]*<[ \t]*>", raw[:HEAD_BYTES])
-    )
+def envelope_sender(incoming: IncomingMail) -> str | None:
+    """As `parse` wants it: "" for the null return path, None where the door could not know."""
+    is_known = incoming.sender or incoming.door == IncomingMail.Door.LMTP
+    return incoming.sender if is_known else None

@@ -52,7 +52,7 @@ class Signature:
     index: int
     domain: str
     covers: frozenset[bytes]
-    is_of_all: bool
+    is_sound: bool
 
 
 def signing_domain(raw: bytes, from_address: str, recipient: str) -> str:
@@ -114,8 +114,13 @@ def _signature(index: int, value: bytes) -> Signature:
     domain = tags.get(b"d", b"").decode("ascii", "replace").strip(".").lower()
     covers = frozenset(tags.get(b"h", b"").lower().split(b":"))
     # l= lets anybody write below what was signed; RFC 8301 forbids SHA-1.
-    is_of_all = b"l" not in tags and tags.get(b"a", b"").lower() != b"rsa-sha1"
-    return Signature(index, domain, covers, is_of_all)
+    is_sound = b"l" not in tags and tags.get(b"a", b"").lower() != b"rsa-sha1"
+    return Signature(index, domain, covers, is_sound and not _is_past(tags.get(b"x", b"")))
+
+
+def _is_past(expires: bytes) -> bool:
+    """Whether a signature has expired; dkimpy would let it pass for ten hours more."""
+    return expires.isdigit() and len(expires) < 19 and int(expires) < time.time()
 
 
 # The word of one's own server
@@ -140,7 +145,7 @@ def _vouched_by_own_server(
         if found is None or not is_aligned(found[1], domain):
             continue
         theirs = [one for one in signatures if one.domain == found[1]]
-        if theirs and all(one.is_of_all and needed <= one.covers for one in theirs):
+        if theirs and all(one.is_sound and needed <= one.covers for one in theirs):
             return found[1]
     return ""
 
@@ -155,7 +160,7 @@ def _verified(
     wanted = [
         one
         for one in signatures
-        if one.is_of_all and needed <= one.covers and is_aligned(one.domain, domain)
+        if one.is_sound and needed <= one.covers and is_aligned(one.domain, domain)
     ]
     if not wanted or _is_too_costly(raw):
         return ""
