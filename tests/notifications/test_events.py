@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import pytest
@@ -10,7 +9,7 @@ from django.core.files.base import ContentFile
 
 from accounts.models import Person, Role
 from notifications import outbox, queueing
-from notifications.models import Message, Subscription
+from notifications.models import Message
 from notifications.plain import wrap
 from notifications.policies import may_know
 from notifications.rendering import Withheld, render
@@ -255,23 +254,6 @@ def test_the_reporters_own_files_come_with_the_report(
     attach(problem, reporter, ContentFile(b"x", name="dmesg.txt"), Door.CLIENT)
     assert Message.objects.filter(person=maintainer).count() == 1
     assert "files: dmesg.txt" in text_of(mail_to(maintainer))
-
-
-def test_the_number_of_queries_does_not_grow_with_the_followers(
-    problem: Problem, triager: Person, django_assert_num_queries: pytest.FixtureRequest
-) -> None:
-    events = Event.objects.select_related("problem__component")
-    counts = itertools.count()
-    for _ in range(2):
-        for _ in range(20):
-            subscribe(make_person(f"follower{next(counts)}"), problem)
-        Message.objects.all().delete()
-        event = events.latest("id")
-        # Reporter, maintainers, subscriptions, duplicates, insert and read back.
-        with django_assert_num_queries(6):  # type: ignore[operator]
-            queueing.queue_event_mails(event)
-    assert Message.objects.count() == 40
-    assert Subscription.objects.count() == 40
 
 
 def test_a_product_of_another_name_is_told_of_to_nobody_here(outsider: Person) -> None:
