@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from config.environment import PROJECT_DIR
 from notifications.gate.commands import COMMANDS, ME, help_text, read_leading, stray_commands
 from notifications.gate.contents import body_of
 from notifications.gate.places import synopsis_of
@@ -196,3 +200,21 @@ def test_a_text_that_is_too_long_is_a_file_and_begins_in_the_comment() -> None:
     assert body.words.startswith("A line of the log.\n")
     assert "mail.txt" in body.words
     assert len(body.files[0].content) == 19 * (TEXT_CHARS // 10)
+
+
+def test_the_documentation_names_every_command() -> None:
+    told = set(re.findall(r"`!([a-z]+)", (PROJECT_DIR / "docs/mail.md").read_text()))
+    assert told >= set(COMMANDS)
+    assert told <= {*COMMANDS}
+
+
+@given(st.text("!+-1:#\\=<>@ \n\tabeflnorstu\u00a0éDPH", max_size=300))
+def test_no_text_stops_the_reading_or_loses_a_word(text: str) -> None:
+    leading = read_leading(text)
+    if not leading.orders and not leading.faults:
+        assert leading.rest.split() == text.split()
+    form = read_form(text)
+    assert form is None or all(isinstance(value, str) for value in form.values.values())
+    body = body_of(text)
+    assert body.files or body.words == text
+    assert not (is_plus_one(text) and is_minus_one(text))
