@@ -29,7 +29,7 @@ from notifications.backends.base import Carrier, Unreachable
 from notifications.handover import Slot, journal
 from notifications.models import Message
 from notifications.pacing import Wish
-from notifications.rendering import render
+from notifications.rendering import Renderer
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ GROUP_SECONDS: Final = 0.05
 # on another machine takes it as sent.
 HANDED_FOR: Final = 10.0
 FIRST_RATE: Final = 20.0
+RENDERED_AT_ONCE: Final = 50
 
 _lanes = threading.BoundedSemaphore(LANES)
 # One thread of a process chooses at a time, so that they do not choose the same.
@@ -99,6 +100,7 @@ class _Run:
         self._rate = FIRST_RATE
         self._sent = 0
         self._is_away = False
+        self._renderer = Renderer()
         # Domains that turned out to wait while this runs; a claim leaves out those known before.
         self._held: set[str] = set()
 
@@ -140,11 +142,14 @@ class _Run:
         self._rate = min(done / passed, 2 * self._rate)
 
     def _rendered(self, batch: _Round) -> Iterator[tuple[Message, EmailMessage]]:
-        for message in list(batch.rest.values()):
-            try:
-                yield message, render(message)
-            except Exception as error:  # each kind has its own end
-                outbox.failed(message, batch.slots[message.pk], error)
+        """What can be sent, rendered some at a time; all else comes to its end here."""
+        messages = list(batch.rest.values())
+        for at in range(0, len(messages), RENDERED_AT_ONCE):
+            for message, mail in self._renderer.render(messages[at : at + RENDERED_AT_ONCE]):
+                if not isinstance(mail, Exception):
+                    yield message, mail
+                    continue
+                outbox.failed(message, batch.slots[message.pk], mail)
                 del batch.rest[message.pk]
 
     def _groups(

@@ -13,10 +13,11 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
@@ -90,15 +91,8 @@ class Ticket:
 
     def path(self, deed: Deed | None = None) -> str:
         """Where it is done, or another deed by a link that ends at the same time."""
-        hours = (self.made_at - _EPOCH) // _HOUR
-        named = (
-            (deed or self.deed).encode()
-            + self.person.to_bytes(_PERSON, "big")
-            + self.problem.to_bytes(_PROBLEM, "big")
-            + max(hours, 0).to_bytes(_HOURS, "big")
-        )
-        token = urlsafe_b64encode(named + _mac(named)).decode().rstrip("=")
-        return reverse("do", args=[token])
+        (path,) = _paths(self.person, [(deed or self.deed, self.problem)], self.made_at)
+        return path
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,39 @@ def read_token(token: str) -> Ticket:
 
 
 def _mac(named: bytes) -> bytes:
-    return salted_hmac("notifications.deeds", named, algorithm="sha256").digest()[:_MAC]
+    """A digest run signs a hundred links a mail, so the key is made ready once."""
+    ready = _ready_key(settings.SECRET_KEY).copy()
+    ready.update(named)
+    return ready.digest()[:_MAC]
+
+
+@lru_cache(maxsize=1)
+def _ready_key(secret: str) -> hmac.HMAC:
+    return salted_hmac("notifications.deeds", b"", secret=secret, algorithm="sha256")
+
+
+def urls(person_id: int, links: Sequence[tuple[Deed, int]]) -> list[str]:
+    """The addresses of many links of a person, each a deed and the number of a problem."""
+    base = settings.BASE_URL
+    return [f"{base}{path}" for path in _paths(person_id, links, timezone.now())]
+
+
+def _paths(person_id: int, links: Iterable[tuple[Deed, int]], made_at: datetime) -> list[str]:
+    before, after = _around_token()
+    who = person_id.to_bytes(_PERSON, "big")
+    hours = max((made_at - _EPOCH) // _HOUR, 0).to_bytes(_HOURS, "big")
+    found = []
+    for deed, number in links:
+        named = deed.encode() + who + number.to_bytes(_PROBLEM, "big") + hours
+        token = urlsafe_b64encode(named + _mac(named)).decode().rstrip("=")
+        found.append(f"{before}{token}{after}")
+    return found
+
+
+@lru_cache(maxsize=1)
+def _around_token() -> tuple[str, str]:
+    before, _, after = reverse("do", args=["TOKEN"]).partition("TOKEN")
+    return before, after
 
 
 def holder(found: Ticket) -> tuple[Person, Problem]:
@@ -169,23 +195,35 @@ def offers(
     `with_aside` adds what takes a problem out of the person's digests.
     """
     rows = list(problems)
-    numbers = [problem.pk for problem in rows]
-    voted = set(
-        Vote.objects.filter(person=person, problem__in=numbers).values_list("problem", flat=True)
-    )
+    voted = voted_for([person], rows)
+    allowed = allowed_deeds(person, rows, voted[person.pk], with_aside=with_aside)
+    return {
+        number: [Offer(deed, ticket(person.pk, deed, number, now).url) for deed in deeds]
+        for number, deeds in allowed.items()
+    }
+
+
+def voted_for(people: Iterable[Person], problems: Iterable[Problem]) -> dict[int, set[int]]:
+    """For each of `people` those of `problems` that they voted for. One query."""
+    found: dict[int, set[int]] = {person.pk: set() for person in people}
+    numbers = [problem.pk for problem in problems]
+    votes = Vote.objects.filter(person__in=list(found), problem__in=numbers)
+    for person_id, number in votes.values_list("person", "problem"):
+        found[person_id].add(number)
+    return found
+
+
+def allowed_deeds(
+    person: Person, problems: Iterable[Problem], voted: set[int], *, with_aside: bool
+) -> dict[int, tuple[Deed, ...]]:
+    """What links `person` gets for each of `problems`, by number."""
     may_claim = bool(may("problem.assign", person))
+    aside = (Deed.SNOOZE, Deed.NOT_MINE) if with_aside else ()
     found = {}
-    for problem in rows:
-        deeds = []
-        if problem.is_open and problem.pk not in voted:
-            deeds.append(Deed.VOTE)
-        if may_claim and problem.is_open and problem.assignee_id is None:
-            deeds.append(Deed.CLAIM)
-        if with_aside:
-            deeds += [Deed.SNOOZE, Deed.NOT_MINE]
-        found[problem.pk] = [
-            Offer(deed, ticket(person.pk, deed, problem.pk, now).url) for deed in deeds
-        ]
+    for problem in problems:
+        votes = (Deed.VOTE,) if problem.is_open and problem.pk not in voted else ()
+        is_free = may_claim and problem.is_open and problem.assignee_id is None
+        found[problem.pk] = (*votes, *((Deed.CLAIM,) if is_free else ()), *aside)
     return found
 
 

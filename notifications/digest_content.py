@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.models import SetAside
 from tracker.duplicates import adds_up
-from tracker.models import OPEN, Comment, Component, Problem, State
+from tracker.models import OPEN, Comment, Component, Maintainership, Problem, State
 from tracker.policies import visible_problems
 from votes.models import Vote
 
@@ -89,7 +89,32 @@ class Digest:
         return sum(section.total for section in self.sections if section.key == key)
 
 
-def compose(person: Person, window: Window, *, is_preview: bool = False) -> Digest:
+@dataclass(frozen=True)
+class Reader:
+    """What a digest depends on of its reader: what they maintain, and have set aside now."""
+
+    components: tuple[int, ...]
+    aside: tuple[int, ...]
+
+
+def readers(people: Sequence[Person]) -> dict[int, Reader]:
+    """Each of `people` as a reader. Two queries, however many they are."""
+    pks = [person.pk for person in people]
+    components: dict[int, list[int]] = {pk: [] for pk in pks}
+    aside: dict[int, list[int]] = {pk: [] for pk in pks}
+    maintained = Maintainership.objects.filter(person__in=pks).order_by("component")
+    for pk, component in maintained.values_list("person", "component"):
+        components[pk].append(component)
+    wanted = Q(until=None) | Q(until__gt=timezone.now())
+    rows = SetAside.objects.filter(wanted, person__in=pks).order_by("problem")
+    for pk, number in rows.values_list("person", "problem"):
+        aside[pk].append(number)
+    return {pk: Reader(tuple(components[pk]), tuple(aside[pk])) for pk in pks}
+
+
+def compose(
+    person: Person, window: Window, *, is_preview: bool = False, reader: Reader | None = None
+) -> Digest:
     """The digest of `person` for `window`. The same number of queries whatever it holds.
 
     What several readers share is read once for all of a run: for a minute, so that nothing which
@@ -97,8 +122,8 @@ def compose(person: Person, window: Window, *, is_preview: bool = False) -> Dige
     """
     minute = int(timezone.now().timestamp() // 60)
     own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
-    components = tuple(person.maintained_components.order_by("pk").values_list("pk", flat=True))
-    aside = set_aside_by(person)
+    reader = reader or readers([person])[person.pk]
+    components, aside = reader.components, reader.aside
     sections = [*own(components, aside, window, minute), *whole(aside, window, minute)]
     return Digest(window, [section for section in sections if section.lines])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifications.digest_component import compose_component
-from notifications.digest_content import Digest, Window, compose
+from notifications.digest_content import Digest, Reader, Window, compose
 from notifications.digest_votes import compose_votes
 from notifications.gate.addresses import is_ours
 from notifications.models import DigestSubscription
@@ -19,6 +19,7 @@ def compose_kind(
     *,
     message_pk: int | None = None,
     is_preview: bool = False,
+    reader: Reader | None = None,
 ) -> Digest:
     """What the digest of `row` tells of `window`; nothing that was kept is used for a preview."""
     if row.kind == Kind.COMPONENT:
@@ -29,7 +30,7 @@ def compose_kind(
         return compose_search(row.reader, row.saved_search, window)
     if row.kind == Kind.VOTES:
         return compose_votes(row.reader, window, message_pk)
-    return compose(row.reader, window, is_preview=is_preview)
+    return compose(row.reader, window, is_preview=is_preview, reader=reader)
 
 
 def why_not(row: DigestSubscription) -> str:

@@ -19,6 +19,7 @@ from notifications.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsub
 from notifications.models import DigestSubscription
 from notifications.plain import COLUMNS, paragraphs, wrap
 from notifications.schedule import zone
+from tracker.models import Problem
 
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
@@ -232,7 +233,16 @@ def stop_url_of(row: DigestSubscription) -> str:
 
 def digest_words(digest: Digest, row: DigestSubscription, *, is_extra: bool = False) -> DigestWords:
     """`digest` as its reader reads it, with times of their own zone. Two queries, a list none."""
-    words = DigestWords(
+    words = plain_words(digest, row, is_extra=is_extra)
+    if row.person is None:
+        return words
+    offers = deeds.offers(row.person, problems_of(digest), with_aside=offers_aside(row))
+    return replace(words, offers=offers)
+
+
+def plain_words(digest: Digest, row: DigestSubscription, *, is_extra: bool = False) -> DigestWords:
+    """`digest` as its reader reads it, without the links that act."""
+    return DigestWords(
         digest,
         row,
         digest.window.start.astimezone(zone(row.time_zone)),
@@ -240,13 +250,17 @@ def digest_words(digest: Digest, row: DigestSubscription, *, is_extra: bool = Fa
         row.person,
         is_extra,
     )
-    if row.person is None:
-        return words
-    problems = {line.problem.pk: line.problem for s in digest.sections for line in s.lines}
-    # Setting aside is about what a digest chooses by itself; a search finds what it says.
-    with_aside = row.kind in {Kind.OWN, Kind.VOTES}
-    offers = deeds.offers(row.person, problems.values(), with_aside=with_aside)
-    return replace(words, offers=offers)
+
+
+def problems_of(digest: Digest) -> list[Problem]:
+    """Each problem that it tells of, once."""
+    found = {line.problem.pk: line.problem for s in digest.sections for line in s.lines}
+    return list(found.values())
+
+
+def offers_aside(row: DigestSubscription) -> bool:
+    """Setting aside is about what a digest chooses by itself; a search finds what it says."""
+    return row.kind in {Kind.OWN, Kind.VOTES}
 
 
 def _part_text(part: Part) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import formataddr, parseaddr
+from functools import lru_cache
+from typing import TypeVar
 
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 
 from accounts.models import Person
+from notifications import digest_run
 from notifications.adding_up import grounds_of, left_of, told_by
 from notifications.backends.base import NULL_PATH, OutgoingMail
 from notifications.bulk_mail import bulk_words
-from notifications.digest_content import Window
+from notifications.deeds import voted_for
+from notifications.digest_content import Digest, Reader, Window, readers
 from notifications.digest_kinds import compose_kind, why_not
-from notifications.digest_mail import DigestWords, digest_words
+from notifications.digest_mail import DigestWords, digest_words, problems_of
 from notifications.digest_votes import bind_tellings
 from notifications.envelopes import (
     BULK_REACH,
@@ -28,7 +33,7 @@ from notifications.envelopes import (
 from notifications.event_mail import event_words
 from notifications.gate.addresses import bounce_address, reply_address
 from notifications.gate.suspension import is_suspended
-from notifications.models import Message, Reason, Telling
+from notifications.models import DigestSubscription, Message, Reason, Telling
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
 from notifications.roundup_mail import roundup_words
@@ -49,11 +54,7 @@ class NothingToSay(Exception):
 
 def render(message: Message) -> OutgoingMail:
     """The complete mail. Raises `Withheld` and `NothingToSay`."""
-    is_for_member = message.person is not None and message.kind != Message.Kind.ACCOUNT
-    if is_for_member and not writable([message.person]):  # type: ignore[list-item]
-        raise Withheld("Its reader's account is closed.")
-    if message.kind != Message.Kind.ACCOUNT and _is_suspended(message):
-        raise Withheld("Mail to this address came back several times; nothing is sent there.")
+    _check_reader(message)
     if message.kind == Message.Kind.EVENT:
         return _event_mail(message)
     if message.kind == Message.Kind.ROUNDUP:
@@ -66,6 +67,15 @@ def render(message: Message) -> OutgoingMail:
         return _answer_mail(message)
     html = message.html or render_to_string("mail/account.html", {"text": message.text})
     return _mail(message, message.subject, message.text, html, {})
+
+
+def _check_reader(message: Message) -> None:
+    """Whether mail may go there at all. Raises `Withheld`."""
+    is_for_member = message.person is not None and message.kind != Message.Kind.ACCOUNT
+    if is_for_member and not writable([message.person]):  # type: ignore[list-item]
+        raise Withheld("Its reader's account is closed.")
+    if message.kind != Message.Kind.ACCOUNT and _is_suspended(message):
+        raise Withheld("Mail to this address came back several times; nothing is sent there.")
 
 
 def _is_suspended(message: Message) -> bool:
@@ -178,6 +188,16 @@ def _answer_mail(message: Message) -> OutgoingMail:
 
 
 def _digest_mail(message: Message) -> OutgoingMail:
+    digest, row = _digest(message)
+    # By no other mail, unless this one never arrives.
+    bind_tellings(message, digest)
+    words = digest_words(digest, row)
+    headers = _digest_headers(row, words.stop_url)
+    return _mail(message, words.subject, words.as_text(), _digest_html(words), headers)
+
+
+def _digest(message: Message, reader: Reader | None = None) -> tuple[Digest, DigestSubscription]:
+    """What a digest tells, and whose it is. Raises `Withheld` and `NothingToSay`."""
     delivery = message.delivery
     assert delivery is not None  # noqa: S101 - held by a constraint of the table
     row = delivery.subscription
@@ -187,25 +207,86 @@ def _digest_mail(message: Message) -> OutgoingMail:
     if reason := why_not(row):
         raise Withheld(reason)
     window = Window(delivery.covers_from, delivery.covers_until)
-    digest = compose_kind(row, window, message_pk=message.pk)
+    digest = compose_kind(row, window, message_pk=message.pk, reader=reader)
     if not digest.is_worth_sending:
         raise NothingToSay("Nothing to say.")
-    # By no other mail, unless this one never arrives.
-    bind_tellings(message, digest)
-    words = digest_words(digest, row)
-    html = render_to_string("mail/digest.html", words.for_html())
-    return _mail(message, words.subject, words.as_text(), html, _digest_headers(words))
+    return digest, row
 
 
-def _digest_headers(words: DigestWords) -> dict[str, str]:
+def _digest_html(words: DigestWords) -> str:
+    return render_to_string("mail/digest.html", words.for_html())
+
+
+Rendered = OutgoingMail | Exception
+T = TypeVar("T")
+
+
+class Renderer:
+    """Renders many messages: what digests share is read and written once."""
+
+    def __init__(self) -> None:
+        self._writer = digest_run.Writer(_digest_html)
+
+    def render(self, messages: Sequence[Message]) -> list[tuple[Message, Rendered]]:
+        """Each message with its mail, or with what `render` would have raised."""
+        shared = [message for message in messages if digest_run.is_shared(message)]
+        composed = self._composed(shared)
+        told = [found for found in composed.values() if not isinstance(found, Exception)]
+        problems = {p.pk: p for digest, _ in told for p in problems_of(digest)}
+        voted = voted_for([row.reader for _, row in told], problems.values()) if told else {}
+        found: list[tuple[Message, Rendered]] = []
+        for message in messages:
+            digest = composed.get(message.pk)
+            if digest is None:
+                found.append((message, _tried(render, message)))
+            elif isinstance(digest, Exception):
+                found.append((message, digest))
+            else:
+                found.append((message, self._shared(message, *digest, voted)))
+        return found
+
+    def _composed(
+        self, messages: Sequence[Message]
+    ) -> dict[int, tuple[Digest, DigestSubscription] | Exception]:
+        people = [message.person for message in messages if message.person is not None]
+        known = readers(people) if people else {}
+        prefetch_related_objects(people, "role_grants")
+
+        def compose_one(message: Message) -> tuple[Digest, DigestSubscription]:
+            _check_reader(message)
+            return _digest(message, known[message.person_id or 0])
+
+        return {message.pk: _tried(compose_one, message) for message in messages}
+
+    def _shared(
+        self,
+        message: Message,
+        digest: Digest,
+        row: DigestSubscription,
+        voted: Mapping[int, set[int]],
+    ) -> OutgoingMail:
+        bind_tellings(message, digest)
+        words = self._writer.write(digest, row, problems_of(digest), voted[row.reader.pk])
+        headers = _digest_headers(row, words.stop_url)
+        return _wrapped_mail(message, words.subject, words.text, words.html, headers)
+
+
+def _tried(make: Callable[[Message], T], message: Message) -> T | Exception:
+    try:
+        return make(message)
+    except Exception as error:  # whoever sends it knows what each kind means
+        return error
+
+
+def _digest_headers(row: DigestSubscription, stop_url: str) -> dict[str, str]:
     """One reader of a list must not end it for all by one click, so its mails offer none."""
-    component = words.row.component
+    component = row.component
     if component is None:
-        kind = {"X-Groundswell-Reason": "digest", "X-Groundswell-Digest": words.row.kind}
-        return kind | _one_click(words.stop_url)
+        kind = {"X-Groundswell-Reason": "digest", "X-Groundswell-Digest": row.kind}
+        return kind | _one_click(stop_url)
     return {
         "X-Groundswell-Reason": "list",
-        "X-Groundswell-Digest": words.row.kind,
+        "X-Groundswell-Digest": row.kind,
         "List-Id": list_id(component),
     }
 
@@ -214,10 +295,16 @@ def _mail(
     message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
 ) -> OutgoingMail:
     """Every mail of ours. What people typed into the subject becomes one line."""
+    return _wrapped_mail(message, subject, wrap(text), html, headers)
+
+
+def _wrapped_mail(
+    message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
+) -> OutgoingMail:
     own_address = message.kind == Message.Kind.ACCOUNT or message.person is None
     mail = OutgoingMail(
         subject=_header(subject)[:LONGEST_SUBJECT],
-        body=wrap(text),
+        body=text,
         from_email=_from("Groundswell"),
         to=[message.address if own_address else message.person.email],  # type: ignore[union-attr]
         headers={
@@ -254,6 +341,11 @@ def _one_click(stop_url: str) -> dict[str, str]:
 
 def _from(name: str) -> str:
     """Our own address under another name; the operator's name for it stands otherwise."""
-    ours, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return _our_address(name, settings.DEFAULT_FROM_EMAIL)
+
+
+@lru_cache(maxsize=64)
+def _our_address(name: str, given: str) -> str:
+    ours, address = parseaddr(given)
     shown = name if ours in {"", "Groundswell"} or " via " in name else ours
     return formataddr((_header(shown), address))

@@ -10,12 +10,14 @@ piece to a server that lets it (RFC 2920).
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -34,6 +36,7 @@ from notifications.backends.base import (
 )
 
 _END = b".\r\n"
+_BARE = re.compile(r"[A-Za-z0-9_+=-]+(\.[A-Za-z0-9_+=-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _LONGEST_ANSWER = 64 * 1024
 # Seconds, where the settings name none.
 _USUAL_WAIT = 10.0
@@ -230,8 +233,8 @@ class EmailBackend(smtp.EmailBackend):
         """Send one mail, over the open connection where one is kept open."""
         message = to_bytes(mail)
         path = return_path(mail)
-        sender = sanitize_address(path, "utf-8") if path else ""
-        (recipient,) = (sanitize_address(address, "utf-8") for address in mail.recipients())
+        sender = _bare(path) if path else ""
+        (recipient,) = map(_bare, mail.recipients())
         try:
             self._hand_in(sender, recipient, message, last_word)
         finally:
@@ -283,6 +286,17 @@ class EmailBackend(smtp.EmailBackend):
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _bare(address: str) -> str:
+    """As a command takes it. Most are so already, and the library parses them for long."""
+    return address if _BARE.fullmatch(address) else _sanitized(address)
+
+
+@lru_cache(maxsize=256)
+def _sanitized(address: str) -> str:
+    found: str = sanitize_address(address, "utf-8")
+    return found
 
 
 def _has_ended(error: Exception) -> bool:
