@@ -98,8 +98,14 @@ class EventWords:
     def how_to_answer(self) -> str:
         return "Reply to comment; +1 and nothing else is your vote." if self.takes_answers else ""
 
+    @property
+    def help_url(self) -> str:
+        """Where all that one can do by mail is told."""
+        return f"{settings.BASE_URL}/mail/help"
+
     def as_text(self) -> str:
         """The whole in plain text; lines of ours fit 72 columns."""
+        how = [self.how_to_answer, f"More by mail: {self.help_url}"]
         return paragraphs(
             [
                 self.marker,
@@ -109,7 +115,7 @@ class EventWords:
                         "-- ",
                         wrap(f"#{self.problem.pk} {self.problem.synopsis}"),
                         self.url,
-                        *([self.how_to_answer] if self.takes_answers else []),
+                        *(how if self.takes_answers else []),
                         "",
                         wrap(f"You get this because {self.reason}."),
                         f"{self.stop_label}:",

@@ -97,6 +97,7 @@ def _text() -> str:
         f"write from; it takes a minute:\n\n{sign_up}\n\n"
         f"Then send your mail again. Or look first whether somebody has reported it:\n\n"
         f"{settings.BASE_URL}/problems/\n\n"
+        f"What can be done by mail is told at {settings.BASE_URL}/mail/help\n\n"
         "You get this answer at most once a day. If you did not write to us, somebody used your "
         "address, and you can forget this mail."
     )

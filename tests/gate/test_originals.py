@@ -110,7 +110,7 @@ def test_masking_leaves_words_and_short_names_alone() -> None:
     assert originals.masked(text) == text
     assert originals.masked("https://bugs.example.org/12/edit") == "[link]"
     assert originals.masked("https://bugs.example.org/12.") == "https://bugs.example.org/12."
-    assert originals.masked("x" * 500_000 + "@" * 9) == "x" * 500_000 + "@" * 9
+    assert originals.masked("x" * 200_000 + "@" * 9) == "x" * 200_000 + "@" * 9
 
 
 def test_a_problem_that_is_hidden_hides_its_mails(
