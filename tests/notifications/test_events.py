@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from email.utils import getaddresses
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
+from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
 from notifications import outbox, queueing
+from notifications.backends.base import to_bytes
+from notifications.gate.marker import is_marker
 from notifications.models import Message
 from notifications.plain import wrap
 from notifications.policies import may_know
@@ -18,7 +23,7 @@ from tests.notifications.mails import html_of, mail_to, text_of, told
 from tests.people import make_newcomer, make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.changes import ProblemChange
-from tracker.models import Door, Event, Problem, Product
+from tracker.models import Attachment, Component, Door, Event, Problem, Product, Release
 from tracker.policies import visible_problems
 from tracker.services import attach, change, comment
 
@@ -189,22 +194,88 @@ def test_the_headers_say_what_it_is_and_how_to_end_it(
     assert mail["To"] == "rita@example.org"
 
 
-NASTY = "Fine\r\nBcc: all@example.org\nX-Evil: 1\u2028\x0b\x85 and more"
+NASTY = (
+    "Fine\r\nBcc: all@example.org\r\nX-Evil: 1",
+    "Fine\u2028X-Evil: 1\x0b\x85\x1b and more",
+    "Fine =?utf-8?q?=0D=0ABcc=3A_all=40example=2Eorg?=",
+    "Fine =?utf-8?b?DQpCY2M6IGFsbEBleGFtcGxlLm9yZw==?= ä",
+    "Fine \u202egro.elpmaxe@lla\u2066 <all@example.org>, x",
+)
 
 
-def test_no_field_can_add_a_header(product: Product, triager: Person) -> None:
+def spoil(problem: Problem, actor: Person, words: str) -> None:
+    """Put `words` into every field that a mail tells, past all checks."""
+    Product.objects.filter(pk=problem.product_id).update(title=words)
+    Component.objects.filter(pk=problem.component_id).update(title=words, slug=words[:40])
+    Release.objects.filter(name="14.3").update(name=words[:40])
+    Person.objects.filter(pk=actor.pk).update(handle=words[:40])
+    Problem.objects.filter(pk=problem.pk).update(
+        synopsis=words, severity=words[:20], state=words[:20], architecture=words[:50],
+        hardware=words, release=Release.objects.get(name=words[:40]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", NASTY)
+def test_no_field_can_add_a_header(words: str, product: Product, triager: Person) -> None:
     reporter = make_person("rita")
-    problem = make_problem(product, reporter, synopsis="x", component="kernel")
-    Problem.objects.filter(pk=problem.pk).update(synopsis=NASTY)
-    problem.refresh_from_db()
-    comment(problem, triager, f"{NASTY}\n\n.\nFrom me", Door.WEB)
-    attach(problem, triager, ContentFile(b"x", name="a\r\nBcc: b@example.org.txt"), Door.WEB)
-    for message in Message.objects.filter(person=reporter):
-        mail = mail_to(reporter, pk=message.pk)
-        assert mail["Bcc"] is None
-        assert mail["X-Evil"] is None
-        assert mail["Subject"].count("\n") == 0
+    problem = make_problem(product, reporter, component="kernel")
+    subscribe(make_person("nora"), product)
+    comment(problem, triager, f"{words}\n\n.\nFrom me", Door.WEB)
+    attached = attach(problem, triager, ContentFile(b"x", name="x.txt"), Door.WEB)
+    change(problem, triager, ProblemChange(release="14.3"), Door.WEB)
+    Attachment.objects.filter(pk=attached.pk).update(name=words)
+    spoil(problem, triager, words)
+    for message in Message.objects.exclude(kind="account"):
+        raw = to_bytes(render(message)).partition(b"\r\n\r\n")[0]
+        mail = mail_to(message.person, pk=message.pk)  # type: ignore[arg-type]
+        assert sorted(set(mail.keys()) - HEADERS) == []
+        assert len(mail.keys()) == len(set(mail.keys()))
+        assert mail["To"] == message.person.email  # type: ignore[union-attr]
+        assert getaddresses([mail["From"]])[0][1] == getaddresses([FROM])[0][1]
         assert "Fine" in mail["Subject"]
+        assert not set("\r\n\u2028\u202e\u2066\x1b") & set("".join(map(str, mail.values())))
+        assert b"=?utf-8?q?=0D" not in raw
+        assert b"=?utf-8?b?DQ" not in raw
+
+
+HEADERS = {
+    "Content-Type", "MIME-Version", "Subject", "From", "To", "Reply-To", "Date", "Message-ID",
+    "Auto-Submitted", "X-Loop", "In-Reply-To", "References", "List-Id", "List-Unsubscribe",
+    "List-Unsubscribe-Post", "X-Groundswell-Reason", "X-Groundswell-Problem",
+    "X-Groundswell-Event", "X-Groundswell-Product", "X-Groundswell-Component",
+    "X-Groundswell-State", "X-Groundswell-Severity",
+}  # fmt: skip
+FROM = str(settings.DEFAULT_FROM_EMAIL)
+
+
+def test_filters_find_product_component_state_and_severity_in_the_headers(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    change(problem, triager, ProblemChange(state="in progress", severity="critical"), Door.WEB)
+    mail = mail_to(reporter)
+    names = ("Reason", "Product", "Component", "State", "Severity", "Event")
+    assert [mail[f"X-Groundswell-{name}"] for name in names] == [
+        "reporter", "base", "kernel", "in progress", "critical", "changed",
+    ]  # fmt: skip
+    assert mail["X-Loop"] == "127.0.0.1"
+
+
+def test_a_mail_says_where_to_answer_only_while_the_gate_is_open(
+    problem: Problem, reporter: Person, triager: Person, settings: Settings
+) -> None:
+    comment(problem, triager, "Which firmware?", Door.WEB)
+    settings.MAIL_IN_BOX, settings.MAIL_IN_DOMAIN = "", "problems.example.org"
+    mail = mail_to(reporter)
+    first, _, rest = text_of(mail).partition("\n")
+    assert is_marker(first)
+    assert "+1 and nothing else is your vote" in rest
+    assert is_marker(html_of(mail).partition('<p class="small">')[2].partition("<")[0])
+    assert mail["Reply-To"].startswith("reply+")
+    settings.MAIL_IN_DOMAIN = ""
+    closed = mail_to(reporter)
+    assert closed["Reply-To"] is None
+    assert not any(is_marker(line) for line in text_of(closed).split("\n"))
+    assert "Reply" not in text_of(closed) + html_of(closed)
 
 
 def test_a_synopsis_in_any_script_arrives_as_it_was(product: Product, triager: Person) -> None:
