@@ -29,6 +29,7 @@ ONCE = (
     "tests/api/test_schema.py",
     "tests/browser",
     "tests/end_to_end",
+    "tests/gate/test_processing_kills.py",
     "tests/importing/test_reading.py",
     "tests/notifications/test_kills.py",
     "tests/send_problem",
