@@ -15,7 +15,7 @@ import pytest
 import time_machine
 from django.core.files.base import ContentFile
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -41,6 +41,7 @@ from tracker.bulk import Asked, Pick
 from tracker.changes import ProblemChange
 from tracker.models import Door, Event, Problem, Product
 from tracker.services import attach, change, comment
+from tracker.signals import problem_happened
 
 pytestmark = pytest.mark.django_db
 
@@ -445,3 +446,36 @@ def test_no_event_is_lost_or_told_twice_however_a_sender_gets_in_between(
         told.update(word for word in text.split() if word.endswith("-once"))
     assert told == Counter(f"writer{n}-says-{i}-once" for n in range(2) for i in range(10))
     assert len(texts) > 1, "the sender never got in between"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_is_not_sent_between_taking_an_event_and_its_commit(files: Path) -> None:
+    reporter, writer = make_person("rita"), make_person("walt")
+    problem = make_problem(reporter=reporter)
+    comment(problem, writer, "first-once", Door.WEB)
+    # Tried before, and due: only the row's lock keeps it here.
+    Message.objects.update(attempts=1, due_at=timezone.now() - timedelta(seconds=1))
+    (message,) = mails_of(reporter)
+    senders = []
+
+    def deliver() -> None:
+        outbox.deliver(message.pk)
+        connection.close()
+
+    def send_meanwhile(**kwargs: Any) -> None:
+        senders.append(threading.Thread(target=deliver))
+        senders[0].start()
+        senders[0].join(0.5)
+
+    override = override_settings(EVENT_MAIL_WINDOW=60)
+    problem_happened.connect(send_meanwhile)
+    try:
+        with override:
+            comment(problem, writer, "second-once", Door.WEB)
+    finally:
+        problem_happened.disconnect(send_meanwhile)
+    senders[0].join(30)
+    send_all_that_waits()
+    mails = [message_from_bytes(f.read_bytes(), policy=policy.default) for f in files.glob("*.eml")]
+    told = [word for mail in mails for word in text_of(mail).split() if word.endswith("-once")]  # type: ignore[arg-type]
+    assert sorted(told) == ["first-once", "second-once"]
