@@ -246,7 +246,7 @@ def _words_after(text: str, address: str) -> str:
         return ""
     rest = text[at + len(address) : at + len(address) + 2 * LONGEST_WORDS]
     rest = re.split(r"\n[ \t]*-{2,}|\n[ \t]*\n[ \t]*\n", rest)[0]
-    return " ".join(rest.strip(" \t\r\n>:)").split())[:LONGEST_WORDS]
+    return " ".join(rest.lstrip(" \t\r\n>:)").split())[:LONGEST_WORDS]
 
 
 def _gives_a_code(text: str, address: str) -> bool:

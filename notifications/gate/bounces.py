@@ -76,7 +76,7 @@ def _note(message: Message, incoming: IncomingMail, failures: list[Failure]) -> 
     if not found:
         return _elsewhere(message, incoming, failures[0])
     _, address, failure = min(found, key=lambda each: each[:2])
-    words = f"{failure.status} {failure.words}".strip() or "no reason given"
+    words = _in_words(failure)
     if failure.fate == Fate.ARRIVED:
         return f"The mail to {address} arrived: {words}"
     if failure.fate == Fate.LATE:
@@ -85,6 +85,12 @@ def _note(message: Message, incoming: IncomingMail, failures: list[Failure]) -> 
     one_at_a_time()
     _store(message, incoming, address, failure, words)
     return f"The mail to {address} came back: {words}. {_follow(message, address, failure, words)}"
+
+
+def _in_words(failure: Failure) -> str:
+    """What the server said, with the status where its words lack it."""
+    status = "" if failure.status in failure.words else failure.status
+    return f"{status} {failure.words}".strip() or "no reason given"
 
 
 def _follow(message: Message, address: str, failure: Failure, words: str) -> str:
@@ -105,7 +111,7 @@ def _follow(message: Message, address: str, failure: Failure, words: str) -> str
 def _elsewhere(message: Message, incoming: IncomingMail, failure: Failure) -> str:
     """From an address that we never wrote to, such as one that the reader forwards to."""
     other = min(failure.addresses)
-    words = f"from {other}: {failure.status} {failure.words}".strip()
+    words = f"from {other}: {_in_words(failure)}"
     if failure.fate not in {Fate.LATE, Fate.ARRIVED}:
         _store(message, incoming, message.address.lower(), None, words)
         _mark(message, f"came back {words}")

@@ -203,7 +203,7 @@ def test_what_a_real_server_sends_back_finds_the_mail_it_is_about(
     # In another case, as servers on the way may write it.
     path = str(paths[reporter.email]).upper()
     outcome = deliver(bounce_mails.dsn(reporter.email), path, "").outcome
-    assert outcome.startswith(f"The mail to {reporter.email} came back: 5.1.1")
+    assert outcome.startswith(f"The mail to {reporter.email} came back: 550 5.1.1")
     assert Bounce.objects.get().message == message
 
 
