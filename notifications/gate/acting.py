@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Denied
@@ -30,20 +33,24 @@ from tracker.duplicates import lock_groups
 from tracker.models import Attachment, Comment, Door, Problem
 from tracker.policies import visible_problems
 from tracker.services import comment
+from tracker.text import clean_text
 from votes.models import Vote
 from votes.services import Environment, VoteRefused, cast_vote, withdraw_vote
 
 __all__ = ["Done", "Refusal", "act"]
 
-NO_PROBLEM = (
+# A mail that is sent again, which has another Message-ID, says nothing new.
+SAME_WORDS_WITHIN: Final = timedelta(hours=1)
+
+NO_PROBLEM: Final = (
     "The address that you wrote to belongs to no problem. Write to the address of a problem: "
     "answer a mail about it, or use its page."
 )
-NOT_THERE = (
+NOT_THERE: Final = (
     "The address that you wrote to is not good any more: there is no problem behind it that you "
     "could write about."
 )
-NOTHING_SAID = (
+NOTHING_SAID: Final = (
     "There are no words of your own in your mail, only what it quotes and a signature. Write above "
     "what you quote."
 )
@@ -92,6 +99,7 @@ class _Reply:
     leading: Leading
     body: Body
     kept: Kept
+    faults: Sequence[str] = ()
     did: list[str] = field(default_factory=list)
     says: list[str] = field(default_factory=list)
     comment: Comment | None = None
@@ -99,6 +107,7 @@ class _Reply:
     def done(self) -> Done:
         if self.kept.left_out:
             self.says.append("What was not kept of your mail: " + " ".join(self.kept.left_out))
+        self.says += self.faults
         outcome = "; ".join(self.did) or "nothing to do"
         return Done(outcome, self.problem, self.comment, "\n\n".join(self.says))
 
@@ -116,18 +125,33 @@ def _reply(mail: ParsedMail, person: Person, recipient: ReplyTo) -> Done:
         raise Refusal([NOT_THERE])
     body = contents.body_of(leading.rest)
     kept = contents.keep([*mail.files, *body.files], problem)
-    reply = _Reply(problem, person, leading, body, kept)
-    has_words = contents.has_words(body.words)
-    if not (has_words or kept.files or leading.orders):
-        raise Refusal([NOTHING_SAID, *kept.left_out, *mail.faults])
-    is_vote = is_plus_one(body.words) or is_minus_one(body.words)
+    return _do(_Reply(problem, person, leading, body, kept, mail.faults))
+
+
+def _do(reply: _Reply) -> Done:
+    words, kept = reply.body.words, reply.kept
+    has_words = contents.has_words(words)
+    if not (has_words or kept.files or reply.leading.orders):
+        raise Refusal([NOTHING_SAID, *kept.left_out, *reply.faults])
+    if _was_said(reply):
+        return Done(f"said on #{reply.problem.pk} already", reply.problem)
+    is_vote = is_plus_one(words) or is_minus_one(words)
     _lock_groups_first(reply)
-    files = contents.attach_files(problem, person, kept.files)
+    files = contents.attach_files(reply.problem, reply.person, kept.files)
     _say(reply, files, is_comment=has_words and not is_vote)
     _change(reply)
     _vote(reply)
     _follow(reply)
     return reply.done()
+
+
+def _was_said(reply: _Reply) -> bool:
+    """Whether the same words came from the same person lately: sent twice, or by a program."""
+    if reply.kept.files or reply.leading.orders:
+        return False
+    lately = timezone.now() - SAME_WORDS_WITHIN
+    said = reply.problem.comments.filter(author=reply.person, door=Door.MAIL, created_at__gt=lately)
+    return said.filter(text=clean_text(reply.body.words)).exists()
 
 
 def _lock_groups_first(reply: _Reply) -> None:

@@ -59,7 +59,7 @@ def take(mail: ParsedMail, person: Person, recipient: ReportTo) -> Done:
     except DraftErrors as faults:
         raise Refusal(_sentences(faults, read)) from faults
     contents.attach_files(problem, person, kept.files)
-    answer = _answer(problem, person, guess, similar, kept.left_out)
+    answer = _answer(problem, person, guess, similar, [*kept.left_out, *mail.faults])
     return Done(f"reported #{problem.pk}", problem, answer=answer)
 
 
@@ -119,7 +119,8 @@ def _free_text(mail: ParsedMail, text: str, files: list[IncomingFile]) -> _Read:
     read = _with_texts(ProblemDraft(synopsis=synopsis, description=text), files)
     if not contents.has_words(read.draft.description):
         if not contents.keep(read.files, None).files:
-            raise Refusal(["Your mail has no text. Say what happens, and what you expected."])
+            why = "Your mail has no text. Say what happens, and what you expected."
+            raise Refusal([why, *mail.faults])
         read.draft.description = synopsis
     return read
 
@@ -165,7 +166,7 @@ def _answer(
         "To add something, answer this mail; files come along.",
     ]
     if left_out:
-        told.append("What was not kept of your mail: " + " ".join(left_out))
+        told.append("What was not kept, or not understood: " + " ".join(left_out))
     likely = [each for each in similar if each.score >= WORTH_A_LOOK][:NAMED_SIMILAR]
     if likely:
         told.append("Is it one of these? Then press +1 there, and say so in an answer here.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications.gate.acting import Refusal
+from notifications.gate.acting import SAME_WORDS_WITHIN, Refusal
 from notifications.gate.addresses import read_recipient
 from notifications.gate.parsed import IncomingFile
 from notifications.models import Subscription
@@ -273,11 +274,23 @@ def test_an_account_that_may_not_write_is_told_so(problem: Problem) -> None:
         assert refused(problem, unproven, text) == ["Confirm your e-mail address first."]
 
 
-def test_what_could_not_be_read_is_told_with_the_refusal(
-    problem: Problem, outsider: Person
-) -> None:
+def test_what_could_not_be_read_is_told(problem: Problem, outsider: Person) -> None:
     fault = "Its second part is cut off."
     assert fault in refused(problem, outsider, "", faults=(fault,))
+    assert reply(problem, outsider, "Hello", faults=(fault,)).answer == fault
+
+
+def test_the_same_words_sent_twice_are_one_comment(
+    problem: Problem, outsider: Person, reporter: Person
+) -> None:
+    reply(problem, outsider, "Any news?")
+    done = reply(problem, outsider, "Any news?\n")
+    assert (done.comment, done.answer) == (None, "")
+    reply(problem, reporter, "Any news?")
+    assert Comment.objects.count() == 2
+    Comment.objects.update(created_at=timezone.now() - SAME_WORDS_WITHIN)
+    reply(problem, outsider, "Any news?")
+    assert Comment.objects.count() == 3
 
 
 def test_an_answer_of_the_reporter_ends_the_waiting_for_it(
