@@ -36,6 +36,7 @@ from notifications.backends.base import (
     Unreachable,
 )
 from notifications.backends.eml import remove_leftovers
+from notifications.gate.suspension import note_refusal
 from notifications.handover import Name, Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, Message
 from notifications.pacing import Wish
@@ -202,6 +203,8 @@ def _postpone_or_fail(message: Message, error: Undelivered) -> bool:
     """Try again later, unless the server said no for good or it has been days."""
     logger.info("%s did not leave: %s", message, error.reason)
     gave_up = isinstance(error, NotNow) and message.created_at < timezone.now() - GIVE_UP_AFTER
+    if isinstance(error, Refused):
+        note_refusal(message, error.reason)
     if isinstance(error, Refused) or gave_up:
         return _finish(message, Message.State.FAILED, last_error=error.reason[:500])
     until = timezone.now() + backoff(message.attempts)

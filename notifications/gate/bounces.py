@@ -28,10 +28,15 @@ KEEP_FOR: Final = timedelta(days=90)
 _GRAVITY: Final = (Fate.PERMANENT, Fate.PASSING, Fate.REFUSED, Fate.LATE, Fate.ARRIVED)
 
 
+class StillGoing(Exception):
+    """A bounce was quicker than our own note that its mail has left; read it again soon."""
+
+
 def take(mail: ParsedMail, raw: bytes, incoming: IncomingMail, recipient: Recipient) -> str:
     """Do what follows from a bounce, or from anything else at a return path; what, in a line.
 
     Runs in the transaction in which `incoming` ends. Reading the same again changes nothing.
+    Raises `StillGoing`.
     """
     if not isinstance(recipient, BounceOf):
         return _unsigned(raw)
@@ -40,6 +45,8 @@ def take(mail: ParsedMail, raw: bytes, incoming: IncomingMail, recipient: Recipi
         return "About a mail that is no longer in the outbox."
     if Bounce.objects.filter(incoming=incoming).exists():
         return "It was read before."
+    if message.state in outbox.UNDER_WAY:
+        raise StillGoing("The mail that it is about is still on its way.")
     failures = read_failures(raw, _sent_to(message))
     if not failures:
         return f"To the return path of a mail to {message.address}; tells of no failure."

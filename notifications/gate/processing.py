@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from notifications import bell
 from notifications.envelopes import host
-from notifications.gate import deciding
+from notifications.gate import bounces, deciding
 from notifications.gate.addresses import NoSuchAddress, read_recipient
 from notifications.gate.deciding import End, Reading
 from notifications.gate.held import DISOWNED
@@ -55,6 +55,9 @@ def process(pk: int) -> bool:
         _note_what_was_read(incoming, reading)
         mine = Q(state=State.RECEIVED, attempts=incoming.attempts)
         return _settle(incoming, mine, lambda: deciding.decide(incoming, reading)) is not None
+    except bounces.StillGoing as error:
+        _postpone_or_fail(incoming, error)
+        return False
     except Exception as error:
         logger.exception("%s could not be read", incoming)
         _postpone_or_fail(incoming, error)

@@ -18,10 +18,15 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.services import resume_mail, suspend_mail
+from notifications.gate.bounce_reading import fate_of
 from notifications.gate.models import Bounce, SuspendedAddress
+from notifications.models import Message
 
 PERMANENT_BOUNCES: Final = 3
 WITHIN: Final = timedelta(days=14)
+
+# RFC 3463, section 3.2 and 3.3, and what Exchange says.
+NO_SUCH_MAILBOX: Final = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 # More addresses than this are not named in the query: the table of those suspended is short.
 NAMED_AT_MOST: Final = 500
@@ -54,6 +59,28 @@ def one_at_a_time() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+@transaction.atomic
+def note_refusal(message: Message, words: str) -> None:
+    """Count a mail that the server would not even take, where it says that there is no mailbox.
+
+    Other refusals may be about us: a server that is on a list of senders of spam has all of its
+    mail refused.
+    """
+    _, status = fate_of("", words)
+    if status not in NO_SUCH_MAILBOX:
+        return
+    one_at_a_time()
+    row = Bounce(
+        address=message.address.lower(),
+        message=message,
+        is_permanent=True,
+        status=status,
+        words=words[:500],
+    )
+    Bounce.objects.bulk_create([row], ignore_conflicts=True)
+    suspend_if_due(message.address, words)
 
 
 @transaction.atomic

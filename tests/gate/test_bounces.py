@@ -24,8 +24,11 @@ from notifications.rendering import Withheld, render
 from tests.conftest import sign_in
 from tests.gate import bounce_mails
 from tests.gate.bounce_mails import dsn
+from tests.gate.letters import deliver
 from tests.notifications.mails import told
+from tests.notifications.test_outbox import use_smtp
 from tests.people import make_person
+from tests.services import smtp
 from tracker.models import Door, Problem
 from tracker.services import comment
 
@@ -211,6 +214,32 @@ def test_reading_a_bounce_again_changes_nothing(
         outcome = bounces.take(ParsedMail(), raw, incoming, BounceOf(message.pk))
     assert outcome == "It was read before."
     assert Bounce.objects.count() == 1
+
+
+def test_a_bounce_that_is_quicker_than_our_own_note_is_read_again_later() -> None:
+    message = sent_to(state="handed over")
+    to = bounce_address(message.pk)
+    incoming = deliver(dsn(message.address), to, "")
+    assert (incoming.state, incoming.attempts) == ("received", 1)
+    assert incoming.due_at > timezone.now()
+    assert Bounce.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [("550 5.1.1 no such user", True), ("550 5.7.1 your server is on a list", False),
+     ("550 go away", False)],
+)  # fmt: skip
+def test_a_refusal_counts_only_where_the_server_says_that_there_is_no_mailbox(
+    words: str, counts: bool, settings: Settings
+) -> None:
+    with smtp() as server:
+        use_smtp(settings, server.port)
+        server.refuse = lambda mail: words
+        for _ in range(3):
+            message = queueing.queue_account_mail("rita@example.org", "Hello", "Hello")
+            assert outbox.deliver(message.pk)
+    assert suspension.is_suspended("rita@example.org") is counts
 
 
 def test_a_bounce_of_a_mail_that_is_gone_is_kept_quiet() -> None:
