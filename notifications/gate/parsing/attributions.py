@@ -80,7 +80,7 @@ _FORWARD: Final = re.compile(
     re.IGNORECASE,
 )
 _RULE: Final = re.compile(r"[-_=—─]{5,}")
-_BETWEEN_DASHES: Final = re.compile(r"-{3,}\s{0,3}\S.{1,80}\S\s{0,3}-{3,}")
+_BETWEEN_DASHES: Final = re.compile(r"-{3,} ?[^\s-].{0,80}[^\s-] ?-{3,}")
 _NOTES: Final = re.compile(
     r".{1,80}-{2,3}\d{1,2}[./]\d{1,2}[./]\d{2,4} \d{1,2}:\d{2}.{0,20}-{2,3}.*"
 )
@@ -89,8 +89,7 @@ _LANGUAGES: Final = ("cs", "da", "de", "es", "fr", "it", "ja", "ko", "nl", "no",
 
 def plainly(line: str) -> str:
     """A line as it is compared: bounded, with plain spaces and without bold."""
-    bounded = line[: limits.OWN_LINE]
-    return re.sub(r"[\u00a0\u2000-\u200a\u202f]", " ", bounded).replace("\u200b", "").strip()
+    return " ".join(line[: limits.OWN_LINE].replace("\u200b", "").split())
 
 
 def may_end(line: str) -> bool:
@@ -110,12 +109,14 @@ def names_author(words: str) -> bool:
     """Whether it says by whom something was written, if not when."""
     if _WROTE.search(words) is not None and _NAMES.match(words) is not None:
         return True
-    return _TIME.search(words) is not None and _library().search(words) is not None
+    if len(words) > limits.ATTRIBUTION or _TIME.search(words) is None:
+        return False
+    return _library().search(words) is not None
 
 
 def introduces(words: str) -> bool:
     """Whether it may name the author of the quote that follows it at once."""
-    if len(words) > 300:
+    if len(words) > limits.ATTRIBUTION:
         return False
     has_date = _TIME.search(words) is not None
     return _WROTE.search(words) is not None or ("@" in words and has_date)
@@ -141,7 +142,7 @@ def begins_others(lines: list[str], at: int, is_reply: bool) -> bool:
 
     A new mail may well talk of another one's headers: alone they end only what is an answer.
     """
-    line = lines[at]
+    line = lines[at][: limits.SEPARATOR]
     if _NAMED.fullmatch(line) or _NOTES.fullmatch(line):
         return True
     if _RULE.fullmatch(line) or _FORWARD.fullmatch(line) or _BETWEEN_DASHES.fullmatch(line):

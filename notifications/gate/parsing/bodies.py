@@ -88,12 +88,25 @@ class Text:
 
 
 @dataclass
+class Spent:
+    """What reading the texts of one message has cost, taken or not."""
+
+    texts: int = 0
+    letters: int = 0
+
+    @property
+    def is_all(self) -> bool:
+        return self.texts >= limits.TEXTS or self.letters > limits.TEXT
+
+
+@dataclass
 class Body:
     texts: list[Text] = field(default_factory=list)
     files: list[IncomingFile] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     # A part with a name that would do as the text where there is no other.
     spare: Part | None = None
+    spent: Spent = field(default_factory=Spent)
 
     @property
     def marked(self) -> str:
@@ -182,7 +195,7 @@ def _take_best(part: Part, body: Body) -> None:
     """One of several texts that say the same, and the files of all of them."""
     found: list[Body] = []
     for child in part.children:
-        each = Body()
+        each = Body(spent=body.spent)
         _take(child, each)
         found.append(each)
         body.add(each)
@@ -202,6 +215,9 @@ def _is_stub(plain: list[Text], html: list[Text]) -> bool:
 
 
 def _take_text(part: Part, body: Body) -> None:
+    if body.spent.is_all:
+        body.note(TOO_LONG)
+        return
     content = part.bytes(limits.TEXT_BYTES)
     letters = part.parameter("charset")
     if part.content_type in _HTML and not letters:
@@ -211,6 +227,8 @@ def _take_text(part: Part, body: Body) -> None:
     if not is_as_declared:
         body.note(UNREADABLE)
     text = _text_of(part, given)
+    body.spent.texts += 1
+    body.spent.letters += max(len(given) // 4, len(text.words))
     if any(_is_same(text.words, other.words) for other in body.texts):
         return
     if ENCRYPTED in text.words[: limits.TEXT]:

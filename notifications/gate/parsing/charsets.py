@@ -54,6 +54,9 @@ _NO_LETTERS: Final = {
     "oem",
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
+_WINDOWS: Final = {
+    byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
+}
 # Enough to tell Cyrillic from Greek; telling costs time for every byte.
 _SAMPLE: Final = 4_000
 # Below it a guess is a lottery.
@@ -114,18 +117,11 @@ def _decode_as(content: bytes, name: str) -> tuple[str, bool]:
         pass
     if name == "cp1252":
         # Its five holes are those of latin-1, where nothing is a hole.
-        return "".join(_windows_letter(byte) for byte in content), True
+        return content.decode("latin-1").translate(_WINDOWS), True
     try:
         return content.decode(name, "replace"), False
     except (UnicodeError, ValueError):
         return _guess(content), False
-
-
-def _windows_letter(byte: int) -> str:
-    try:
-        return bytes([byte]).decode("cp1252")
-    except UnicodeDecodeError:
-        return chr(byte)
 
 
 def _guess(content: bytes) -> str:

@@ -148,8 +148,8 @@ def addresses(headers: Headers, name: str) -> tuple[list[str], str]:
     """
     found: list[str] = []
     shown = ""
-    for value in headers.all(name):
-        for entry in _entries(value[: limits.HEADER_VALUE]):
+    for value in headers.all(name)[: limits.ADDRESSES]:
+        for entry in _entries(value[: limits.ADDRESS_BYTES]):
             here, called = _entry(entry)
             if here and not found:
                 shown = called

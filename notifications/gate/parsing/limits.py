@@ -18,11 +18,16 @@ FILES: Final = 500
 HEADER_BYTES: Final = 256 * 2**10
 HEADERS: Final = 1_000
 HEADER_VALUE: Final = 16 * 2**10
+ADDRESS_BYTES: Final = 4 * 2**10
 ADDRESSES: Final = 100
 REFERENCES: Final = 100
 SUBJECT: Final = 500
 
-# Bytes of one part that is text, and characters of all of them together.
+# Lines that begin as a boundary does, and may be none.
+BOUNDARIES: Final = 20_000
+
+# Bytes of one part that is text, characters of all of them together, and how many there are.
+TEXTS: Final = 50
 TEXT_BYTES: Final = 2 * 2**20
 TEXT: Final = 500_000
 HTML: Final = 500_000
@@ -33,7 +38,9 @@ HTML_DEPTH: Final = 100
 OWN_LINES: Final = 20_000
 OWN_LINE: Final = 600
 # Lines that are looked at as if they named who wrote what is quoted below.
-ATTRIBUTIONS: Final = 500
+ATTRIBUTIONS: Final = 200
+ATTRIBUTION: Final = 300
+SEPARATOR: Final = 160
 
 TNEF_BYTES: Final = 40 * 2**20
 TNEF_OBJECTS: Final = 5_000

@@ -114,6 +114,7 @@ class _Reader:
         self.tree = tree
         self.parts = 1
         self.scanned = 0
+        self.boundaries = 0
 
     def read(self) -> None:
         waiting = [(self.tree.root, 0)]
@@ -154,7 +155,8 @@ class _Reader:
         needle = b"--" + boundary
         self.scanned += part.end - part.start
         at = part.raw.find(needle, part.start, part.end)
-        while at >= 0 and self.parts < limits.PARTS:
+        while at >= 0 and self.boundaries < limits.BOUNDARIES:
+            self.boundaries += 1
             found = _boundary_line(part.raw, at, at + len(needle), part.start, part.end)
             if found is not None:
                 yield found
