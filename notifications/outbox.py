@@ -446,7 +446,7 @@ def queue_again(message: Message, due_at: datetime, why: str) -> bool:
         sent.filter(created_at__gt=timezone.now() - GIVE_UP_AFTER).update(
             state=Message.State.QUEUED,
             is_unconfirmed=False,
-            attempts=0,
+            attempts=1,
             due_at=due_at,
             rung_at=None,
             last_error=why[:500],

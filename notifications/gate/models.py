@@ -182,7 +182,7 @@ class PoliteAnswer(models.Model):
 
 
 class Bounce(models.Model):
-    """A mail of ours that came back, or a warning that it is late."""
+    """A mail of ours that came back; of one that is only late there is no row."""
 
     address = models.CharField(max_length=320)
     # Imported late by name: the outbox stands beside, not above.

@@ -187,6 +187,17 @@ def test_a_mail_comes_back_for_a_passing_reason_and_is_sent_again_three_times(
     assert not suspension.is_suspended(reporter.email)
 
 
+def test_the_outbox_says_what_came_back_and_when_it_is_sent_again(
+    problem: Problem, reporter: Person, triager: Person, administrator: Person
+) -> None:
+    bounce(event_mail(problem, triager), bounce_mails.qmail_full(reporter.email))
+    bounce(sent_to("sam@example.org"))
+    page = signed_in(administrator).get("/outbox/").text
+    assert "came back: 550 5.1.1 No such user here" in page
+    shown = re.sub(r"<[^>]*>|\s+", " ", page)
+    assert re.search(r"queued, again [^<]{1,40} came back: The user is over quota", shown)
+
+
 def test_a_mail_of_last_week_is_not_sent_again(
     problem: Problem, reporter: Person, triager: Person
 ) -> None:
