@@ -38,7 +38,8 @@ class RoundupPart:
     def as_text(self) -> list[str]:
         title = wrap(f"#{self.problem.pk} {clean_line(self.problem.synopsis)}")
         said = (part for each in self.happenings for part in each.as_text())
-        return [f"{title}\n{self.url}", *said]
+        line = "=" * max(map(len, title.split("\n")))
+        return [f"{title}\n{line}\n{self.url}", *said]
 
 
 @dataclass(frozen=True)
