@@ -80,7 +80,7 @@ def kill_readers(chance: random.Random) -> int:
 
 
 def read_all() -> None:
-    """Read what is due, in any order, as often as there is something."""
+    """Read what is due, the oldest first: two readers so come to the same message."""
     from notifications.gate import processing
     from notifications.gate.models import IncomingMail
 
@@ -88,8 +88,7 @@ def read_all() -> None:
     processing.LEASE = timedelta(0)  # type: ignore[misc]
     processing.MOST_ATTEMPTS = 10_000  # type: ignore[misc]
     received = IncomingMail.objects.filter(state=IncomingMail.State.RECEIVED)
-    while ids := list(received.values_list("pk", flat=True)):
-        random.shuffle(ids)
+    while ids := list(received.order_by("pk").values_list("pk", flat=True)):
         for pk in ids:
             processing.process(pk)
 
@@ -131,6 +130,8 @@ def tell() -> dict[str, Any]:
         "held": HeldMail.objects.count(),
         "answers": sorted(answers.exclude(address__startswith="person")),
         "attempts": IncomingMail.objects.aggregate(most=Max("attempts"))["most"],
+        # Words that were said already become no comment, so doing it twice would show here.
+        "originals": IncomingMail.objects.filter(comment__isnull=False).count(),
         "unlinked": IncomingMail.objects.filter(state="done", problem=None).count(),
     }
 

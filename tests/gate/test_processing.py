@@ -68,6 +68,7 @@ def test_two_workers_at_the_same_message_do_what_it_says_once(
     at_once(*[lambda: processing.process(incoming.pk)] * 4)
     incoming.refresh_from_db()
     assert (incoming.state, incoming.attempts) == (State.DONE, 1)
+    assert incoming.comment is not None
     assert Comment.objects.count() == 1
 
 
@@ -89,6 +90,7 @@ def test_a_worker_that_was_taken_for_dead_cannot_finish(
     assert not processing.process(incoming.pk)
     incoming.refresh_from_db()
     assert (incoming.state, incoming.attempts) == (State.DONE, 2)
+    assert incoming.comment is not None
     assert Comment.objects.count() == 1
 
 
@@ -101,8 +103,11 @@ def test_a_held_message_that_is_confirmed_twice_at_once_is_posted_once(
     held = HeldMail.objects.select_related("incoming", "person")
     mine, theirs = (lambda: processing.confirm(held.get())), (lambda: processing.disown(held.get()))
     at_once(mine, mine, mine, theirs)
-    ended = {State.DONE: 1, State.REFUSED: 0}[IncomingMail.objects.get().state]  # type: ignore[index]
-    assert Comment.objects.count() == ended
+    ended = IncomingMail.objects.get()
+    assert ended.state in {State.DONE, State.REFUSED}
+    # Words that were said already become no comment, so doing it twice would show in the row.
+    assert (ended.state == State.DONE) == (ended.comment is not None)
+    assert Comment.objects.count() == (ended.comment is not None)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -38,6 +38,7 @@ def test_readers_that_are_killed_lose_no_mail_and_do_none_twice(tmp_path: Path) 
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["comments"] == sorted(f"Comment {number}." for number in range(COMMENTS))
+    assert found["originals"] == COMMENTS
     assert found["votes"] == VOTES
     assert found["held"] == HELD
     assert found["states"] == {"done": COMMENTS + VOTES, "held": HELD, "refused": UNKNOWN}
