@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications import schedule
-from notifications.models import DigestSubscription, EventChoice, MailSettings, Occasion
+from notifications.models import DigestSubscription, EventChoice, MailSettings, Occasion, Telling
 from tracker.models import Event
 
 Pace = EventChoice.Pace
@@ -21,6 +22,7 @@ Pace = EventChoice.Pace
 URGENCY: Final = (Pace.INSTANTLY, Pace.HOURLY, Pace.DIGEST, Pace.NEVER)
 # More people than this are not named in a query: what was chosen is then read of everybody.
 NAMED_AT_MOST: Final = 500
+UNTOLD_FOR: Final = timedelta(days=90)
 
 _STATE_FIELDS: Final = frozenset({"state", "resolution", "duplicate_of", "fixed_in"})
 _OF_KIND: Final[Mapping[str, Occasion]] = {
@@ -137,6 +139,12 @@ def stop_roundups(person: Person) -> bool:
     """Never tell of what came hourly; False when nothing did."""
     rows = EventChoice.objects.filter(person=person, pace=Pace.HOURLY)
     return bool(rows.update(pace=Pace.NEVER))
+
+
+def forget_untold() -> int:
+    """Delete what has waited for a digest for longer than any is apart: its person stopped them."""
+    old = timezone.now() - UNTOLD_FOR
+    return Telling.objects.filter(message=None, created_at__lt=old).delete()[0]
 
 
 def stop_own_acts(person: Person) -> bool:

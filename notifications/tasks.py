@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notifications import batches, digests, outbox
+from notifications import batches, choices, digests, outbox
 from notifications.gate import imap, processing, purging, storing
 
 
@@ -28,8 +28,8 @@ def sweep_outbox() -> int:
 
 @shared_task
 def purge_outbox() -> int:
-    """Delete messages that ended long ago."""
-    return outbox.purge()
+    """Delete messages that ended long ago, and what waits for digests that nobody wants."""
+    return outbox.purge() + choices.forget_untold()
 
 
 @shared_task

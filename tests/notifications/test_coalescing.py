@@ -33,6 +33,7 @@ from notifications.models import (
 from notifications.quiet_hours import after_quiet
 from notifications.rendering import Withheld
 from notifications.services import mute, subscribe
+from notifications.tasks import purge_outbox
 from tests.notifications.mails import html_of, mail_to, text_of
 from tests.people import make_person
 from tests.problems import make_problem
@@ -335,6 +336,19 @@ def test_the_night_of_who_wants_mail_by_the_hour_is_one_mail(
             comment(problem, triager, "More", Door.WEB)
     (message,) = mails_of(reporter)
     assert message.due_at == at("2026-11-24T07:00")
+
+
+def test_what_waits_for_a_digest_that_never_comes_is_forgotten(
+    problem: Problem, reporter: Person, triager: Person
+) -> None:
+    choose(reporter, Pace.DIGEST)
+    comment(problem, triager, "One", Door.WEB)
+    comment(problem, triager, "Two", Door.WEB)
+    old = Telling.objects.filter(person=reporter).order_by("event").first()
+    assert old is not None
+    Telling.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=91))
+    purge_outbox()
+    assert Telling.objects.get(person=reporter).event.comment.text == "Two"  # type: ignore[union-attr]
 
 
 def test_nothing_is_made_for_an_address_that_takes_no_mail(
