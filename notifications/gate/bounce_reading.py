@@ -22,6 +22,8 @@ from typing import Final
 
 from flufl.bounce import all_failures
 
+from tracker.text import clean_line
+
 logger = logging.getLogger(__name__)
 
 READ_AT_MOST: Final = 256 * 1024
@@ -99,7 +101,7 @@ def read_failures(raw: bytes, sent_to: Collection[str]) -> list[Failure]:
 def returned_ids(raw: bytes) -> list[str]:
     """The Message-IDs in what came back, without angle brackets, the bounce's own among them."""
     found = _MESSAGE_ID.findall(raw[:READ_AT_MOST])
-    return [each.decode("ascii", "replace") for each in found[:RECIPIENTS_AT_MOST]]
+    return [_line(each.decode("ascii", "replace")) for each in found[:RECIPIENTS_AT_MOST]]
 
 
 def fate_of(status: str, words: str) -> tuple[Fate, str]:
@@ -187,17 +189,21 @@ def _of_block(block: Message) -> list[Failure]:
 
 def _address(value: str) -> list[str]:
     """`rfc822;rita@example.org` as it stands and with its xtext undone (RFC 3461, section 4)."""
-    plain = parseaddr(value.rpartition(";")[2].strip())[1].lower()
+    plain = parseaddr(_line(value).rpartition(";")[2].strip())[1].lower()
     if "@" not in plain:
         return []
     undone = re.sub(r"\+([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), plain)
-    return [plain, undone]
+    return [plain, _line(undone)]
 
 
 def _words(value: str) -> str:
     """One line without the type in front, as in `smtp; 550 No such user`."""
-    words = " ".join(value.replace("\x00", "").split())
-    return re.sub(r"^[\w.-]{1,30}; ?", "", words)[:LONGEST_WORDS]
+    return re.sub(r"^[\w.-]{1,30}; ?", "", _line(value))[:LONGEST_WORDS]
+
+
+def _line(value: str) -> str:
+    """One line that every database takes."""
+    return clean_line(value.encode("utf-8", "replace").decode())
 
 
 # For people
@@ -246,7 +252,7 @@ def _words_after(text: str, address: str) -> str:
         return ""
     rest = text[at + len(address) : at + len(address) + 2 * LONGEST_WORDS]
     rest = re.split(r"\n[ \t]*-{2,}|\n[ \t]*\n[ \t]*\n", rest)[0]
-    return " ".join(rest.lstrip(" \t\r\n>:)").split())[:LONGEST_WORDS]
+    return _line(rest.lstrip(" \t\r\n>:)"))[:LONGEST_WORDS]
 
 
 def _gives_a_code(text: str, address: str) -> bool:

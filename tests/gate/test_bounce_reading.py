@@ -99,8 +99,19 @@ def test_broken_bounces_never_raise() -> None:
         for _ in range(chance.randrange(1, 12)):
             at = chance.randrange(len(raw))
             raw[at : at + chance.randrange(9)] = chance.randbytes(chance.randrange(9))
-        read_failures(bytes(raw), [RITA])
+        for failure in read_failures(bytes(raw), [RITA]):
+            said = " ".join([failure.words, failure.status, *failure.addresses])
+            assert "\x00" not in said
+            said.encode()
     read_failures(b"", [RITA])
+
+
+def test_words_that_no_database_takes_are_made_fit() -> None:
+    for make, _, _ in BOUNCES.values():
+        odd = make(RITA).replace(b"No such", b"No\x00 \xffsuch").replace(b"no mailbox", b"\x00\xed")
+        for failure in read_failures(odd, [RITA]):
+            assert "\x00" not in failure.words
+            failure.words.encode()
 
 
 def test_what_is_guessed_from_is_bounded_in_length_and_lines() -> None:
