@@ -92,7 +92,7 @@ def _without_stat(words: str) -> str:
 
 
 def _text_file(name: str, text: str) -> IncomingFile:
-    return IncomingFile(name, "text/plain", text.encode())
+    return IncomingFile(name, "text/plain", text.encode("utf-8", "replace"))
 
 
 def keep(files: Sequence[IncomingFile], problem: Problem | None) -> Kept:

@@ -56,7 +56,8 @@ def put(draft: ProblemDraft, place: str) -> None:
     """Fill in product and component where the draft says none."""
     if draft.product:
         return
-    product, component = _of_address(place) if place else _of_subject(draft)
+    tagged = _of_subject(draft)
+    product, component = _of_address(clean_line(place)) if place else tagged
     draft.product = product
     draft.component = draft.component or component
     if not product:

@@ -23,6 +23,7 @@ from tracker.models import Door, Problem
 from tracker.services import report
 from tracker.similar import MOST, WORTH_A_LOOK, Similar, similar_problems
 from tracker.suggesting import Suggestion
+from tracker.text import clean_text
 
 NAMED_SIMILAR: Final = 3
 _TRUTH: Final = {"": False, "no": False, "n": False, "false": False,
@@ -93,7 +94,7 @@ def _read(mail: ParsedMail, leading: Leading) -> _Read:
         attached = files[0].content.decode("utf-8-sig", "replace")
         if read_form(attached) is not None:
             text, files = attached, []
-    form = read_form(text)
+    form = read_form(clean_text(text))
     if form is None:
         return _free_text(mail, text, files)
     if form.faults:

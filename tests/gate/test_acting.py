@@ -13,7 +13,7 @@ from notifications.gate.acting import SAME_WORDS_WITHIN, Refusal
 from notifications.gate.addresses import read_recipient
 from notifications.gate.parsed import IncomingFile
 from notifications.models import Subscription
-from tests.gate.acts import PATCH, counts, picture, reply
+from tests.gate.acts import PATCH, counts, picture, reply, report
 from tests.people import make_newcomer, make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.changes import ProblemChange
@@ -301,3 +301,16 @@ def test_an_answer_of_the_reporter_ends_the_waiting_for_it(
         problem, reporter, "It is an 82574.", files=(replace(picture(size=20_000), name="a.png"),)
     )
     assert again(problem).state == "open"
+
+
+def test_letters_that_no_database_takes_stop_nothing(problem: Problem, outsider: Person) -> None:
+    nasty = "a\0b\ud800"
+    file = IncomingFile(nasty, "text/plain", nasty.encode("utf-8", "replace"))
+    done = reply(problem, outsider, f"{nasty}\n{PATCH}{nasty}", files=(file,))
+    assert done.comment is not None
+    assert done.comment.attachments.count() == 2
+    assert refused(problem, outsider, f"!vote {nasty}")
+    assert refused(problem, outsider, f"!assign {nasty}")
+    for place in (nasty, f"base.{nasty}", "base"):
+        with pytest.raises(Refusal):
+            report(outsider, f"Product: {nasty}\nDescription:\nx", place, subject=nasty)

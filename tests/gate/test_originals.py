@@ -157,6 +157,11 @@ def test_the_problem_links_to_originals_for_whom_they_are(
     assert links == {"t": [report, row], "a": [row], "r": [report], "nobody": []}
 
 
+def test_the_desk_links_to_originals(problem: Problem, author: Person, triager: Person) -> None:
+    row = mail_of(author, problem)
+    assert page(row) in get(triager, f"/triage/?at={problem.pk}").text
+
+
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_finding_originals_is_one_query_however_many_there_are(
     problem: Problem,
