@@ -76,8 +76,9 @@ class Sink(asyncio.Protocol):
         elif verb == b"EHLO":
             return HELLO
         elif verb == b"QUIT":
+            self.transport.write(b"221 bye\r\n")
             self.transport.close()
-            return b"221 bye\r\n"
+            return b""
         elif verb == b"XSTA":
             counts = (Sink.mails, len(Sink.recipients), Sink.size, time.process_time())
             return b"250 " + " ".join(map(str, counts)).encode() + b"\r\n"

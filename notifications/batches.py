@@ -49,6 +49,10 @@ FIRST_RATE: Final = 20.0
 RENDERED_AT_ONCE: Final = 50
 
 _lanes = threading.BoundedSemaphore(LANES)
+# What it wrote for one batch serves the next, for as long as the lists in it are the same.
+_renderer = Renderer()
+# How fast mails left lately, a second.
+_known_rate = [FIRST_RATE]
 # One thread of a process chooses at a time, so that they do not choose the same.
 _choosing = threading.Lock()
 
@@ -97,10 +101,9 @@ class _Run:
 
     def __init__(self, backend: BaseEmailBackend) -> None:
         self._backend = backend
-        self._rate = FIRST_RATE
+        self._rate = _known_rate[0]
         self._sent = 0
         self._is_away = False
-        self._renderer = Renderer()
         # Domains that turned out to wait while this runs; a claim leaves out those known before.
         self._held: set[str] = set()
 
@@ -109,6 +112,7 @@ class _Run:
             if isinstance(self._backend, Carrier):
                 open_.enter_context(self._backend.kept_open())
             while not self._is_away:
+                _known_rate[0] = self._rate
                 if time.monotonic() >= until:
                     bell.ring_for_batch(Message.Kind.DIGEST)
                     break
@@ -145,7 +149,7 @@ class _Run:
         """What can be sent, rendered some at a time; all else comes to its end here."""
         messages = list(batch.rest.values())
         for at in range(0, len(messages), RENDERED_AT_ONCE):
-            for message, mail in self._renderer.render(messages[at : at + RENDERED_AT_ONCE]):
+            for message, mail in _renderer.render(messages[at : at + RENDERED_AT_ONCE]):
                 if not isinstance(mail, Exception):
                     yield message, mail
                     continue

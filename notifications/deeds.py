@@ -11,6 +11,7 @@ it is done. Programs that look at links do nothing by it: only a POST acts.
 from __future__ import annotations
 
 import binascii
+import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
@@ -134,15 +135,13 @@ def read_token(token: str) -> Ticket:
 
 
 def _mac(named: bytes) -> bytes:
-    """A digest run signs a hundred links a mail, so the key is made ready once."""
-    ready = _ready_key(settings.SECRET_KEY).copy()
-    ready.update(named)
-    return ready.digest()[:_MAC]
+    """Keyed BLAKE2b (RFC 7693) takes a third of an HMAC's time; a digest has dozens of links."""
+    return hashlib.blake2b(named, digest_size=_MAC, key=_key(settings.SECRET_KEY)).digest()
 
 
 @lru_cache(maxsize=1)
-def _ready_key(secret: str) -> hmac.HMAC:
-    return salted_hmac("notifications.deeds", b"", secret=secret, algorithm="sha256")
+def _key(secret: str) -> bytes:
+    return salted_hmac("notifications.deeds", b"", secret=secret, algorithm="sha256").digest()
 
 
 def urls(person_id: int, links: Sequence[tuple[Deed, int]]) -> list[str]:

@@ -6,6 +6,9 @@ delivery and its message. What follows is the outbox's.
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,7 +25,9 @@ from notifications.models import DigestDelivery, DigestSubscription, EventChoice
 from notifications.queueing import queue_digests
 from tracker.models import Component
 
-BATCH = 50
+BATCH = 500
+# Seconds for which one task claims what is due.
+CLAIMS_FOR = 8.0
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 
@@ -59,13 +64,26 @@ def send_due(as_of: datetime | None = None, chosen: Chosen = ALL) -> list[Digest
 
     A time in the future claims what is due until then, but covers only what has happened by now.
     """
+    return [delivery for batch in _batches(as_of, chosen) for delivery in batch]
+
+
+def send_some() -> tuple[int, bool]:
+    """Queue digests that are due now, for some seconds; how many, and whether there are more."""
+    until = time.monotonic() + CLAIMS_FOR
+    queued = 0
+    for batch in _batches(None, ALL):
+        queued += len(batch)
+        if time.monotonic() >= until:
+            return queued, True
+    return queued, False
+
+
+def _batches(as_of: datetime | None, chosen: Chosen) -> Iterator[list[DigestDelivery]]:
     now = timezone.now()
     as_of = as_of or now
     make_missing_subscriptions(now)
-    queued: list[DigestDelivery] = []
     while (batch := _claim_batch(as_of, min(as_of, now), chosen)) is not None:
-        queued += batch
-    return queued
+        yield batch
 
 
 def own_subscription(person: Person, kind: str = Kind.OWN) -> DigestSubscription | None:
@@ -161,10 +179,11 @@ def _claim_batch(
     as_of: datetime, covers_until: datetime, chosen: Chosen
 ) -> list[DigestDelivery] | None:
     """Claim some of what is due; None when nothing is."""
-    rows = list(due(as_of, chosen)[:BATCH])
-    if not rows:
+    rows = due(as_of, chosen).select_for_update(skip_locked=True, of=("self",))
+    claimed = list(rows[:BATCH])
+    if not claimed:
         return None
-    claimed = [row for row in rows if _move(row, as_of)]
+    _move(claimed, as_of)
     waiting = set(
         DigestDelivery.objects.filter(
             subscription__in=claimed, outcome=DigestDelivery.Outcome.OPEN
@@ -181,14 +200,13 @@ def _claim_batch(
     return created
 
 
-def _move(row: DigestSubscription, as_of: datetime) -> bool:
-    """Take the due time away from everybody else; False when somebody else was first."""
-    following = schedule.next_due(row, row.time_zone, as_of)
-    return bool(
-        DigestSubscription.objects.filter(pk=row.pk, next_due_at=row.next_due_at).update(
-            next_due_at=following
-        )
-    )
+def _move(rows: Sequence[DigestSubscription], as_of: datetime) -> None:
+    """Set when each comes due next; one statement for all of the same time."""
+    by_time: dict[datetime, list[int]] = defaultdict(list)
+    for row in rows:
+        by_time[schedule.next_due(row, row.time_zone, as_of)].append(row.pk)
+    for following, pks in by_time.items():
+        DigestSubscription.objects.filter(pk__in=pks).update(next_due_at=following)
 
 
 def _covers_from(row: DigestSubscription, covers_until: datetime) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -88,5 +89,11 @@ def read_unsubscribe_token(token: str) -> tuple[int, str, int | None]:
 
 
 def unsubscribe_url(person_id: int, reach: str, target_id: int | None) -> str:
-    token = unsubscribe_token(person_id, reach, target_id)
-    return settings.BASE_URL + reverse("unsubscribe", args=[token])
+    before, after = _around_token()
+    return f"{settings.BASE_URL}{before}{unsubscribe_token(person_id, reach, target_id)}{after}"
+
+
+@lru_cache(maxsize=1)
+def _around_token() -> tuple[str, str]:
+    before, _, after = reverse("unsubscribe", args=["TOKEN"]).partition("TOKEN")
+    return before, after

@@ -8,10 +8,9 @@ from functools import lru_cache
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 
-from accounts.models import Person
+from accounts.models import Person, read_roles
 from notifications import digest_run
 from notifications.adding_up import grounds_of, left_of, told_by
 from notifications.backends.base import NULL_PATH, OutgoingMail
@@ -250,7 +249,7 @@ class Renderer:
     ) -> dict[int, tuple[Digest, DigestSubscription] | Exception]:
         people = [message.person for message in messages if message.person is not None]
         known = readers(people) if people else {}
-        prefetch_related_objects(people, "role_grants")
+        read_roles(people)
 
         def compose_one(message: Message) -> tuple[Digest, DigestSubscription]:
             _check_reader(message)

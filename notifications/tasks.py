@@ -68,4 +68,7 @@ def purge_incoming() -> int:
 @shared_task
 def send_due_digests() -> int:
     """Queue the digests that have come due."""
-    return len(digests.send_due())
+    queued, is_more = digests.send_some()
+    if is_more:
+        send_due_digests.delay()
+    return queued
