@@ -29,6 +29,9 @@ ONCE = (
     "tests/api/test_schema.py",
     "tests/browser",
     "tests/end_to_end",
+    "tests/gate/test_imap.py",
+    "tests/gate/test_lmtp.py",
+    "tests/gate/test_lmtp_kills.py",
     "tests/gate/test_processing_kills.py",
     "tests/importing/test_reading.py",
     "tests/notifications/test_kills.py",
@@ -115,6 +118,7 @@ def has_fonts() -> bool:
 NEEDED: dict[str, Callable[[], bool]] = {
     "postgresql": lambda: services.postgresql_folder() is not None,
     "redis-server": has_redis,
+    "dovecot-imapd": lambda: services.dovecot_program() is not None,
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
     "fonts-dejavu-core": has_fonts,
 }

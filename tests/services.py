@@ -52,6 +52,7 @@ SETUP_NAMES = (
     "EVENT_MAIL_WINDOW",
     "MAIL_IN",
     "LMTP_LISTEN",
+    "MAIL_AUTHSERV_ID",
     "IMAP_URL",
     "MAKEFLAGS",
     "MAKELEVEL",
@@ -339,8 +340,6 @@ class ImapServer:
 
     def deliver(self, message: bytes) -> None:
         """Put a message into the inbox, as a mail server does."""
-        for name in ("new", "cur", "tmp"):
-            (self.mail / name).mkdir(parents=True, exist_ok=True)
         name = f"{time.time_ns()}.test.example.org"
         (self.mail / "tmp" / name).write_bytes(message)
         (self.mail / "tmp" / name).rename(self.mail / "new" / name)
@@ -364,7 +363,9 @@ def dovecot() -> Iterator[ImapServer]:
         server = ImapServer(free_port(), folder)
         # Its processes are several users, and all must come to its sockets.
         folder.chmod(0o755)
-        server.mail.mkdir()
+        for maildir in (server.mail, *(server.mail / name for name in ("new", "cur", "tmp"))):
+            maildir.mkdir()
+            os.chown(maildir, *_mail_owner())
         _make_certificate(folder)
         config = folder / "dovecot.conf"
         config.write_text(_dovecot_settings(server))
@@ -423,10 +424,17 @@ mail_location = maildir:{server.mail}
 auth_mechanisms = plain
 disable_plaintext_auth = no
 login_trusted_networks = 127.0.0.0/8
+auth_failure_delay = 0
 ssl = yes
 ssl_cert = <{server.folder}/certificate.pem
 ssl_key = <{server.folder}/key.pem
 {services}
+# Else who failed once waits for seconds.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service imap-login {{
   inet_listener imap {{
     port = {server.port}
@@ -441,9 +449,17 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={os.getuid()} gid={os.getgid()} home={server.folder}
+  args = uid={_mail_owner()[0]} gid={_mail_owner()[1]} home={server.folder}
 }}
 """
+
+
+def _mail_owner() -> tuple[int, int]:
+    """Whose the mailbox is: Dovecot serves no mailbox of root."""
+    if os.getuid():
+        return os.getuid(), os.getgid()
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
 
 
 def _me() -> str:

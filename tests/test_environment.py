@@ -19,9 +19,11 @@ from config.environment import (
     PROJECT_DIR,
     ConfigurationError,
     Environment,
+    MailListen,
     load_environment,
 )
 from config.logs import tell_host_in_one_line
+from notifications.gate.mailbox import ImapBox
 from tests.services import clean_environment, temporary_folder
 
 
@@ -177,6 +179,55 @@ def test_the_login_of_a_mail_server_may_hold_any_character(folder: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("given", "listen"),
+    [
+        ("unix:/tmp/mail.sock", MailListen(socket=Path("/tmp/mail.sock"))),
+        ("unix:///tmp/mail.sock", MailListen(socket=Path("/tmp/mail.sock"))),
+        ("/tmp/mail.sock", MailListen(socket=Path("/tmp/mail.sock"))),
+        ("127.0.0.1:2424", MailListen(host="127.0.0.1", port=2424)),
+        ("lmtp://[::1]:24", MailListen(host="::1", port=24)),
+        ("smtp://localhost:25", MailListen(host="localhost", port=25, dialect="smtp")),
+        ("off", None),
+    ],
+)
+def test_mail_servers_hand_over_where_the_set_up_says(
+    folder: Path, given: str, listen: MailListen | None
+) -> None:
+    assert load(folder, LMTP_LISTEN=given).mail_listen == listen
+
+
+def test_mail_comes_in_at_a_socket_wherever_it_comes_in_at_all(folder: Path) -> None:
+    assert load(folder).mail_listen == MailListen(socket=folder / "data" / "lmtp.sock")
+    assert load(folder, MAIL_IN="off").mail_listen is None
+    assert load(folder, EMAIL_URL="smtp://mail.example.org").mail_listen is None
+    long = load_environment({"DATA_DIR": str(folder / ("long" * 25))}).mail_listen
+    assert long is not None
+    assert len(str(long)) <= LONGEST_SOCKET_PATH
+
+
+@pytest.mark.parametrize("name", ["LMTP_LISTEN", "IMAP_URL"])
+def test_a_door_for_mail_that_does_not_come_in_is_refused(folder: Path, name: str) -> None:
+    value = {"LMTP_LISTEN": "127.0.0.1:24", "IMAP_URL": "imaps://a:b@mail.example.org"}[name]
+    with pytest.raises(
+        ConfigurationError, match=f"{name} is set and no mail comes in: set MAIL_IN"
+    ):
+        load(folder, MAIL_IN="off", **{name: value})
+
+
+def test_a_mailbox_is_read_the_way_its_scheme_says(folder: Path) -> None:
+    url = "imap+tls://ann%40example.org:p%2Fw%23@mail.example.org/Lists/Bugs"
+    box = load(folder, MAIL_IN="ann@example.org", IMAP_URL=url).imap
+
+    assert box == ImapBox(
+        "mail.example.org", 143, "ann@example.org", "p/w#", "Lists/Bugs", "imap+tls"
+    )
+    assert "p/w#" not in repr(box)
+    assert load(folder, IMAP_URL="imaps://a:b@mail.example.org").imap == ImapBox(
+        "mail.example.org", 993, "a", "b"
+    )
+
+
+@pytest.mark.parametrize(
     "variables",
     [
         {"BASE_URL": "https://problems.example.org"},
@@ -232,6 +283,18 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("EMAIL_URL", "file://folder", "names no folder"),
         ("SECRET_KEY", "short", "needs 32 or more"),
         ("GROUNDSWELL_DEBUG", "yes", "must be 1 or 0"),
+        ("LMTP_LISTEN", "2424", "write unix:"),
+        ("LMTP_LISTEN", "127.0.0.1", "write unix:"),
+        ("LMTP_LISTEN", "127.0.0.1:none", "not a URL"),
+        ("LMTP_LISTEN", "http://127.0.0.1:2424", "write unix:"),
+        ("LMTP_LISTEN", "0.0.0.0:2424", "hand in mail unasked"),
+        ("LMTP_LISTEN", "mx.example.org:24", "hand in mail unasked"),
+        ("LMTP_LISTEN", "unix:lmtp.sock", "no absolute path"),
+        ("LMTP_LISTEN", "/nowhere/at/all/lmtp.sock", "folder does not exist"),
+        ("LMTP_LISTEN", "unix:/tmp/" + "l" * 100, "a socket's may have"),
+        ("IMAP_URL", "pop3://ann:pw@mail.example.org", "begins with 'pop3'"),
+        ("IMAP_URL", "imaps://mail.example.org", "needs a user, a password"),
+        ("IMAP_URL", "imap://ann:pw@mail.example.org", "unencrypted"),
         ("LIVE_STREAMS", "many", "a number from 0"),
         ("LIVE_STREAMS", "100001", "to 100000"),
         ("EVENT_MAIL_WINDOW", "301", "to 300"),
@@ -259,6 +322,8 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
         "EMAIL_URL",
         "SECRET_KEY",
         "DATA_DIR",
+        "LMTP_LISTEN",
+        "IMAP_URL",
         "GROUNDSWELL_DEBUG",
         "LIVE_STREAMS",
         "EVENT_MAIL_WINDOW",
@@ -308,7 +373,7 @@ def test_logging_that_is_configured_twice_still_names_the_host() -> None:
 
 
 def test_a_password_is_not_shown_in_a_refusal(folder: Path) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL"):
+    for name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "IMAP_URL"):
         with pytest.raises(ConfigurationError) as refused:
             load(folder, **{name: "gopher://ann:hunter2@h:1/n"})
         assert "hunter2" not in str(refused.value)
@@ -374,3 +439,11 @@ def test_a_wrong_value_stops_the_start_with_one_sentence(folder: Path, command: 
     assert done.stderr == (
         "Groundswell cannot start: PORT is 'none': it must be a number from 1 to 65535.\n"
     )
+
+
+def test_the_name_of_ones_own_mail_server_is_one_word(folder: Path) -> None:
+    assert load(folder, MAIL_AUTHSERV_ID="MX.example.org").mail_authserv_id == "mx.example.org"
+    assert load(folder).mail_authserv_id == ""
+    for wrong in ("mx.example.org; dkim=pass", "two words", " "):
+        with pytest.raises(ConfigurationError, match="MAIL_AUTHSERV_ID"):
+            load(folder, MAIL_AUTHSERV_ID=wrong)

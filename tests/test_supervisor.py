@@ -30,7 +30,7 @@ pytestmark = pytest.mark.end_to_end
 WITH_SLOW_TASKS = {"DJANGO_SETTINGS_MODULE": "tests.supervised_settings"}
 # Needs sessions, templates and the database, and no data.
 A_PAGE = "/accounts/login/"
-PROGRAMS = {"web", "worker", "beat", "redis"}
+PROGRAMS = {"web", "worker", "beat", "lmtp", "redis"}
 # Seconds that a test waits for what must happen; how long it takes is measured in bench/.
 PATIENCE = 90.0
 
@@ -97,10 +97,11 @@ def test_a_start_says_where_it_is_and_where_mail_goes(running: Groundswell) -> N
     assert f"Groundswell is ready at {running.base_url}/" in output
     assert f"Mail is written to {running.data_dir}/mail" in output
     assert f"read it at {running.base_url}/dev/mail/" in output
+    assert f"Mail comes in by LMTP at {running.data_dir}/lmtp.sock" in output
     assert running.get(A_PAGE)[0] == 200
 
 
-def test_web_worker_beat_and_redis_run(running: Groundswell) -> None:
+def test_web_worker_beat_lmtp_and_redis_run(running: Groundswell) -> None:
     wait_until(lambda: set(running.pids()) == PROGRAMS)
 
 
@@ -143,7 +144,7 @@ def test_it_runs_with_a_postgresql_and_a_redis_of_others() -> None:
             DATABASE_URL=database_url, REDIS_URL=redis_url, **WITH_SLOW_TASKS
         ) as installation,
     ):
-        assert set(installation.pids()) == PROGRAMS - {"redis"}
+        wait_until(lambda: set(installation.pids()) == PROGRAMS - {"redis"})
         assert installation.get(A_PAGE)[0] == 200
         note(installation, "elsewhere", 0)
         wait_for_note(installation, "end", "elsewhere")
@@ -427,7 +428,7 @@ def test_killing_the_supervisor_leaves_no_process_not_even_a_busy_worker() -> No
     with groundswell(**WITH_SLOW_TASKS) as installation:
         note(installation, "long", 60)
         wait_for_note(installation, "begin", "long")
-        assert len(left_over(installation)) == 5
+        assert len(left_over(installation)) == 6
         installation.process.kill()
         installation.process.wait()
 
