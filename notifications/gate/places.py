@@ -64,7 +64,7 @@ def put(draft: ProblemDraft, place: str) -> None:
         only = list(active_products()[:2])
         if len(only) != 1:
             why = "Say which product has the problem: send your mail again, to its address."
-            raise Refusal([why, *addresses(active_products())])
+            raise Refusal([why, addresses(active_products())])
         draft.product = only[0].slug
 
 
@@ -75,7 +75,7 @@ def _of_address(place: str) -> tuple[str, str]:
     if not fitting:
         products = active_products()
         near = nearest(place, products.values_list("slug", flat=True))
-        raise Refusal([f"There is no product “{shown(place)}”.{near}", *addresses(products)])
+        raise Refusal([f"There is no product “{shown(place)}”.{near}", addresses(products)])
     for slug in sorted(fitting, key=len, reverse=True):
         rest = place[len(slug) + 1 :]
         if not rest or Component.objects.filter(product__slug=slug, slug=rest).exists():
@@ -117,12 +117,12 @@ def find_component(draft: ProblemDraft, similar: Sequence[Similar]) -> Suggestio
     first = next(iter(tally(similar, product.slug)), None)
     if first is None or first.share < LEAST_SHARE or len(first.because) < LEAST_VOICES:
         which = f"Say which part of {product.title} has the problem: send your mail again, to"
-        raise Refusal([f"{which} the address of the part.", *addresses([product])])
+        raise Refusal([f"{which} the address of the part.", addresses([product])])
     draft.component = first.component.slug
     return first
 
 
-def addresses(products: Iterable[Product]) -> list[str]:
+def addresses(products: Iterable[Product]) -> str:
     """A line for each component, or for each product where those are too many."""
     chosen = list(products)
     parts = list(
@@ -130,12 +130,12 @@ def addresses(products: Iterable[Product]) -> list[str]:
         .select_related("product")
         .order_by("product__slug", "slug")[: MOST_ADDRESSES + 1]
     )
-    if len(parts) <= MOST_ADDRESSES:
-        return [
-            f"{report_address(part.product.slug, part.slug)} ({part.product.title}: {part.title})"
-            for part in parts
-        ]
-    if len(chosen) > 1:
-        return [f"{report_address(each.slug)} ({each.title})" for each in chosen[:MOST_ADDRESSES]]
-    example = report_address(parts[0].product.slug, parts[0].slug)
-    return [f"The parts are at {settings.BASE_URL}/products/; an address is {example}"]
+    lines = [
+        f"{report_address(part.product.slug, part.slug)} ({part.product.title}: {part.title})"
+        for part in parts
+    ]
+    if len(lines) > MOST_ADDRESSES and len(chosen) > 1:
+        lines = [f"{report_address(p.slug)} ({p.title})" for p in chosen[:MOST_ADDRESSES]]
+    elif len(lines) > MOST_ADDRESSES:
+        lines = [*lines[:1], f"and so on, for each part at {settings.BASE_URL}/products/"]
+    return "\n".join(lines)

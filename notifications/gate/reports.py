@@ -69,7 +69,7 @@ def how_to_report() -> str:
     return (
         "A mail to this address is a new report: its subject says in one line what is wrong, its "
         "text what happens. The filled-in form of “send-problem template” is taken, too.\n\n"
-        + "\n".join(places.addresses(places.active_products()))
+        + places.addresses(places.active_products())
         + f"\n\nMore: {settings.BASE_URL}/mail/help"
     )
 
