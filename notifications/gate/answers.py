@@ -15,6 +15,7 @@ from django.conf import settings
 from accounts.models import Person
 from notifications.envelopes import answer_message_id
 from notifications.gate.addresses import is_ours
+from notifications.gate.signatures import ascii_domain
 from notifications.models import Message
 from notifications.queueing import queue
 from tracker.models import Problem
@@ -39,7 +40,8 @@ def queue_answer(
     `in_reply_to` is a Message-ID as the other side gave it; what is none is left out. With a
     person and a problem its Reply-To is the person's address for that problem.
     """
-    if not _PLAIN_ADDRESS.fullmatch(to) or is_own(to):
+    to = _sendable(to)
+    if not to or is_own(to):
         return None
     message = Message(
         kind=Message.Kind.ANSWER,
@@ -52,6 +54,13 @@ def queue_answer(
         text=text,
     )
     return queue([message])[0]
+
+
+def _sendable(address: str) -> str:
+    """An address as every mail server takes it; "" for what is none, or none that they take."""
+    local, _, _ = address.rpartition("@")
+    written = f"{local}@{ascii_domain(address)}"
+    return written if _PLAIN_ADDRESS.fullmatch(written) and written.isascii() else ""
 
 
 def reply_subject(subject: str, otherwise: str = "your mail") -> str:

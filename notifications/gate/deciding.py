@@ -53,13 +53,13 @@ def decide(incoming: IncomingMail, reading: Reading) -> End:
     why = senders.why_automatic(mail)
     if why:
         return End(State.IGNORED, f"Automatic: {why}.")
+    why = loops.why_too_many(incoming, mail.from_address)
+    if why:
+        return End(State.IGNORED, why)
     try:
         senders.check_recipient(recipient)
     except NoSuchAddress as error:
         return _void(mail, recipient, str(error))
-    why = loops.why_too_many(incoming, mail.from_address)
-    if why:
-        return End(State.IGNORED, why)
     return _by_sender(incoming, reading, recipient)
 
 

@@ -65,7 +65,8 @@ def needs_signature(mail: ParsedMail, recipient: Recipient) -> bool:
     if not mail.from_address or isinstance(recipient, BounceOf):
         return False
     if isinstance(recipient, ReportTo):
-        return True
+        # Strangers do not have us ask the name servers that they choose.
+        return _claimed_by(mail.from_address) is not None
     person = Person.objects.filter(pk=recipient.person).first()
     return person is not None and not is_own_address(mail, person)
 

@@ -72,7 +72,7 @@ def test_an_answer_to_ones_own_act_can_be_answered_with_a_comment(
     [
         "", "nobody", "a@b@c", "a b@example.net", "a@example.net\nBcc: b@example.net",
         "a@example.net, b@example.net", f"report@{DOMAIN}", f"reply+x@{DOMAIN}",
-        "TRACKER@example.org",
+        "TRACKER@example.org", "josé@example.net", f"a@{'x' * 64}.example",
     ],
 )  # fmt: skip
 def test_nothing_is_sent_to_what_is_no_address_or_our_own(address: str) -> None:

@@ -222,7 +222,8 @@ def test_a_report_is_held_until_its_sender_said_so_and_then_the_next_is_taken_at
     assert (first.state, Problem.objects.get().reporter) == (State.DONE, reporter)
     second = deliver(sign(letter(to=to, subject="Panic on halt")), to)
     assert second.state == State.DONE
-    assert second.problem is not None and second.problem.synopsis == "Panic on halt"
+    assert second.problem is not None
+    assert second.problem.synopsis == "Panic on halt"
     forged = deliver(letter(to=to, subject="Panic in the disco"), to)
     assert (forged.state, Problem.objects.count()) == (State.HELD, 2)
 
@@ -238,6 +239,14 @@ def test_a_signed_mail_that_somebody_sends_again_does_nothing_twice(
     assert (again.state, Problem.objects.count()) == (State.IGNORED, 1)
     elsewhere = deliver(sign(letter(to="friends@example.net")), to, "eve@example.net")
     assert (elsewhere.state, Problem.objects.count()) == (State.HELD, 1)
+
+
+def test_strangers_do_not_have_us_ask_their_name_server(
+    product: Product, running: NameServer
+) -> None:
+    running.asked.clear()
+    deliver(sign(letter("nia@example.net"), "example.net"), sender="nia@example.net")
+    assert running.asked == []
 
 
 def test_at_most_five_questions_a_day_are_asked_of_a_person(
