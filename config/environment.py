@@ -135,6 +135,7 @@ class Environment:
     mail_per_minute: int | None
     mail_listen: MailListen | None
     imap: ImapBox | None
+    mail_authserv_id: str
 
     @property
     def mail_folder(self) -> Path | None:
@@ -183,6 +184,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
         mail_per_minute=_mail_per_minute(environ),
         mail_listen=_mail_listen(environ, data_dir, is_open=bool(mail_in[1])),
         imap=_imap(environ, is_open=bool(mail_in[1])),
+        mail_authserv_id=_authserv_id(environ),
     )
 
 
@@ -388,6 +390,17 @@ def _mail_port(given: str) -> MailListen:
             " let a mail server on this machine take it from others, and write 127.0.0.1:2424."
         )
     return MailListen(host=host, port=parts.port, dialect=parts.scheme)
+
+
+def _authserv_id(environ: Mapping[str, str]) -> str:
+    """The name under which one's own mail server writes Authentication-Results; "" for none."""
+    given = _value(environ, "MAIL_AUTHSERV_ID", "the authserv-id of your mail server") or ""
+    if given and not MAIL_DOMAIN.fullmatch(given.lower()):
+        raise ConfigurationError(
+            f"MAIL_AUTHSERV_ID is {given!r}: write the name that stands first in the"
+            " Authentication-Results of your mail server, such as mx.example.org."
+        )
+    return given.lower()
 
 
 def _imap(environ: Mapping[str, str], *, is_open: bool) -> ImapBox | None:

@@ -131,7 +131,7 @@ MAIL_IN_BOX, MAIL_IN_DOMAIN = ENVIRONMENT.mail_in
 # To each domain, unless its row in the table of domains says otherwise; None for no limit.
 MAIL_PER_MINUTE: int | None = ENVIRONMENT.mail_per_minute
 # Whose Authentication-Results are believed: the id of one's own mail server; "" for nobody's.
-MAIL_AUTHSERV_ID = os.environ.get("MAIL_AUTHSERV_ID", "")
+MAIL_AUTHSERV_ID = ENVIRONMENT.mail_authserv_id
 # The mailbox that beat has emptied every minute, None where mail comes otherwise.
 MAIL_IN_IMAP = ENVIRONMENT.imap
 # In seconds: how long a mail about a problem waits for what else happens to it.
