@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.services import deactivate, discount_votes, trust
+from notifications.choices import choose
 from notifications.digest_settings import set_digest
-from notifications.models import DigestSubscription
+from notifications.models import DigestSubscription, EventChoice, Occasion, SetAside
 from notifications.services import mute, subscribe
 from tests.people import make_newcomer, make_person
 from tests.problems import make_maintainer, make_problem, make_product
@@ -128,6 +129,11 @@ def _wishes(base: Product, problems: dict[str, Problem]) -> None:
     subscribe(rita, base.components.get(slug="net"))
     mute(tom, problems["closed"])
     subscribe(tom, base)
+    subscribe(rita, own)
+    subscribe(rita, "sys/netinet")
+    paces = {Occasion.COMMENTED: EventChoice.Pace.HOURLY, Occasion.EDITED: EventChoice.Pace.NEVER}
+    choose(rita, paces, quiet_from=22, quiet_until=7, tells_own_acts=True)
+    SetAside.objects.create(person=tom, problem=problems["closed"])
     for search in (None, own):
         set_digest(rita, period=DigestSubscription.Period.WEEKLY, weekday=2, hour=7,
                    time_zone="Europe/Berlin", saved_search=search)  # fmt: skip
