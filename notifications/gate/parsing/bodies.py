@@ -58,6 +58,8 @@ _EXTENSIONS: Final = {
     "application/octet-stream": ".bin",
     "image/jpeg": ".jpg",
 }
+# Not what the machine adds to them.
+_KINDS: Final = mimetypes.MimeTypes(())
 # Exchange makes attachments of what lists and scanners put below a mail.
 _FOOTER_NAME: Final = re.compile(r"ATT\d{3,6}\.(?:txt|htm|html)", re.IGNORECASE)
 _FOOTER_SIZE: Final = 4_000
@@ -273,7 +275,7 @@ def _take_file(part: Part, body: Body) -> None:
 
 def _default_name(part: Part, content: bytes, number: int) -> str:
     kind = part.content_type
-    extension = _EXTENSIONS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
+    extension = _EXTENSIONS.get(kind) or _KINDS.guess_extension(kind) or ".bin"
     if kind in {"message/rfc822", "message/global"}:
         inner = read_headers(content, 0, min(len(content), limits.HEADER_BYTES))[0]
         subject = words(inner.get("subject"))[:100]
@@ -295,7 +297,7 @@ def _take_winmail(part: Part, body: Body) -> None:
     for number, file in enumerate(mail.files, len(body.files) + 1):
         given = tidy(_letters(file.content_type, "")).strip().lower()
         kind = given if re.fullmatch(r"[\w.+-]+/[\w.+-]+", given) else "application/octet-stream"
-        extension = _EXTENSIONS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
+        extension = _EXTENSIONS.get(kind) or _KINDS.guess_extension(kind) or ".bin"
         name = tidy(_letters(file.name, mail.charset)).strip() or f"attachment-{number}{extension}"
         body.files.append(IncomingFile(name[:500], kind, file.content))
     if not mail.is_whole:

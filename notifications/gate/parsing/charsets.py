@@ -41,6 +41,7 @@ _ALIASES: Final = {
     "macintosh": "mac-roman",
     "koi8": "koi8-r",
     "dos-874": "cp874",
+    "windows-874": "cp874",
     "x-cp1251": "cp1251",
 }
 # Codecs of Python that are no letters of mail; some take time that grows with the square.
@@ -57,6 +58,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
 _WINDOWS: Final = {
     byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
 }
+# UTF-7 may write one half of a pair, which no database takes.
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 # Enough to tell Cyrillic from Greek; telling costs time for every byte.
 _SAMPLE: Final = 4_000
 # Below it a guess is a lottery.
@@ -66,8 +69,15 @@ _LEAST: Final = 12
 def decode(content: bytes, declared: str = "") -> tuple[str, bool]:
     """The text, and whether every letter of it could be read as declared (or was plain).
 
-    Never raises: what is no letter at all becomes U+FFFD.
+    Never raises: what is no letter at all becomes U+FFFD, as does half of one.
     """
+    text, is_as_declared = _decode(content, declared)
+    if text.isascii():
+        return text, is_as_declared
+    return _HALVES.sub("\ufffd", text), is_as_declared
+
+
+def _decode(content: bytes, declared: str) -> tuple[str, bool]:
     name = _codec(declared)
     if content.isascii() and not _is_shifted(name):
         return content.decode("ascii"), True
@@ -127,7 +137,7 @@ def _decode_as(content: bytes, name: str) -> tuple[str, bool]:
 def _guess(content: bytes) -> str:
     """Text of which nobody said in which letters, and which is no UTF-8."""
     broken = content.decode("utf-8", "replace")
-    if broken.count("\ufffd") * 20 < sum(1 for letter in broken if letter > "\x7f"):
+    if broken.count("\ufffd") * 4 < sum(1 for letter in broken if letter > "\x7f"):
         return broken
     beyond = bytes(byte for byte in content[:200_000] if byte > 0x7F)
     if len(beyond) >= _LEAST and len(beyond) * 5 > min(len(content), 200_000):

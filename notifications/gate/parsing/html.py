@@ -135,8 +135,10 @@ def _bound(root: HtmlElement) -> None:
 def _mark(element: HtmlElement) -> None:
     """Write down, as text, where others' words begin."""
     if element.tag == "blockquote" and _is_quote(element):
-        element.text = f"\n{_OPEN}\n{element.text or ''}"
-        _append_line(element, _CLOSE)
+        opening = _sign(_OPEN)
+        opening.tail, element.text = element.text, None
+        element.insert(0, opening)
+        element.append(_sign(_CLOSE))
         return
     classes = set(element.get("class", "")[:500].lower().split())
     if element.tag != "blockquote" and classes & _QUOTE_CLASSES:
@@ -160,17 +162,16 @@ def _is_quote(element: HtmlElement) -> bool:
 
 
 def _line_before(element: HtmlElement, sign: str) -> None:
-    line = HtmlElement(sign)
-    line.tag = "div"
     parent = element.getparent()
     if parent is not None:
-        parent.insert(parent.index(element), line)
+        parent.insert(parent.index(element), _sign(sign))
 
 
-def _append_line(element: HtmlElement, sign: str) -> None:
+def _sign(sign: str) -> HtmlElement:
+    """A line of its own."""
     line = HtmlElement(sign)
     line.tag = "div"
-    element.append(line)
+    return line
 
 
 def _name_target(element: HtmlElement) -> None:

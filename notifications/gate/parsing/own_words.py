@@ -53,7 +53,7 @@ _MOBILE: Final = re.compile(
     r"|obtener outlook para .{1,60}|obter o outlook para .{1,60}"
     r"|inviato (?:da|dal) (?:mio|iphone|ipad|outlook|yahoo|libero|posta|smartphone|android).{0,80}"
     r"|scarica outlook per .{1,60}|ottieni outlook per .{1,60}"
-    r"|verzonden (?:vanaf|met|vanuit|via) (?:mijn|outlook|yahoo|een).{0,80}"
+    r"|(?:verzonden|verstuurd) (?:vanaf|met|vanuit|via) (?:mijn|outlook|yahoo|een).{0,80}"
     r"|outlook voor (?:ios|android) downloaden.{0,60}"
     r"|wysłan[eo] (?:z|ze) (?:mojego|iphone|ipad|androida|programu|poczty|telefonu).{0,80}"
     r"|отправлено (?:с|из) .{1,80}|skickat från .{1,80}|sendt fra min .{1,80}"
@@ -139,7 +139,9 @@ def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
             continue
         if is_marker(line.text):
             if line.kind is not _Kind.QUOTE or not _answers_below(lines, at):
-                return lines[:at]
+                # It stays as the quote of which somebody is named above.
+                line.kind = _Kind.QUOTE
+                return lines[: at + 1]
             line.kind = _Kind.GONE
         elif line.kind is _Kind.QUOTE:
             continue
@@ -365,9 +367,9 @@ def _shorten(lines: list[_Line], start: int, stop: int, most: int) -> None:
 
 def _written(lines: list[_Line]) -> str:
     shown = [
-        "" if line.kind is _Kind.BLANK else line.text.rstrip()
+        "" if line.kind is _Kind.BLANK else line.text
         for line in lines
         if line.kind in {_Kind.OWN, _Kind.QUOTE, _Kind.BLANK}
     ]
-    joined = "\n".join(shown).strip("\n")
+    joined = "\n".join(shown).strip("\n").rstrip()
     return re.sub(r"\n{3,}", "\n\n", joined) if len(lines) > len(shown) else joined
