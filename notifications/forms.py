@@ -90,3 +90,21 @@ def initial_choices(person: Person) -> dict[str, Any]:
         "quiet_until": "" if wishes.quiet_until is None else wishes.quiet_until,
         "tells_own_acts": wishes.tells_own_acts,
     }
+
+
+class PaceForm(forms.Form):
+    """How many mails a minute go to one domain."""
+
+    domain = forms.RegexField(
+        r"^[^\s@]+\.[^\s@.]+$|^localhost$",
+        label="Domain",
+        max_length=255,
+        error_messages={"invalid": "Write what stands behind the @, for example example.org."},
+    )
+    per_minute = forms.IntegerField(
+        label="Mails a minute",
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text="Nothing for no limit of its own.",
+    )

@@ -434,6 +434,24 @@ def resend(message: Message) -> bool:
     return bool(changed)
 
 
+@transaction.atomic
+def resend_failed(rows: QuerySet[Message]) -> int:
+    """Queue those of `rows` again that failed and whose text can still be made; how many."""
+    failed_ones = rows.filter(state=Message.State.FAILED).exclude(kind__in=pacing.URGENT)
+    now = timezone.now()
+    changed = failed_ones.update(
+        state=Message.State.QUEUED,
+        attempts=0,
+        due_at=now,
+        rung_at=None,
+        created_at=now,
+        last_error="",
+    )
+    if changed:
+        transaction.on_commit(bell.ring_for_sweep, robust=True)
+    return changed
+
+
 def queue_again(message: Message, due_at: datetime, why: str) -> bool:
     """Send a message once more that left and came back; False when it is too old, or cannot be.
 

@@ -176,7 +176,9 @@ class Temper:
         with self._lock:
             self._silent = ""
             self._put_off.pop(domain, None)
-            self._holds.pop(domain, None)
+            was_held = self._holds.pop(domain, None)
+        if was_held:
+            _rows([domain]).update(held_until=None, last_error="")
 
     def put_off(self, domain: str) -> timedelta | None:
         """One mail was put off; how long the domain is to be held now, None when not yet."""

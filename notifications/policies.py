@@ -15,6 +15,7 @@ from tracker.policies import SEES_ALL_CONFIDENTIAL
 PERMISSIONS: Table = {
     "outbox.see": who(),
     "outbox.resend": who(),
+    "outbox.pace": who(),
     "incoming.see": who(),
     "incoming.read_again": who(),
     "suspension.lift": who(),

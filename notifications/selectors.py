@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications.models import Message, Reach, Subscription
+from notifications.models import UNCONFIRMED, MailDomain, Message, Reach, Subscription
 from notifications.recipients import Ground, ground_of
 from notifications.targets import in_words
 from tracker.models import Component, Problem, Product
@@ -20,6 +20,11 @@ from votes.models import SavedSearch
 from votes.saved_searches import may_see
 
 MESSAGES_ON_A_PAGE = 50
+# Mail that is not for later, or was tried, should have left by then.
+LATE = timedelta(minutes=5)
+DOMAINS_ON_A_PAGE = 200
+# Further than that no count of messages goes: to count 100,000 takes longer than to show 50.
+COUNTED = 1000
 _BY_REACH = ("problem", "component__product__slug", "component__slug", "product__slug")
 _WATCHES = ("saved_search__name", "path")
 
@@ -128,21 +133,51 @@ def ground_for(person: Person, problem: Problem) -> Ground | None:
     return ground_of(person, problem)
 
 
-def messages(state: str = "", before: int | None = None) -> QuerySet[Message]:
-    """The newest messages in a state (in any), older than the message `before`."""
-    found = Message.objects.select_related("person", "event", "delivery").order_by("-pk")
-    if state == "unconfirmed":
-        found = found.filter(is_unconfirmed=True)
-    elif state:
-        found = found.filter(state=state)
+@dataclass(frozen=True)
+class OutboxFilter:
+    """Which messages are meant; "" for all. `to` is a handle or a whole address."""
+
+    state: str = ""
+    kind: str = ""
+    domain: str = ""
+    to: str = ""
+
+    def of(self, rows: QuerySet[Message]) -> QuerySet[Message]:
+        """Those of `rows` that are meant. Each part of it is found by an index."""
+        if self.state == "unconfirmed":
+            rows = rows.filter(UNCONFIRMED)
+        elif self.state:
+            rows = rows.filter(state=self.state)
+        if self.kind:
+            rows = rows.filter(kind=self.kind)
+        if self.domain:
+            rows = rows.filter(domain=self.domain.lower())
+        if "@" in self.to:
+            domain = self.to.rpartition("@")[2].lower()
+            rows = rows.filter(domain=domain, address__iexact=self.to)
+        elif self.to:
+            rows = rows.filter(person__in=Person.objects.filter(handle__iexact=self.to))
+        return rows
+
+
+def messages(wanted: OutboxFilter, before: int | None = None) -> QuerySet[Message]:
+    """The newest messages that are meant, older than the message `before`."""
+    related = ("person", "event", "delivery__subscription")
+    found = wanted.of(Message.objects.select_related(*related)).order_by("-pk")
     if before is not None:
         found = found.filter(pk__lt=before)
     return found[:MESSAGES_ON_A_PAGE]
 
 
+def paced_domains() -> QuerySet[MailDomain]:
+    """The domains of which there is something to say: a limit, a hold, an error."""
+    said = Q(per_minute__isnull=False) | Q(held_until__gt=timezone.now()) | ~Q(last_error="")
+    return MailDomain.objects.filter(said).order_by("domain")[:DOMAINS_ON_A_PAGE]
+
+
 @dataclass(frozen=True)
 class OutboxHealth:
-    """What an administrator wants to know at one glance."""
+    """What an administrator wants to know at one glance. No count goes beyond `COUNTED`."""
 
     counts: list[tuple[str, int]]
     oldest_waiting: Message | None
@@ -151,19 +186,19 @@ class OutboxHealth:
     @property
     def is_stuck(self) -> bool:
         """Whether mail waits that should have left long ago."""
-        late = timezone.now() - timedelta(minutes=5)
+        late = timezone.now() - LATE
         return self.oldest_waiting is not None and self.oldest_waiting.created_at < late
 
 
 def outbox_health() -> OutboxHealth:
     """How many messages are in each state, and how long the oldest has waited."""
-    rows = Message.objects.values_list("state").annotate(count=Count("pk")).order_by()
-    by_state = dict(rows)
-    unconfirmed = Message.objects.filter(is_unconfirmed=True).count()
-    counts = [(str(state), by_state.get(state, 0)) for state in Message.State]
-    waiting = Message.objects.filter(state=Message.State.QUEUED).order_by("created_at").first()
-    return OutboxHealth(
-        [*counts, ("unconfirmed", unconfirmed)],
-        waiting,
-        waiting.last_error if waiting is not None else "",
-    )
+    states = [*map(str, Message.State), "unconfirmed"]
+    counts = [(state, _counted(OutboxFilter(state).of(Message.objects.all()))) for state in states]
+    # The first that was made, by the index of states; their times would have to be sorted.
+    late = Q(due_at__lt=timezone.now() - LATE) | ~Q(last_error="")
+    waiting = Message.objects.filter(late, state=Message.State.QUEUED).order_by("pk").first()
+    return OutboxHealth(counts, waiting, waiting.last_error if waiting is not None else "")
+
+
+def _counted(rows: QuerySet[Message]) -> int:
+    return rows.order_by("-pk").values("pk")[: COUNTED + 1].count()
