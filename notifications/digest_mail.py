@@ -24,7 +24,12 @@ from tracker.models import Problem
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 # In a text mail a link takes a line, so only what may need doing has one.
-ACTS_IN_TEXT: Final = frozenset({"untouched", "risen", "new", "fixed", "changed", "asked"})
+ACTS_IN_TEXT: Final = {
+    Kind.OWN: frozenset({"untouched", "risen"}),
+    Kind.VOTES: frozenset({"changed", "asked"}),
+    Kind.SEARCH: frozenset({"new", "risen"}),
+    Kind.COMPONENT: frozenset[str](),
+}
 _PERIODS: Final = {
     Period.DAILY: ("daily", "every day"),
     Period.WEEKLY: ("weekly", "every week"),
@@ -173,9 +178,15 @@ class DigestWords:
     def parts(self) -> list[Part]:
         """What is read, each problem once."""
         told: set[int] = set()
+        gained = {line.problem.pk: line.gained for s in self.digest.sections for line in s.lines
+                  if line.gained}  # fmt: skip
         found = []
         for section in self.digest.sections:
-            lines = [line for line in section.lines if line.problem.pk not in told]
+            lines = [
+                line if line.gained else replace(line, gained=gained.get(line.problem.pk, 0))
+                for line in section.lines
+                if line.problem.pk not in told
+            ]
             told.update(line.problem.pk for line in lines)
             rows = [self._row(line) for line in lines]
             beside = "" if len(lines) == len(section.lines) else ", beside those above"
@@ -193,10 +204,11 @@ class DigestWords:
     def as_text(self) -> str:
         """The whole in plain text, 72 columns wide."""
         since = f"{self.since:%A}, {self.since.day} {self.since:%B %Y}"
+        acts = ACTS_IN_TEXT[Kind(self.row.kind)]
         return paragraphs(
             [
                 wrap(f"Since {since}: {self.summary}."),
-                *(_part_text(part) for part in self.parts),
+                *(_part_text(part, with_acts=part.section.key in acts) for part in self.parts),
                 "\n".join(
                     [
                         "-- ",
@@ -263,9 +275,8 @@ def offers_aside(row: DigestSubscription) -> bool:
     return row.kind in {Kind.OWN, Kind.VOTES}
 
 
-def _part_text(part: Part) -> str:
-    acts = part.section.key in ACTS_IN_TEXT
-    lines = [part.title.upper(), *(_row_text(row, with_act=acts) for row in part.rows)]
+def _part_text(part: Part, *, with_acts: bool) -> str:
+    lines = [part.title.upper(), *(_row_text(row, with_act=with_acts) for row in part.rows)]
     if part.section.others:
         numbers = ", ".join(f"#{number}" for number in part.section.others)
         lines.append(textwrap.fill(f"and {numbers}", COLUMNS, initial_indent="  ",
