@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from notifications.models import Message, Reach, Subscription, Telling
+from notifications.choices import wants_own_acts
+from notifications.models import Message, Reach, Reason, Subscription, Telling
 from notifications.recipients import CLOSENESS
 from tracker.models import Event
 
@@ -16,9 +17,10 @@ _FILES = ("problem__attachments", "comment__attachments")
 
 
 def grounds_of(message: Message) -> list[Telling | Message]:
-    """Why its person gets it, the closest ground first, without what they muted meanwhile.
+    """Why its person gets it, the closest ground first, without what they ended meanwhile.
 
-    Of before there were tellings, a message knows its one ground itself. Two queries.
+    Of before there were tellings, a message knows its one ground itself. Two queries, and one more
+    about own acts.
     """
     rows: list[Telling | Message] = list(Telling.objects.filter(message=message).order_by("-event"))
     if not rows:
@@ -28,6 +30,9 @@ def grounds_of(message: Message) -> list[Telling | Message]:
         for row in Subscription.objects.filter(person=message.person_id, is_muted=True)
     }
     heard = [row for row in rows if (row.reach, row.target_id) not in muted]
+    own = [row for row in heard if row.reason == Reason.OWN_ACT]
+    if own and message.person is not None and not wants_own_acts(message.person):
+        heard = [row for row in heard if row not in own]
     return sorted(heard, key=lambda row: CLOSENESS[Reach(row.reach)], reverse=True)
 
 

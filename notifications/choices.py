@@ -13,7 +13,14 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications import schedule
-from notifications.models import DigestSubscription, EventChoice, MailSettings, Occasion, Telling
+from notifications.models import (
+    DigestSubscription,
+    EventChoice,
+    MailSettings,
+    Message,
+    Occasion,
+    Telling,
+)
 from tracker.models import Event
 
 Pace = EventChoice.Pace
@@ -136,7 +143,11 @@ def _switch_digest_on(person: Person) -> DigestSubscription | None:
 
 @transaction.atomic
 def stop_roundups(person: Person) -> bool:
-    """Never tell of what came hourly; False when nothing did."""
+    """Never tell of what came hourly, nor of what was collected; False when nothing was."""
+    waiting = Message.objects.filter(
+        person=person, kind=Message.Kind.ROUNDUP, state=Message.State.QUEUED
+    )
+    waiting.update(state=Message.State.DROPPED, last_error="Its reader has stopped these.")
     rows = EventChoice.objects.filter(person=person, pace=Pace.HOURLY)
     return bool(rows.update(pace=Pace.NEVER))
 

@@ -22,6 +22,8 @@ from tracker.markdown import render as render_markdown
 from tracker.models import Event, Problem
 from tracker.text import clean_line
 from tracker.timeline import FieldChange, describe
+from votes.models import SavedSearch
+from votes.saved_searches import may_see
 
 _PATH: Final = re.compile(r'(<a href=")(/\d+")')
 _GROUNDS: Final = {
@@ -260,7 +262,9 @@ def _target_words(ground: Telling | Message, problem: Problem) -> str:
         return str(find_target(Reach.PRODUCT, ground.target_id) or problem.product)
     if ground.reach in {Reach.SEARCH, Reach.PATH}:
         found = find_target(ground.reach, ground.target_id)
-        return clean_line(in_words(found)) if found is not None else "what you watch"
+        if isinstance(found, SavedSearch) and not may_see(ground.person, found):
+            found = None
+        return clean_line(in_words(found)) if found is not None else "a search or path"
     return "everything"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import transaction
 
 from accounts.models import Person
@@ -17,10 +19,17 @@ from tracker.policies import visible_problems
 from votes.models import SavedSearch
 from votes.saved_searches import may_see
 
+MOST_WATCHES: Final = 100
+
 
 def subscribe(person: Person, target: Target) -> Subscription:
-    """Tell `person` of all that happens to `target`; None is everything. Unmutes."""
+    """Tell `person` of all that happens to `target`; None is everything. Unmutes.
+
+    Of a saved search they are told what it newly finds. Raises `Denied`.
+    """
     _check_sight(person, target)
+    if isinstance(target, SavedSearch | str):
+        _check_number_of_watches(person)
     return _set(person, target, is_muted=False)
 
 
@@ -82,6 +91,13 @@ def _check_sight(person: Person, target: Target) -> None:
     number = target.pk if isinstance(target, Problem) else None
     if number is not None and not visible_problems(person).filter(pk=number).exists():
         raise Denied("There is no such problem.")
+
+
+def _check_number_of_watches(person: Person) -> None:
+    """Each search that somebody watches is asked of each report."""
+    watched = Subscription.objects.filter(person=person).exclude(saved_search=None, path="")
+    if watched.count() >= MOST_WATCHES:
+        raise Denied(f"You watch {MOST_WATCHES} searches and paths; remove one first.")
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from notifications.models import (
     Occasion,
     Subscription,
 )
+from notifications.rendering import Withheld
 from notifications.services import subscribe
 from tests.conftest import sign_in
 from tests.notifications.mails import html_of, mail_to, text_of
@@ -115,6 +116,7 @@ def test_one_click_ends_the_mails_of_the_hour(
     assert Message.objects.get(person=reporter).kind == "roundup"
     assert one_click(reporter) == 200
     assert EventChoice.objects.get().pace == "never"
+    assert Message.objects.get(person=reporter).state == "dropped", "what was collected ends, too"
 
 
 def test_one_click_ends_mail_about_ones_own_acts(problem: Problem, reporter: Person) -> None:
@@ -122,6 +124,8 @@ def test_one_click_ends_mail_about_ones_own_acts(problem: Problem, reporter: Per
     comment(problem, reporter, "One", Door.WEB)
     assert one_click(reporter) == 200
     assert not MailSettings.objects.get().tells_own_acts
+    with pytest.raises(Withheld):
+        mail_to(reporter)
     assert not Subscription.objects.filter(person=reporter, is_muted=True).exists()
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Person
-from notifications import watches
+from notifications import services, watches
 from notifications.models import Message, Subscription
 from notifications.services import subscribe
 from tests.conftest import sign_in
@@ -266,3 +266,28 @@ def test_an_old_event_matches_as_the_problem_is_now(problem: Problem, outsider: 
     watch(outsider, "component:kernel")
     event = Event.objects.get(problem=problem)
     assert [row.person for row in watches.watchers_of_searches(event)] == [outsider]
+
+
+def test_nobody_watches_more_than_a_hundred_searches_and_paths(
+    outsider: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_WATCHES", 2)
+    watch(outsider, "wifi")
+    subscribe(outsider, "sys/net")
+    client = sign_in(Client(), outsider)
+    form = {"target": "path", "path": "sys/dev", "action": "subscribe"}
+    answer = client.post("/my/subscriptions/change", form)
+    assert answer.status_code == 403
+    assert "remove one first" in answer.text
+    assert Subscription.objects.filter(person=outsider).count() == 2
+
+
+def test_the_name_of_a_search_that_became_private_is_not_told(
+    product: Product, outsider: Person, reporter: Person
+) -> None:
+    search = watch(outsider, "wifi", owner=reporter)
+    make_problem(product, synopsis="wifi")
+    SavedSearch.objects.filter(pk=search.pk).update(is_shared=False, name="Secret plans")
+    text = text_of(mail_to(outsider))
+    assert "Secret" not in text
+    assert "you watch what you watch" not in text
