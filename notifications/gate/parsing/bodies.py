@@ -220,9 +220,10 @@ def _take_text(part: Part, body: Body) -> None:
     if body.spent.is_all:
         body.note(TOO_LONG)
         return
-    content = part.bytes(limits.TEXT_BYTES)
+    is_html = part.content_type in _HTML
+    content = part.bytes(limits.HTML_BYTES if is_html else limits.TEXT_BYTES)
     letters = part.parameter("charset")
-    if part.content_type in _HTML and not letters:
+    if is_html and not letters:
         meta = _META_CHARSET.search(content[:4_000])
         letters = meta[1].decode("ascii") if meta else ""
     given, is_as_declared = decode(content, letters)

@@ -75,9 +75,9 @@ def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
 
 
 def _after_blank_line(raw: bytes, start: int, end: int) -> int:
-    places = [raw.find(blank, start, end) for blank in (b"\n\n", b"\n\r\n")]
-    found = [place for place in places if place >= 0]
-    return min(found) + 2 if found else end
+    """Where the body begins when `start` is where some header does."""
+    places = [(raw.find(blank, start - 1, end), len(blank)) for blank in (b"\n\n", b"\n\r\n")]
+    return min((place + length for place, length in places if place >= 0), default=end)
 
 
 def _headers(pairs: list[tuple[str, list[bytes]]]) -> Headers:

@@ -26,6 +26,8 @@ SIGNS: Final = QUOTE_FOLLOWS + OTHERS_FOLLOW
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _ALL_SIGNS: Final = re.compile("[\ue000-\ue003\x00]")
 
+# Pictures within the markup; a screenshot is longer than all that is read.
+_PICTURE: Final = re.compile(r"data:[a-z]{1,20}/[^\"'<>\s]{200,}", re.IGNORECASE)
 _NOT_SHOWN: Final = (
     "script",
     "style",
@@ -65,7 +67,7 @@ _BLANK_LINES: Final = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
 def text_of_html(html: str) -> str:
     """The words of an HTML document with quotes marked; "" when there are none."""
-    html = _ALL_SIGNS.sub("", html[: limits.HTML])
+    html = _ALL_SIGNS.sub("", _PICTURE.sub("", html)[: limits.HTML])
     if not html.strip():
         return ""
     root = _tree(html)

@@ -29,8 +29,10 @@ BOUNDARIES: Final = 20_000
 # Bytes of one part that is text, characters of all of them together, and how many there are.
 TEXTS: Final = 50
 TEXT_BYTES: Final = 2 * 2**20
+# Before the pictures in it are taken out.
+HTML_BYTES: Final = 8 * 2**20
 TEXT: Final = 500_000
-HTML: Final = 500_000
+HTML: Final = 300_000
 HTML_ELEMENTS: Final = 20_000
 HTML_DEPTH: Final = 100
 

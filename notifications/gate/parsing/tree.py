@@ -137,6 +137,10 @@ class _Reader:
             part.content_type = "text/plain"
             self._note(BROKEN)
             return
+        if self.boundaries >= limits.BOUNDARIES:
+            # Where the part below ends was not looked for.
+            places[-1] = (*places[-1][:2], True)
+            self._note(TOO_MANY)
         if not places[-1][2]:
             self._note(BROKEN)
         otherwise = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"

@@ -59,6 +59,7 @@ _BODIES: list[tuple[str, str, str]] = [
     ("indented by a quote", "<p>Like this:</p><blockquote style='margin:0 0 0 40px;border:none;padding:0'>indented</blockquote>", "Like this:\n\nindented"),
     ("never closed", "<p>one<p>two<b>three<table><tr><td>four", "one\n\ntwothree\nfour"),
     ("a billion spaces", "<div style='padding-left:999999999em;margin-top:999999999em'>near</div>", "near"),
+    ("a picture within", "<img src='data:image/png;base64," + "iVBO" * 100_000 + "'>" + OWN_P, ""),
     ("no markup", "just words &amp; 1 < 2", "just words & 1 < 2"),
 ]  # fmt: skip
 

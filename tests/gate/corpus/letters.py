@@ -86,7 +86,7 @@ _MISSING = [
     Sample("letters: base64 cut off", head() + b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nSXQgc3RvcHMuI\n", "It stops."),
     Sample("letters: base64 not at all", head() + b"Content-Type: text/plain\nContent-Transfer-Encoding: 8bit\n\n+1\n", "+1"),
     Sample("letters: unknown encoding", head() + b"Content-Type: text/plain\nContent-Transfer-Encoding: x-none\n\n+1\n", "+1"),
-    Sample("letters: quoted-printable broken", head() + "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n100=% =C3=A9=\n =ZZ =\n".encode(), "100=% é =ZZ"),
+    Sample("letters: quoted-printable broken", head() + b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n100=% =C3=A9=\n =ZZ =\n", "100=% é =ZZ"),
     Sample("letters: quoted-printable raw", head() + "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\né =C3=A9\n".encode(), "é é"),
     Sample("letters: base64 in pieces", head() + b"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nSXQ=\nIHN0b3BzLg==\n", "It stops."),
     Sample("letters: base64 and a footer", head() + part(b"It stops.", "text/plain", "base64") + b"\n____________\nprinters mailing list\n", "It stops."),
