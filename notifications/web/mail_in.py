@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Person
 from accounts.policies import as_person, require
-from notifications.gate import overview, processing, suspension
+from notifications.gate import imap, overview, processing, suspension
 from notifications.gate.addresses import is_open
 from notifications.gate.models import IncomingMail
 from notifications.gate.overview import Filter
@@ -46,6 +46,7 @@ def page_of_mails(request: HttpRequest) -> HttpResponse:
         "mails": found,
         "health": overview.incoming_health(),
         "is_open": is_open(),
+        "imap_trouble": imap.trouble(),
         "asked": asked,
         "words": urlencode({"q": wanted.words, "outcome": wanted.outcome}),
         "next_url": "?" + urlencode(asked | {"before": found[-1].pk}) if is_full else "",

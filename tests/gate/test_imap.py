@@ -8,13 +8,16 @@ from email import message_from_bytes
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts.models import Person
 from notifications.gate import imap, storing
 from notifications.gate.addresses import bounce_address, reply_address
 from notifications.gate.mailbox import ImapBox
 from notifications.gate.models import IncomingMail
 from tests import services
+from tests.conftest import sign_in
 from tests.gate.letters import content, letter
 from tests.services import ImapServer
 
@@ -143,15 +146,20 @@ def test_a_wrong_password_is_told_once_and_not_tried_again_until_it_changes(
     assert len(received()) == 1
 
 
-def test_a_server_that_is_away_is_told_once_and_its_return_too(
-    server: ImapServer, settings: Settings, caplog: pytest.LogCaptureFixture
+def test_a_server_that_is_away_is_told_once_and_shown_to_administrators(
+    server: ImapServer,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    client: Client,
+    administrator: Person,
 ) -> None:
-    away = box_of(server, port=services.free_port())
-    settings.MAIL_IN_IMAP = away
+    settings.MAIL_IN_IMAP = box_of(server, port=services.free_port())
     for _ in range(2):
         imap.poll()
     assert "does not serve us" in imap.trouble()
     assert len([r for r in caplog.records if r.name == imap.__name__]) == 1
+    page = sign_in(client, administrator).get("/mail-in/").content.decode()
+    assert f"No mail comes in by IMAP: {imap.trouble()}" in page
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
