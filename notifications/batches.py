@@ -80,6 +80,12 @@ class _Round:
     # When those that were not tried are due again, where that is not at once.
     later: dict[int, timedelta] = field(default_factory=dict)
 
+    def wait_for(self, message: Message) -> None:
+        """Let all that is left come due with `message`, which has just been put off."""
+        due = Message.objects.values_list("due_at", flat=True).get(pk=message.pk)
+        wait = max(due - timezone.now(), timedelta())
+        self.later = dict.fromkeys(self.rest, wait)
+
     def close(self) -> None:
         """Write what came of it. Raises `DatabaseError`, and can be called again then."""
         outbox.finish_sent(self.sent)
@@ -197,10 +203,12 @@ class _Run:
                 word = outbox.OneByOne(message, slot) if is_alone else _Noted(slot)
                 outbox.carry(self._backend, mail, word)
             except Exception as error:  # each kind has its own end
-                self._is_away = isinstance(error, Unreachable)
                 outbox.failed(message, slot, error)
                 del batch.rest[message.pk]
                 self._held = pacing.held(timezone.now())
+                if isinstance(error, Unreachable):
+                    self._is_away = True
+                    batch.wait_for(message)
                 return
         slot.heard()
         del batch.rest[message.pk]
@@ -236,8 +244,8 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
             )
             ours = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
             outbox.take(Message.objects.filter(pk__in=list(ours)), claim, now)
-    found = Message.objects.filter(claim=claim).select_related(*outbox.RELATED).order_by("pk")
-    return _Round({message.pk: message for message in found}, slots)
+    found = Message.objects.filter(claim=claim).select_related(*outbox.RELATED).in_bulk()
+    return _Round({wish.pk: found[wish.pk] for wish in wishes if wish.pk in found}, slots)
 
 
 def _wishes(count: int) -> list[Wish]:

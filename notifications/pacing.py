@@ -77,7 +77,7 @@ def admit(wishes: Sequence[Wish], now: datetime) -> list[int]:
         room = _take(domain, limit, len(urgent), len(others), now)
         allowed += urgent + others[:room]
         if room < count - len(urgent):
-            _spread(domain, limit, now)
+            _spread(domain, limit, now, keep=others[:room])
     return allowed
 
 
@@ -109,15 +109,15 @@ def _take(domain: str, limit: int, must: int, may: int, now: datetime) -> int:
     return 0
 
 
-def _spread(domain: str, limit: int, now: datetime) -> None:
-    """Give what waits for the domain the minutes in which it will have its turn.
+def _spread(domain: str, limit: int, now: datetime, keep: Sequence[int]) -> None:
+    """Give what waits for the domain, but for `keep`, the minutes in which it has its turn.
 
     In one pass, because to look at all of them again each minute costs more than to send them.
     """
     first = now.replace(second=0, microsecond=0) + MINUTE
     waiting = Message.objects.filter(
         domain=domain, state=Message.State.QUEUED, due_at__lt=first
-    ).exclude(kind__in=URGENT)
+    ).exclude(Q(kind__in=URGENT) | Q(pk__in=keep))
     ordered = waiting.order_by("due_at", "pk").values_list("pk", flat=True)
     pks = list(ordered[: SPREAD * max(limit, 1)])
     for at in range(0, len(pks), max(limit, 1)):

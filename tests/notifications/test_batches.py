@@ -1,0 +1,355 @@
+"""Many messages at once: each leaves once, in turn, at the pace of its domain."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.mail import get_connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from accounts.models import Person
+from notifications import batches, bell, digests, outbox, pacing, queueing
+from notifications.backends.base import to_bytes
+from notifications.models import DigestDelivery, DigestSubscription, MailDomain, Message
+from notifications.rendering import Renderer, render
+from tests.notifications.crowd import make_developers
+from tests.notifications.test_outbox import use_smtp
+from tests.notifications.test_pages import signed_in
+from tests.services import SmtpServer, free_port, smtp
+
+pytestmark = pytest.mark.django_db
+
+State = Message.State
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing remembered of other tests, and nobody who hears the bell."""
+    monkeypatch.setattr(pacing, "temper", pacing.Temper())
+    monkeypatch.setattr(bell, "_publish", lambda *task: True)
+    monkeypatch.setattr(batches, "_known_rate", [100.0])
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[SmtpServer]:
+    with smtp() as running:
+        use_smtp(settings, running.port)
+        yield running
+
+
+def make_mails(count: int, domain: str = "example.org") -> list[Message]:
+    """Queued answers: their text is in the row."""
+    rows = [
+        Message(
+            kind="answer",
+            address=f"p{serial}@{domain}",
+            domain=domain,
+            message_id=f"{serial}.{time.monotonic_ns()}@{domain}",
+            subject="Subject",
+            text="Text",
+        )
+        for serial in range(count)
+    ]
+    return Message.objects.bulk_create(rows)
+
+
+def make_digests(people: int, domain: str = "") -> list[Message]:
+    """Queued digests of developers; with a `domain` the first six of them are there."""
+    make_developers(people)
+    if domain:
+        for person in Person.objects.order_by("pk")[:6]:
+            person.email = f"{person.handle}@{domain}"
+            person.save(update_fields=["email"])
+    DigestSubscription.objects.update(next_due_at=timezone.now())
+    digests.send_due()
+    return list(Message.objects.filter(kind="digest").select_related(*outbox.RELATED))
+
+
+def counts() -> Counter[str]:
+    return Counter(Message.objects.values_list("state", flat=True))
+
+
+def test_a_batch_sends_each_digest_once_and_settles_it(server: SmtpServer) -> None:
+    messages = make_digests(25)
+    assert batches.deliver_batch() == 25
+    assert batches.deliver_batch() == 0
+    assert Counter(server.recipients) == Counter(f"dev{n}@example.org" for n in range(25))
+    assert counts() == {"sent": 25}
+    assert not DigestDelivery.objects.exclude(outcome="sent").exists()
+    (told,) = set(DigestSubscription.objects.values_list("last_covered_until", flat=True))
+    assert messages[0].delivery is not None
+    assert told == messages[0].delivery.covers_until
+
+
+def test_a_digest_of_a_batch_is_the_one_that_would_be_made_alone(db: None) -> None:
+    messages = make_digests(12)
+    with time_machine.travel(timezone.now(), tick=False):
+        together = dict(Renderer().render(messages))
+        for message in messages:
+            mail = together[message]
+            assert not isinstance(mail, Exception)
+            assert lines(to_bytes(mail)) == lines(to_bytes(render(message)))
+
+
+def lines(mail: bytes) -> list[bytes]:
+    """All but the boundaries, which are new each time."""
+    found = mail.split(b"\r\n")
+    return [line for line in found if not line.startswith((b"--=_", b"Content-Type: multi"))]
+
+
+def test_a_batch_costs_the_same_statements_for_many_as_for_some(
+    server: SmtpServer, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However busy the machine is.
+    monkeypatch.setattr(batches, "GROUP_SECONDS", 1.0)
+    make_digests(60)
+    batches.deliver_batch()
+    DigestSubscription.objects.update(next_due_at=timezone.now())
+    with time_machine.travel(timezone.now() + timedelta(days=7)):
+        digests.send_due()
+        batches._known_rate[0] = 100.0
+        with django_assert_max_num_queries(60):
+            assert batches.deliver_batch() == 60
+
+
+def test_a_batch_uses_one_connection_and_a_refused_mail_does_not_end_it(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greeted: list[str] = []
+
+    async def handle_ehlo(
+        server_: object, session: Any, envelope: object, name: str, answers: list[str]
+    ) -> list[str]:
+        greeted.append(name)
+        session.host_name = name
+        return answers
+
+    async def handle_rcpt(
+        server_: object, session: object, envelope: Any, address: str, options: object
+    ) -> str:
+        if address.startswith("p3@"):
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 fine"
+
+    server.handle_EHLO = handle_ehlo  # type: ignore[attr-defined]
+    server.handle_RCPT = handle_rcpt  # type: ignore[attr-defined]
+    make_mails(8)
+    assert batches.deliver_batch() == 7
+    assert len(greeted) == 1
+    assert counts() == {"sent": 7, "failed": 1}
+
+
+def test_a_code_overtakes_a_digest_run(server: SmtpServer) -> None:
+    make_digests(30)
+    queueing.queue_account_mail("rita@example.org", "Your code", "It is 123456.")
+    batches.deliver_batch()
+    assert server.recipients[0] == "rita@example.org"
+
+
+def test_a_code_leaves_while_as_many_batches_are_under_way_as_may_be(server: SmtpServer) -> None:
+    lanes = [batches._lanes.acquire(blocking=False) for _ in range(batches.LANES)]
+    try:
+        message = queueing.queue_account_mail("rita@example.org", "Your code", "It is 1.")
+        make_mails(3)
+        assert batches.deliver_batch() == 0
+        assert outbox.deliver(message.pk)
+    finally:
+        for _ in lanes:
+            batches._lanes.release()
+    assert server.recipients == ["rita@example.org"]
+
+
+def test_what_a_dead_server_did_not_take_waits_together_without_an_attempt_each(
+    settings: Settings,
+) -> None:
+    use_smtp(settings, free_port())
+    make_mails(20)
+    assert batches.deliver_batch() == 0
+    assert sorted(Message.objects.values_list("attempts", flat=True))[-2:] == [0, 1]
+    assert counts() == {"queued": 20}
+    assert not Message.objects.filter(due_at__lte=timezone.now()).exists()
+
+
+def test_a_domain_that_says_not_now_is_held_and_no_other(server: SmtpServer) -> None:
+    server.refuse = lambda mail: "451 later" if "slow.example" in mail["To"] else None
+    make_digests(12, "slow.example")
+    batches.deliver_batch()
+    assert Message.objects.filter(domain="example.org", state="sent").count() == 6
+    slow = Message.objects.filter(domain="slow.example", state="queued")
+    assert sorted(slow.values_list("attempts", flat=True)) == [0, 0, 0, 1, 1, 1]
+    (row,) = MailDomain.objects.all()
+    assert (row.domain, row.last_error) == ("slow.example", "451 later")
+    assert row.held_until is not None
+    assert row.held_until > timezone.now()
+
+
+def test_a_hold_ends_with_the_first_mail_that_goes_through(server: SmtpServer) -> None:
+    for _ in range(pacing.PATIENCE):
+        pacing.temper.put_off("slow.example")
+    pacing.hold("slow.example", timezone.now() - timedelta(seconds=1), "451 later")
+    make_mails(1, "slow.example")
+    assert batches.deliver_batch() == 1
+    (row,) = MailDomain.objects.all()
+    assert (row.held_until, row.last_error) == (None, "")
+
+
+def test_a_limit_spreads_mail_over_the_minutes_and_costs_no_attempt(server: SmtpServer) -> None:
+    make_digests(25)
+    pacing.set_limit("EXAMPLE.org", 10)
+    start = datetime(2027, 1, 4, 12, 0, 30, tzinfo=timezone.get_default_timezone())
+    Message.objects.update(due_at=start)
+    with time_machine.travel(start):
+        assert batches.deliver_batch() == 10, set(
+            Message.objects.values_list("state", "last_error")
+        )
+        waiting = Message.objects.filter(state="queued").order_by("due_at", "pk")
+        minutes = Counter(waiting.values_list("due_at", flat=True))
+    first = start.replace(second=0) + timedelta(minutes=1)
+    assert minutes == {first: 10, first + timedelta(minutes=1): 5}
+    assert set(waiting.values_list("attempts", flat=True)) == {0}
+    with time_machine.travel(first):
+        assert batches.deliver_batch() == 10
+
+
+def test_a_code_does_not_wait_for_a_limit_but_is_counted(server: SmtpServer) -> None:
+    pacing.set_limit("example.org", 1)
+    pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
+    for serial in range(3):
+        message = queueing.queue_account_mail(f"p{serial}@example.org", "Code", "1")
+        assert outbox.deliver(message.pk)
+    assert MailDomain.objects.get().sent_in_minute == 3
+
+
+def test_the_limit_of_the_installation_holds_for_each_domain(
+    server: SmtpServer, settings: Settings
+) -> None:
+    settings.MAIL_PER_MINUTE = 5
+    now = timezone.now().replace(second=10)
+    wishes = [
+        pacing.Wish(serial, domain, "digest") for serial in range(8) for domain in ("a.b", "c.d")
+    ]
+    assert Counter(pacing.admit(wishes, now)) == Counter([*range(5), *range(5)])
+    assert pacing.admit(wishes, now) == []
+
+
+def test_one_domain_leaves_a_thread_to_the_others() -> None:
+    room = pacing.Room()
+    entered = [room._enter("slow.example", now) for now in (100.0, 100.5, 101.0, 101.5)]
+    assert entered == [True, True, True, False]
+    assert room._enter("quick.example", 101.5)
+    room._leave("slow.example", 101.0)
+    assert not room._enter("slow.example", 103.0), "two of them hang"
+
+
+def test_a_server_that_is_silent_to_two_domains_is_away_itself() -> None:
+    temper = pacing.Temper()
+    assert temper.said_nothing("a.example") == pacing.FIRST_HOLD
+    assert temper.said_nothing("b.example") is None
+
+
+def test_greylisting_is_met_by_ever_more_of_a_domain_at_once() -> None:
+    temper = pacing.Temper()
+    held = [n for n in range(1, 22) if temper.put_off("grey.example") is not None]
+    assert held == [3, 9, 21]
+
+
+def test_what_a_batch_could_not_write_is_written_by_the_next(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_mails(3)
+    finish = outbox.finish_sent
+
+    def fail(*args: Any, **kwargs: Any) -> int:
+        raise RuntimeError("the database is away")
+
+    monkeypatch.setattr(outbox, "finish_sent", fail)
+    with pytest.raises(RuntimeError):
+        batches.deliver_batch()
+    assert counts() == {"handed over": 3}
+    monkeypatch.setattr(outbox, "finish_sent", finish)
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        outbox.sweep()
+        assert counts() == {"handed over": 3}, "its process lives and has noted them"
+    batches.deliver_batch()
+    assert counts() == {"sent": 3}
+    assert len(server.recipients) == 3
+
+
+def test_a_digest_of_which_nobody_knows_is_told_once_more_by_the_next(db: None) -> None:
+    (message, *_) = make_digests(10)
+    Message.objects.filter(pk=message.pk).update(
+        state=State.HANDED_OVER, claimed_at=timezone.now() - timedelta(minutes=2)
+    )
+    outbox.sweep()
+    message.refresh_from_db()
+    assert (message.state, message.is_unconfirmed) == (State.SENT, True)
+    assert message.delivery is not None
+    assert message.delivery.subscription.last_covered_until is None
+
+
+def test_the_page_finds_messages_by_domain_address_and_kind(administrator: Person) -> None:
+    make_mails(2, "a.example")
+    make_mails(2, "b.example")
+    client = signed_in(administrator)
+    found = {
+        query: sorted(each.address for each in client.get(f"/outbox/?{query}").context["outbox"])
+        for query in ("domain=A.example", "to=P1@b.example", "kind=digest", "state=failed")
+    }
+    assert found == {
+        "domain=A.example": ["p0@a.example", "p1@a.example"],
+        "to=P1@b.example": ["p1@b.example"],
+        "kind=digest": [],
+        "state=failed": [],
+    }
+
+
+def test_all_that_failed_of_a_domain_is_sent_again_at_once(administrator: Person) -> None:
+    make_digests(10)
+    Message.objects.update(state="failed", last_error="550 no")
+    other = Message.objects.latest("pk")
+    Message.objects.filter(pk=other.pk).update(domain="other.example")
+    make_mails(1)
+    Message.objects.filter(kind="answer").update(state="failed")
+    client = signed_in(administrator)
+    client.post("/outbox/send-failed", {"domain": "example.org"})
+    assert counts() == {"queued": 9, "failed": 2}
+
+
+def test_an_administrator_sets_a_limit_and_ends_a_hold(administrator: Person) -> None:
+    client = signed_in(administrator)
+    client.post("/outbox/pace", {"domain": "Example.org", "per_minute": "60"})
+    pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
+    assert "at most 60 a minute" in client.get("/outbox/").text
+    client.post("/outbox/let-go", {"domain": "example.org"})
+    row = MailDomain.objects.get()
+    assert (row.domain, row.per_minute, row.held_until) == ("example.org", 60, None)
+    refused = client.post("/outbox/pace", {"domain": "a@b", "per_minute": "0"})
+    assert refused.status_code == 400
+    assert "what stands behind the @" in refused.text
+
+
+@pytest.mark.parametrize("path", ["send-failed", "pace", "let-go"])
+def test_nobody_else_changes_how_mail_goes(path: str, triager: Person) -> None:
+    answer = signed_in(triager).post(f"/outbox/{path}", {"domain": "example.org"})
+    assert answer.status_code == 403
+    assert not MailDomain.objects.exists()
+
+
+def test_the_connection_is_kept_for_a_batch_only(server: SmtpServer) -> None:
+    backend: Any = get_connection()
+    message = make_mails(1)[0]
+    claim = uuid.uuid4()
+    claimed = outbox._claim(message.pk, claim)
+    assert claimed is not None
+    with outbox.journal().slots(claim, [message.pk]) as slots:
+        outbox.carry(backend, render(claimed), outbox.OneByOne(claimed, slots[message.pk]))
+    assert backend.connection is None
