@@ -12,7 +12,7 @@ import pytest
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.parsing import limits, read
 from tests.gate.corpus import OTHERS, SAMPLES
-from tests.gate.corpus.mutations import mutate
+from tests.gate.corpus.mutations import crlf, double_boundaries, mutate, trace
 
 # Reading these takes longer than all others together.
 _SMALL = [sample for sample in SAMPLES if len(sample.raw) < 20_000]
@@ -35,6 +35,21 @@ def complaints(mail: ParsedMail) -> list[str]:
     found += [f"two lines: {text!r}" for text in headers if "\n" in text or "\r" in text]
     is_long = len(mail.text) > limits.TEXT or len(mail.files) > limits.FILES
     return [*found, "long"] if is_long else found
+
+
+def test_a_mail_that_was_carried_on_comes_out_the_same() -> None:
+    chance = random.Random(1)  # one that repeats
+    # A server that writes above these makes others of them.
+    fragile = {"cr", "blank lines first", "a byte order mark first"}
+
+    for sample in [sample for sample in _SMALL if sample.name not in fragile]:
+        carried = trace(crlf(double_boundaries(sample.raw, chance), chance), chance)
+        mail = read(carried, sample.sender)
+
+        assert sample.own is None or mail.own_text == sample.own, sample.name
+        assert tuple(file.name for file in mail.files) == sample.files, sample.name
+        assert bool(mail.automatic) == bool(sample.automatic), sample.name
+        assert mail.is_bounce == sample.is_bounce, sample.name
 
 
 @pytest.mark.parametrize("part", range(4))

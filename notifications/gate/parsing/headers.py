@@ -66,12 +66,18 @@ def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
             pairs[-1][1].append(line)
         elif found := _NAME.match(line):
             pairs.append((found[1].decode("ascii").lower(), [line[found.end() :]]))
-        elif not (at == start and line.startswith((b"From ", b">From "))):
+        elif not _is_envelope(raw, line, following):
             return _headers(pairs), at
         at = following
         if at - start > limits.HEADER_BYTES or len(pairs) > limits.HEADERS:
             return _headers(pairs), _after_blank_line(raw, at, end)
     return _headers(pairs), end
+
+
+def _is_envelope(raw: bytes, line: bytes, following: int) -> bool:
+    """Whether it is the line with which a mailbox begins a message, with headers below."""
+    below = _NAME.match(raw, following)
+    return line.startswith((b"From ", b">From ")) and below is not None
 
 
 def _after_blank_line(raw: bytes, start: int, end: int) -> int:
