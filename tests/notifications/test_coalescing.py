@@ -31,7 +31,7 @@ from notifications.models import (
     Telling,
 )
 from notifications.quiet_hours import after_quiet
-from notifications.rendering import Withheld
+from notifications.rendering import Withheld, render
 from notifications.services import mute, subscribe
 from notifications.tasks import purge_outbox
 from tests.notifications.mails import html_of, mail_to, text_of
@@ -266,6 +266,22 @@ def test_the_hour_of_several_problems_is_one_mail(
     assert "exploit" not in text + html_of(mail)
     assert f"#{hidden.pk} " not in text
     assert mail["List-Unsubscribe"]
+
+
+def test_the_mail_of_the_hour_costs_the_same_however_much_it_tells(
+    product: Product, reporter: Person, triager: Person
+) -> None:
+    choose(reporter, Pace.HOURLY)
+    counts = []
+    for more in (1, 9):
+        for _ in range(more):
+            comment(make_problem(product, reporter), triager, "One", Door.WEB)
+        message = Message.objects.select_related("person").get(person=reporter)
+        with CaptureQueriesContext(connection) as captured:
+            render(message)
+        counts.append(len(captured))
+    assert message.tellings.count() == 10
+    assert counts[0] == counts[1] <= 10
 
 
 def test_a_mail_of_the_hour_that_left_early_leaves_room_for_the_next(
