@@ -62,6 +62,9 @@ def digest(request: HttpRequest, /, **which: Any) -> HttpResponseBase:
         "is_off": row.period == Period.OFF,
         "next_due": "" if row.period == Period.OFF else _when(row),
         "paths": {name: _path(request, name) for name in ("html", "text", "send")},
+        "waits_in_vain": row.kind == Kind.VOTES
+        and row.period == Period.OFF
+        and digests.has_choice(person),
         "aside": deeds.aside(person) if row.kind in {Kind.OWN, Kind.VOTES} else [],
     }
     status = 400 if form.errors else 200

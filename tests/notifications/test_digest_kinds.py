@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Person
+from accounts.models import Person, Role
 from notifications import deeds, digests
 from notifications.digest_component import compose_component
 from notifications.digest_content import Digest, Window, compose
@@ -350,7 +350,7 @@ def test_the_digest_of_a_list_costs_the_same_however_much_there_is(
     product: Product, maintainer: Person
 ) -> None:
     component = make_list(product)
-    row = set_list_digest(component, make_person("ann", "administrator"), period="weekly",
+    row = set_list_digest(component, make_person("ann", Role.ADMINISTRATOR), period="weekly",
                           weekday=0, hour=8)  # fmt: skip
     window = Window(timezone.now() - timedelta(days=7), timezone.now() + timedelta(hours=1))
     seen = []
@@ -391,7 +391,7 @@ def test_every_kind_can_be_looked_at_before_it_comes(
 ) -> None:
     make_list(product)
     cast_vote(problem, triager, Door.WEB)
-    change(problem, make_person("dora", "developer"), ProblemChange(state="open"), Door.WEB)
+    change(problem, make_person("dora", Role.DEVELOPER), ProblemChange(state="open"), Door.WEB)
     search = triager.saved_searches.create(name="Cards", query="card")
     sign_in(client, triager)
     for page in (
@@ -452,3 +452,34 @@ def test_a_digest_says_why_it_comes_and_how_it_stops(problem: Problem, maintaine
         assert "because you switched it on" in words
         assert stop in words
         assert "/my/digest/" in words
+
+
+def test_who_switched_off_what_they_wait_for_is_told_on_its_page(
+    client: Client, outsider: Person
+) -> None:
+    EventChoice.objects.create(person=outsider, occasion="commented", pace="digest")
+    sign_in(client, outsider)
+    assert "it waits here until" not in client.get("/my/digest/votes/").content.decode()
+    set_digest(outsider, kind=Kind.VOTES, period="off", weekday=0, hour=8, time_zone="UTC")
+    assert "it waits here until" in client.get("/my/digest/votes/").content.decode()
+
+
+def test_a_problem_told_of_once_says_there_how_much_it_rose(
+    problem: Problem, maintainer: Person
+) -> None:
+    cast_vote(problem, make_person(), Door.WEB)
+    row = make_due(maintainer, kind=Kind.OWN)
+    text = digest_words(compose(maintainer, week()), row).as_text()
+    assert text.index("REPORTS THAT NOBODY HAS TOUCHED") < text.index("2 people, +1")
+    assert text.count(problem.synopsis) == 1
+
+
+def test_one_click_ends_the_digest_of_votes_and_no_other(
+    client: Client, problem: Problem, maintainer: Person
+) -> None:
+    own, votes = make_due(maintainer, kind=Kind.OWN), make_due(maintainer)
+    stop = digest_words(compose_votes(maintainer, week()), votes).stop_url
+    client.post("/" + stop.split("/", 3)[3], {"List-Unsubscribe": "One-Click"})
+    own.refresh_from_db()
+    votes.refresh_from_db()
+    assert (own.period, votes.period) == ("weekly", "off")
