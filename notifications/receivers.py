@@ -11,7 +11,7 @@ from django.db.models.signals import post_save
 from accounts.models import Person
 from accounts.signals import account_mail_requested
 from notifications.digest_settings import reschedule_digest
-from notifications.gate import suspension
+from notifications.gate import senders, suspension
 from notifications.live.publishing import tell_after_commit
 from notifications.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.services import follow_what_one_commented
@@ -28,6 +28,7 @@ def connect() -> None:
     votes_changed.connect(tell_of_votes, dispatch_uid="notifications.tell_of_votes")
     email_confirmed.connect(write_again, dispatch_uid="notifications.write_again")
     email_changed.connect(write_to_new_address, dispatch_uid="notifications.write_to_new_address")
+    email_changed.connect(forget_old_address, dispatch_uid="notifications.forget_old_address")
     post_save.connect(
         follow_the_clock, sender=Person, dispatch_uid="notifications.follow_the_clock"
     )
@@ -48,6 +49,14 @@ def write_again(email_address: EmailAddress, **kwargs: Any) -> None:
 
 def write_to_new_address(user: Person, **kwargs: Any) -> None:
     suspension.address_changed(user)
+
+
+def forget_old_address(
+    user: Person, from_email_address: EmailAddress | None = None, **kwargs: Any
+) -> None:
+    """Who gave an address up may have lost it: mail from there is asked about again."""
+    if from_email_address is not None:
+        senders.forget_address(user, from_email_address.email)
 
 
 def mail_the_account(

@@ -137,6 +137,11 @@ def forget(person: Person, pk: int) -> bool:
     return bool(person.known_senders.filter(pk=pk).delete()[0])
 
 
+def forget_address(person: Person, address: str) -> None:
+    """Ask again about mails of an address, whoever signs for it."""
+    person.known_senders.filter(address__iexact=normal(address)).delete()
+
+
 def revoke_replies(person: Person, problem: Problem | None = None) -> None:
     """Make void the reply addresses of `person` up to now: those of one problem, or all."""
     ReplyRevocation.objects.update_or_create(

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_changed
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -226,6 +228,17 @@ def test_a_report_is_held_until_its_sender_said_so_and_then_the_next_is_taken_at
     assert second.problem.synopsis == "Panic on halt"
     forged = deliver(letter(to=to, subject="Panic in the disco"), to)
     assert (forged.state, Problem.objects.count()) == (State.HELD, 2)
+
+
+def test_an_address_that_its_person_gave_up_is_known_no_longer(reporter: Person) -> None:
+    for address in ("rita@example.org", "rita@example.net"):
+        senders.remember(reporter, address, "example.net")
+    old = EmailAddress(user=reporter, email="Rita@example.org")
+    new = EmailAddress(user=reporter, email="rita@example.com")
+    email_changed.send(
+        Person, request=None, user=reporter, from_email_address=old, to_email_address=new
+    )
+    assert [known.address for known in reporter.known_senders.all()] == ["rita@example.net"]
 
 
 def test_a_signed_mail_that_somebody_sends_again_does_nothing_twice(
