@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 from config.environment import load_environment
@@ -26,7 +27,7 @@ def main() -> None:
     while True:
         child = os.fork()
         if child == 0:
-            children.die_with(me, children.signal.SIGKILL)
+            children.die_with(me, signal.SIGKILL)
             asyncio.run(lmtp._serve(listener, where.dialect))
             os._exit(0)
         print(child, flush=True)

@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ PATIENCE = 120.0
 class Door:
     """The process that serves now, and the folder where it stores."""
 
-    def __init__(self, data_dir: Path, process: subprocess.Popen[str]) -> None:
+    def __init__(self, data_dir: Path, process: subprocess.Popen[bytes]) -> None:
         self.data_dir = data_dir
         self.process = process
         self.serving = self._next()
@@ -73,13 +72,12 @@ def door() -> Iterator[Door]:
             "REDIS_URL": f"unix://{folder}/none.sock",
         }
         with (folder / "log").open("ab") as log:
-            start = partial(
-                subprocess.Popen, cwd=PROJECT_DIR, env=environment, stderr=log, text=True
-            )
-            with start([sys.executable, "manage.py", "migrate", "-v0"]) as migration:
-                assert migration.wait(60) == 0
+            migration = [sys.executable, "manage.py", "migrate", "-v0"]
+            subprocess.run(migration, cwd=PROJECT_DIR, env=environment, stderr=log, check=True)
             server = [sys.executable, "-m", "tests.gate.lmtp_server"]
-            with start(server, stdout=subprocess.PIPE) as process:
+            with subprocess.Popen(
+                server, cwd=PROJECT_DIR, env=environment, stderr=log, stdout=subprocess.PIPE
+            ) as process:
                 try:
                     yield Door(folder / "data", process)
                 finally:
