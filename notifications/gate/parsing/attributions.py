@@ -31,6 +31,8 @@ _STARTS: Final = re.compile(
 )
 _NAMES: Final = re.compile(r".{0,80}<?[^\s@<>]+@[^\s@<>]+")
 _TIME: Final = re.compile(r"\d{1,2}[:.h]\s?\d{2}|\d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
+_DAY: Final = re.compile(r"\b\d{4}\b|\d{4}年|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
+_COMPLETE: Final = re.compile(rf"(?:{_WROTE.pattern}|[>)\]])\s*[:：]\s*-*$", re.IGNORECASE)
 _ENDS: Final = re.compile(r"[:：]\s*(?:-{3,})?\s*$")
 LONGEST: Final = 4
 
@@ -105,6 +107,17 @@ def dates_author(words: str) -> bool:
     return _STARTS.match(plain) is not None or _NAMES.match(plain) is not None
 
 
+def stands_alone(words: str) -> bool:
+    """Whether it can be nothing but a program's line on a mail, though no quote follows it.
+
+    People and logs write too, at ten and in May; programs say which day of which year, and end
+    with the verb or with the author.
+    """
+    if _COMPLETE.search(words) is None or _DAY.search(words) is None:
+        return False
+    return "@" in words or _STARTS.match(words.lstrip("-*_ ")) is not None
+
+
 def names_author(words: str) -> bool:
     """Whether it says by whom something was written, if not when."""
     if _WROTE.search(words) is not None and _NAMES.match(words) is not None:
@@ -146,7 +159,7 @@ def begins_others(lines: list[str], at: int, is_reply: bool) -> bool:
     if _NAMED.fullmatch(line) or _NOTES.fullmatch(line):
         return True
     if _RULE.fullmatch(line) or _FORWARD.fullmatch(line) or _BETWEEN_DASHES.fullmatch(line):
-        return _has_headers(lines, _next(lines, at + 1), 2)
+        return _has_headers(lines, _next(lines, at + 1), 2 if is_reply else _LEAST_ROLES)
     return is_reply and _has_headers(lines, at, _LEAST_ROLES)
 
 

@@ -21,6 +21,7 @@ from notifications.gate.parsing.attributions import (
     may_end,
     names_author,
     plainly,
+    stands_alone,
 )
 from notifications.gate.parsing.html import OTHERS_FOLLOW, QUOTE_FOLLOWS
 
@@ -147,7 +148,7 @@ def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
             continue
         elif line.bare == OTHERS_FOLLOW or begins_others(bare, at, is_reply):
             return lines[:at]
-        elif asked < limits.ATTRIBUTIONS and may_end(line.bare):
+        elif is_reply and asked < limits.ATTRIBUTIONS and may_end(line.bare):
             asked += 1
             start = _author_without_quote(lines, at)
             if start is not None:
@@ -174,15 +175,15 @@ def _author_without_quote(lines: list[_Line], at: int) -> int | None:
     below = _next(lines, at + 1)
     if below is None or lines[below].kind is _Kind.QUOTE or lines[below].bare == QUOTE_FOLLOWS:
         return None
-    return _author(lines, at)
+    return _author(lines, at, has_quote=False)
 
 
-def _author(lines: list[_Line], at: int) -> int | None:
+def _author(lines: list[_Line], at: int, *, has_quote: bool) -> int | None:
     """Where the lines begin that name an author: the fewest with a date, or else the fewest."""
     windows = _windows(lines, at)
     for tells in (dates_author, names_author):
         for start, words in windows:
-            if tells(words):
+            if tells(words) and (has_quote or stands_alone(words)):
                 return start
     return None
 
@@ -235,7 +236,7 @@ def _take_as_attribution(lines: list[_Line], at: int) -> None:
 
 def _take_author(lines: list[_Line], at: int, is_last: bool) -> bool:
     """Where nothing is left of what was quoted, only a full attribution is taken for one."""
-    start = _author(lines, at)
+    start = _author(lines, at, has_quote=not is_last)
     if start is None and not is_last and introduces(lines[at].bare):
         start = at
     if start is None:
@@ -371,5 +372,5 @@ def _written(lines: list[_Line]) -> str:
         for line in lines
         if line.kind in {_Kind.OWN, _Kind.QUOTE, _Kind.BLANK}
     ]
-    joined = "\n".join(shown).strip("\n").rstrip()
+    joined = "\n".join(shown).strip("\n\u200b").rstrip()
     return re.sub(r"\n{3,}", "\n\n", joined) if len(lines) > len(shown) else joined
