@@ -106,5 +106,4 @@ class PaceForm(forms.Form):
         min_value=1,
         max_value=1_000_000,
         required=False,
-        help_text="Nothing for no limit of its own.",
     )

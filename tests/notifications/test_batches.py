@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import Counter
@@ -120,8 +121,9 @@ def test_a_batch_costs_the_same_statements_for_many_as_for_some(
             assert batches.deliver_batch() == 60
 
 
+@pytest.mark.parametrize("more", [[], ["250-PIPELINING"]])
 def test_a_batch_uses_one_connection_and_a_refused_mail_does_not_end_it(
-    server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+    more: list[str], server: SmtpServer
 ) -> None:
     greeted: list[str] = []
 
@@ -130,7 +132,7 @@ def test_a_batch_uses_one_connection_and_a_refused_mail_does_not_end_it(
     ) -> list[str]:
         greeted.append(name)
         session.host_name = name
-        return answers
+        return more + answers
 
     async def handle_rcpt(
         server_: object, session: object, envelope: Any, address: str, options: object
@@ -190,6 +192,27 @@ def test_a_domain_that_says_not_now_is_held_and_no_other(server: SmtpServer) -> 
     assert (row.domain, row.last_error) == ("slow.example", "451 later")
     assert row.held_until is not None
     assert row.held_until > timezone.now()
+
+
+def test_a_server_that_says_nothing_for_one_domain_does_not_stop_the_others(
+    server: SmtpServer, settings: Settings
+) -> None:
+    async def handle_rcpt(
+        server_: object, session: object, envelope: Any, address: str, options: object
+    ) -> str:
+        if address.endswith("@slow.example"):
+            await asyncio.sleep(2)
+        envelope.rcpt_tos.append(address)
+        return "250 fine"
+
+    server.handle_RCPT = handle_rcpt  # type: ignore[attr-defined]
+    make_digests(12, "slow.example")
+    settings.EMAIL_TIMEOUT = 0.3
+    batches.deliver_batch()
+    assert Message.objects.filter(domain="example.org", state="sent").count() == 6
+    slow = Message.objects.filter(domain="slow.example", state="queued")
+    assert sorted(slow.values_list("attempts", flat=True)) == [0, 0, 0, 0, 0, 1]
+    assert MailDomain.objects.get().held_until is not None
 
 
 def test_a_hold_ends_with_the_first_mail_that_goes_through(server: SmtpServer) -> None:
