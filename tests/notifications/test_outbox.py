@@ -224,10 +224,11 @@ def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> N
     assert slow.claim is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         assert outbox.deliver(message.pk)
-        with journal().slots(slow.claim, [slow.pk]) as slots, pytest.raises(ClaimLost):
-            word = outbox.OneByOne(slow, slots[slow.pk])
-            outbox.carry(get_connection(), render(slow), word)
-        assert not slots[slow.pk].is_marked
+        with journal().slots(slow.claim, [slow.pk]) as slots:
+            word, mail = outbox.OneByOne(slow, slots[slow.pk]), render(slow)
+            with pytest.raises(ClaimLost):
+                outbox.carry(get_connection(), mail, word)
+            assert not slots[slow.pk].is_marked
     assert len(server.messages) == 1
 
 
