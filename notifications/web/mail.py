@@ -84,7 +84,9 @@ def void_replies(request: HttpRequest) -> HttpResponseBase:
         messages.success(request, f"Your reply addresses for #{problem.pk} are void.")
         return redirect("my-mail")
     senders.revoke_replies(person)
-    messages.success(request, "All your reply addresses are void. Mails of the next hour bring new ones.")
+    messages.success(
+        request, "All your reply addresses are void. Mails of the next hour bring new ones."
+    )
     return redirect("my-mail")
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import tasks
+from notifications import bell, tasks
 from notifications.gate import acting, processing, purging
 from notifications.gate.addresses import reply_address
 from notifications.gate.models import HeldMail, IncomingMail, PoliteAnswer
@@ -214,7 +214,7 @@ def test_the_sweep_asks_for_what_is_due_and_nobody_came_for(
 ) -> None:
     rung: list[int] = []
     monkeypatch.setattr(
-        processing.bell,
+        bell,
         "ring_for_incoming",
         lambda pk: not rung.append(pk),  # type: ignore[func-returns-value]
     )

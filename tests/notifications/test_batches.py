@@ -19,6 +19,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import Person
 from notifications import batches, bell, digests, outbox, pacing, queueing
 from notifications.backends.base import to_bytes
+from notifications.handover import journal
 from notifications.models import DigestDelivery, DigestSubscription, MailDomain, Message
 from notifications.rendering import Renderer, render
 from tests.notifications.crowd import make_developers
@@ -373,6 +374,6 @@ def test_the_connection_is_kept_for_a_batch_only(server: SmtpServer) -> None:
     claim = uuid.uuid4()
     claimed = outbox._claim(message.pk, claim)
     assert claimed is not None
-    with outbox.journal().slots(claim, [message.pk]) as slots:
+    with journal().slots(claim, [message.pk]) as slots:
         outbox.carry(backend, render(claimed), outbox.OneByOne(claimed, slots[message.pk]))
     assert backend.connection is None
