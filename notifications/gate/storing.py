@@ -40,7 +40,8 @@ UNREADABLE: Final = 554
 # A door stores within seconds; what has no row a day later never will have one.
 LEFTOVER_AFTER: Final = timedelta(days=1)
 _FOLDER: Final = "mail"
-_MONTHS_SWEPT: Final = 2
+# What was purged after a month is among it, so three of the calendar's.
+_MONTHS_SWEPT: Final = 3
 
 # What servers on the way add or change, so that the same message delivered twice is the same.
 _TRACE: Final = re.compile(
@@ -134,7 +135,7 @@ def digest_of(raw: bytes, recipient: str) -> str:
 def sweep_leftovers(now: datetime | None = None) -> int:
     """Delete files that a crash left without a row; returns how many.
 
-    Looks at the folders of this and the last month, for files older than a day.
+    Looks at the folders of the latest months, for files older than a day.
     """
     now = now or timezone.now()
     deleted = 0
@@ -167,28 +168,47 @@ def _is_old(name: str, now: datetime) -> bool:
 
 
 def _store(raw: bytes, incoming: IncomingMail) -> IncomingMail:
-    """Write the file, then the row; without the row there shall be no file either."""
-    name = incoming_path(incoming, f"{secrets.token_hex(16)}.eml")
+    """Write the file, then the row.
+
+    The file goes again only where there certainly is no row: a connection may break while the row
+    is being committed, and the same message delivered again would then find a row without a file.
+    What is left without a row is swept.
+    """
+    incoming.file.name = _write(raw, incoming)
+    is_written = False
     try:
-        # Named by nobody else, so that what is found there after a failure is this one's.
-        incoming.file.name = default_storage.save(name, ContentFile(raw))
-        _sync(incoming.file.name)
         with _durable(), transaction.atomic():
             incoming.rung_at = timezone.now()
             incoming.save(force_insert=True)
             transaction.on_commit(lambda: _ring(incoming), robust=True)
+            is_written = True
     except IntegrityError:
         # Another delivery of the same message was quicker.
-        default_storage.delete(name)
+        default_storage.delete(incoming.file.name)
         known = IncomingMail.objects.filter(digest=incoming.digest).first()
         if known is None:
             raise
         return known
     except BaseException:
+        if not is_written:
+            with suppress(Exception):
+                default_storage.delete(incoming.file.name)
+        raise
+    return incoming
+
+
+def _write(raw: bytes, incoming: IncomingMail) -> str:
+    """The name of the file that holds the message for good; what was written in part goes again."""
+    # Named by nobody else, so that what is found there after a failure is this one's.
+    name = incoming_path(incoming, f"{secrets.token_hex(16)}.eml")
+    try:
+        written = default_storage.save(name, ContentFile(raw))
+        _sync(written)
+    except BaseException:
         with suppress(Exception):
             default_storage.delete(name)
         raise
-    return incoming
+    return written
 
 
 def _sync(name: str) -> None:

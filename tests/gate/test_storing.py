@@ -14,6 +14,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
+from notifications import bell
 from notifications.gate import addresses, storing
 from notifications.gate.models import IncomingMail
 from notifications.gate.storing import NotTaken
@@ -188,6 +189,22 @@ def test_files_that_a_crash_left_are_deleted_after_a_day(settings: Settings) -> 
 
     assert storing.sweep_leftovers() == 1
     assert files(settings) == sorted([kept, young])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_door_that_is_stopped_after_the_commit_leaves_the_message_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(pk: int) -> bool:
+        raise SystemExit
+
+    monkeypatch.setattr(bell, "ring_for_incoming", stop)
+    with pytest.raises(SystemExit):
+        receive()
+
+    # Its server heard no answer and delivers it again.
+    assert receive().pk == IncomingMail.objects.get().pk
+    assert content() == TEXT
 
 
 def test_sweeping_where_no_mail_ever_came_finds_nothing() -> None:
