@@ -1,8 +1,8 @@
 """Which domain answers for a mail: by DKIM (RFC 6376), or by the word of one's own server.
 
 A signature counts when its domain is that of the From address or one above it, and when it covers
-what a mail is taken for: From, the subject, and the header that names the address of ours. Without
-the last, a signed mail to somebody else could be sent to us again by whoever got it.
+what a mail is taken for: From, the subject, the header that names the address of ours, and the
+Message-ID. Without the last two, whoever got a signed mail could send it to us, or once more.
 
 DNS that does not answer makes a mail unsigned, never lost: its person is asked instead.
 """
@@ -23,6 +23,8 @@ import dns.exception
 import dns.resolver
 from django.conf import settings
 
+from notifications.gate.parsing.headers import read_headers
+
 logger = logging.getLogger(__name__)
 
 # For all signatures of a mail together.
@@ -38,7 +40,10 @@ LONG_BLANKS: Final = 50_000
 _CACHED_NAMES: Final = 1_000
 _SHORTEST_KEPT, _LONGEST_KEPT = 60.0, 3600.0
 _FIELD: Final = re.compile(rb"(?m)^([!-9;-~]+)[ \t]*:((?:[^\n]|\n[ \t])*)")
-_ONCE: Final = (b"from", b"subject", b"to", b"cc", b"date", b"message-id")
+_ONCE: Final = (
+    b"from", b"subject", b"to", b"cc", b"date", b"message-id", b"in-reply-to", b"references",
+    b"mime-version", b"content-type", b"content-transfer-encoding",
+)  # fmt: skip
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _PASSED: Final = re.compile(r"dkim\s*=\s*pass\b.*?\bheader\.d\s*=\s*\"?([a-z0-9.-]+)", re.DOTALL)
 
@@ -63,13 +68,24 @@ def signing_domain(raw: bytes, from_address: str, recipient: str) -> str:
     fields = [(name.lower(), value) for name, value in _FIELD.findall(head)]
     needed = _needed(fields, recipient)
     domain = ascii_domain(from_address)
-    if needed is None or not domain:
+    if needed is None or not domain or not _is_plain(raw, len(head), fields):
         return ""
     signatures = _signatures(fields)
     vouched = _vouched_by_own_server(fields, signatures, domain, needed)
     if vouched or settings.MAIL_AUTHSERV_ID:
         return vouched
     return _verified(raw, signatures, domain, needed)
+
+
+def _is_plain(raw: bytes, end: int, fields: Fields) -> bool:
+    """Whether those who sign and the reader of mails see the same headers up to `end`.
+
+    What ends them earlier for the reader, such as a line of blanks, goes on with a header for the
+    others, and not every header is signed: whoever has a signed mail could put other words above
+    those of its writer.
+    """
+    headers, body = read_headers(raw, 0, end)
+    return body == end and len(headers.pairs) == len(fields)
 
 
 def ascii_domain(address: str) -> str:
@@ -91,13 +107,13 @@ def _needed(fields: Fields, recipient: str) -> frozenset[bytes] | None:
     Of a header that is there twice, programs that sign and those that show take different ones.
     """
     names = [name for name, _ in fields]
-    if any(names.count(name) > 1 for name in _ONCE) or b"from" not in names:
+    if any(names.count(name) > 1 for name in _ONCE) or not {b"from", b"message-id"} <= {*names}:
         return None
     values = {name: value.decode("utf-8", "replace") for name, value in fields if name in _ONCE}
     for name in (b"to", b"cc"):
         named = {address.lower() for _, address in getaddresses([values.get(name, "")])}
         if recipient.lower() in named:
-            return frozenset({b"from", name, *({b"subject"} & set(names))})
+            return frozenset({b"from", b"message-id", name, *({b"subject"} & set(names))})
     return None
 
 

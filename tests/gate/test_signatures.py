@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import dkim
 import pytest
 import time_machine
 from pytest_django.fixtures import Settings
@@ -75,10 +76,32 @@ def test_a_signature_of_only_the_beginning_is_none() -> None:
     assert domain_of(signed) == ""
 
 
-@pytest.mark.parametrize("left_out", [b"to", b"subject"])
+@pytest.mark.parametrize("left_out", [b"to", b"subject", b"message-id"])
 def test_a_signature_must_cover_what_a_mail_is_taken_for(left_out: bytes) -> None:
-    covered = [name for name in (b"from", b"to", b"subject") if name != left_out]
+    names = (b"from", b"to", b"subject", b"message-id")
+    covered = [name for name in names if name != left_out]
     assert domain_of(sign(letter(), include_headers=covered)) == ""
+
+
+def test_a_mail_that_could_be_sent_again_and_again_is_not_signed() -> None:
+    assert domain_of(sign(letter(Message_ID=""))) == ""
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        b"X-Eve: a\r\n \r\n Words of Eve's\r\n",
+        b"X-Eve: a\r\n\t\r\n Words of Eve's\r\n",
+        b"From her chair Eve wrote this\r\n",
+        b"x" * 201 + b": Words of Eve's\r\n",
+        b"".join(b"X-%d: Eve\r\n" % n for n in range(1_100)),
+    ],
+)
+def test_what_only_one_reader_takes_for_a_header_spoils_the_signature(added: bytes) -> None:
+    head, blank, body = sign(letter()).partition(b"\r\n\r\n")
+    changed = head + b"\r\n" + added + blank[2:] + body
+    assert dkim.verify(changed, dnsfunc=signatures._Keys(time.monotonic() + 3).text_of)
+    assert domain_of(changed) == ""
 
 
 def test_a_mail_to_somebody_else_is_not_signed_for_us() -> None:
@@ -86,7 +109,15 @@ def test_a_mail_to_somebody_else_is_not_signed_for_us() -> None:
     assert domain_of(sign(letter(to=f"friend@example.net, Bugs <{REPORTS.upper()}>")))
 
 
-@pytest.mark.parametrize("again", [b"From: eve@example.org\r\n", b"Subject: Worse\r\n"])
+@pytest.mark.parametrize(
+    "again",
+    [
+        b"From: eve@example.org\r\n",
+        b"Subject: Worse\r\n",
+        b"Content-Type: multipart/mixed; boundary=quoted\r\n",
+        b"MIME-Version: 1.0\r\n",
+    ],
+)
 def test_a_header_that_is_there_twice_spoils_the_signature(again: bytes) -> None:
     assert domain_of(again + sign(letter())) == ""
 
