@@ -30,9 +30,10 @@ _LONGEST_QUOTE: Final = 100
 
 
 def hold(incoming: IncomingMail, mail: ParsedMail, person: Person, signed_by: str) -> str:
-    """Keep the mail for `person` to look at, and ask; the outcome in a line."""
-    # One after another, so that two mails at once are not both the fifth.
-    Person.objects.select_for_update().get(pk=person.pk)
+    """Keep the mail for `person` to look at, and ask; the outcome in a line.
+
+    Their mails are held one after the other, as the caller has the person's row.
+    """
     now = timezone.now()
     HeldMail.objects.filter(incoming=incoming).delete()
     asked = HeldMail.objects.filter(person=person, created_at__gt=now - timedelta(days=1)).count()

@@ -99,6 +99,24 @@ def test_a_refusal_is_shown_where_it_was_confirmed(
     assert len(answers_to("rita@example.org")) == 1
 
 
+def test_what_is_answered_to_a_confirmed_mail_goes_to_the_account(
+    client: Client, problem: Problem, reporter: Person
+) -> None:
+    reply(reporter, problem, "!help", EVE)
+    client.post(link_in(answers_to("rita@example.org")[-1]), {"answer": "mine"})
+    assert answers_to(EVE) == []
+    assert "!close" in answers_to("rita@example.org")[-1].text
+
+
+def test_a_mail_to_an_address_that_is_ours_no_longer_is_refused(
+    client: Client, settings: Settings, held: HeldMail, link: str
+) -> None:
+    settings.MAIL_IN_DOMAIN = "other.example.org"
+    client.post(link, {"answer": "mine"})
+    held.incoming.refresh_from_db()
+    assert held.incoming.state == IncomingMail.State.REFUSED
+
+
 def test_an_account_that_was_closed_meanwhile_posts_nothing(
     client: Client, held: HeldMail, link: str
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -69,6 +69,29 @@ def test_two_workers_at_the_same_message_do_what_it_says_once(
     incoming.refresh_from_db()
     assert (incoming.state, incoming.attempts) == (State.DONE, 1)
     assert incoming.comment is not None
+    assert Comment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_mail_by_two_ways_at_once_is_done_once(problem: Problem, reporter: Person) -> None:
+    to = reply_address(reporter.pk, problem.pk)
+    raw = letter(reporter.email, to, "Still so.")
+    ways = [store(f"X-Way: {way}\r\n".encode() + raw, to) for way in "ab"]
+    is_done, is_over = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        with transaction.atomic():
+            processing.process(ways[0].pk)
+            is_done.set()
+            # In vain, as the other one has to wait for the end of this transaction.
+            is_over.wait(timeout=0.3)
+
+    def meanwhile() -> None:
+        assert is_done.wait(timeout=20)
+        processing.process(ways[1].pk)
+        is_over.set()
+
+    at_once(slowly, meanwhile)
     assert Comment.objects.count() == 1
 
 
