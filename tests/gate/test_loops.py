@@ -143,22 +143,43 @@ def test_the_bounce_of_an_answer_ends_there(db: None) -> None:
     assert rows() == before
 
 
-def test_more_than_thirty_mails_an_hour_from_one_address_are_left_alone(
+def came_in(count: int, **values: Any) -> None:
+    """So many mails of Rita's address within the hour."""
+    values = {"processed_at": timezone.now(), "state": "done"} | values
+    IncomingMail.objects.bulk_create(
+        IncomingMail(door="lmtp", recipient=REPORTS, digest=f"{n:064d}", size=1,
+                     from_address="Rita@example.org", **values)
+        for n in range(count)
+    )  # fmt: skip
+
+
+def test_more_than_thirty_mails_an_hour_of_one_person_are_left_alone_and_told_once(
     problem: Problem, reporter: Person
 ) -> None:
-    now = timezone.now()
-    IncomingMail.objects.bulk_create(
-        IncomingMail(door="lmtp", recipient=REPORTS, digest=f"{n:064d}", size=1, state="done",
-                     from_address="Rita@example.org", processed_at=now)
-        for n in range(loops.AN_HOUR_AT_MOST - 1)
-    )  # fmt: skip
+    came_in(loops.AN_HOUR_AT_MOST - 1, person=reporter)
     assert reply(reporter, problem, "The thirtieth").state == "done"
     for _ in range(2):
         too_many = reply(reporter, problem, "One too many")
         assert (too_many.state, too_many.comment) == ("ignored", None)
     assert too_many.outcome.startswith(loops.TOO_MANY)
-    IncomingMail.objects.update(processed_at=now - timedelta(minutes=61))
+    (told,) = answers_to(reporter.email)
+    assert "Send them again later" in told.text
+    IncomingMail.objects.update(processed_at=timezone.now() - timedelta(minutes=61))
     assert reply(reporter, problem, "An hour later").state == "done"
+
+
+def test_more_than_thirty_mails_an_hour_that_may_be_anybodys_are_left_alone(
+    reporter: Person,
+) -> None:
+    came_in(loops.AN_HOUR_AT_MOST, person=reporter, state="held")
+    assert deliver(letter()).outcome.startswith(loops.TOO_MANY)
+
+
+def test_who_writes_in_anothers_name_does_not_use_up_what_they_may_send(
+    problem: Problem, reporter: Person
+) -> None:
+    came_in(loops.AN_HOUR_AT_MOST, person=reporter, state="held")
+    assert reply(reporter, problem, "It is really me").state == "done"
 
 
 # A real server that takes a mail and finds out later that it cannot deliver it
