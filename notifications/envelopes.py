@@ -69,6 +69,12 @@ def thread_id(problem_number: int) -> str:
     return f"problem-{problem_number}@{host()}"
 
 
+def tells_of_problems(message_id: str) -> bool:
+    """Whether it is the id of a mail of ours about problems, or of the thread of one."""
+    kinds = ("event-", "roundup-", "bulk-", "digest-", "problem-")
+    return message_id.startswith(kinds) and message_id.endswith(f"@{host()}")
+
+
 def list_id(component: Component) -> str:
     """RFC 2919: a component is a list."""
     product = component.product

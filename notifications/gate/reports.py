@@ -5,6 +5,7 @@ Where it belongs is said by `places`. Command lines may stand above either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from accounts.models import Person
+from notifications.envelopes import tells_of_problems, thread_id
 from notifications.gate import commands, contents, places
 from notifications.gate.addresses import ReportTo, reply_address
 from notifications.gate.commands import COMMANDS, Leading, shown
@@ -28,6 +30,7 @@ from tracker.text import clean_text
 NAMED_SIMILAR: Final = 3
 _TRUTH: Final = {"": False, "no": False, "n": False, "false": False,
                  "yes": True, "y": True, "true": True}  # fmt: skip
+_THREAD: Final = re.compile(r"problem-(\d{1,18})@", re.ASCII)
 _TEXTS: Final = ("description", "how_to_repeat")
 _NAMES: Final = {"is_confidential": "Confidential", "how_to_repeat": "How-To-Repeat"}
 
@@ -48,6 +51,8 @@ def take(mail: ParsedMail, person: Person, recipient: ReportTo) -> Done:
     if leading.words == {"help"} and not contents.has_words(leading.rest):
         return Done("asked for help", answer=how_to_report())
     read = _read(mail, leading)
+    if not read.is_form and not recipient.place:
+        _check_it_answers_nothing(mail)
     _apply_orders(read.draft, leading)
     places.put(read.draft, recipient.place)
     similar = similar_problems(
@@ -84,6 +89,27 @@ def _check_orders(leading: Leading) -> None:
     ]
     if faults:
         raise Refusal(faults)
+
+
+def _check_it_answers_nothing(mail: ParsedMail) -> None:
+    """An answer to a digest, say, comes here where reports go to the address that we write from."""
+    if not any(tells_of_problems(each) for each in mail.references):
+        return
+    numbers = {found[1] for each in mail.references if (found := _THREAD.match(each))}
+    pages = [
+        f"{settings.BASE_URL}/{number}"
+        for number in sorted(numbers, key=int)
+        if thread_id(int(number)) in mail.references
+    ]
+    where = f": {pages[0]}" if len(pages) == 1 else ""
+    how = "answer a mail about that one problem, to the address in its Reply-To"
+    raise Refusal(
+        [
+            "It answers a mail of ours, but came to the address of new reports.",
+            f"To say something about a problem, {how}, or write on its page{where}",
+            "To report a new problem, write a new mail instead of an answer.",
+        ]
+    )
 
 
 def _read(mail: ParsedMail, leading: Leading) -> _Read:

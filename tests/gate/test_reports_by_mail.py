@@ -211,3 +211,34 @@ def test_of_very_many_components_only_products_are_listed(
 def test_an_account_that_may_not_write_reports_nothing(product: Product) -> None:
     unproven = make_person(email_confirmed_at=None)
     assert refused(unproven, place="base.net") == ["Confirm your e-mail address first."]
+
+
+@pytest.mark.parametrize(
+    ("references", "page"),
+    [
+        (("digest-4.person-7@127.0.0.1",), ""),
+        (("roundup-20261123T2100.person-2@127.0.0.1",), ""),
+        (("problem-3@127.0.0.1", "event-9.person-7@127.0.0.1"), "/3"),
+        (("problem-3@127.0.0.1", "problem-4@127.0.0.1", "x@example.org"), ""),
+    ],
+)
+def test_an_answer_to_a_mail_of_ours_is_no_report(
+    product: Product, outsider: Person, references: tuple[str, ...], page: str, settings: Settings
+) -> None:
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    only = Product.objects.get()
+    only.components.exclude(slug="net").delete()
+    said = refused(outsider, subject="Re: News of 6 problems", references=references)
+    assert "answers a mail of ours" in said[0]
+    assert said[1].endswith(f"its page: {settings.BASE_URL}{page}" if page else "its page")
+
+
+def test_an_answer_is_a_report_where_it_says_the_place_or_answers_others(
+    product: Product, outsider: Person, settings: Settings
+) -> None:
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    ours, others = ("digest-4.person-7@127.0.0.1",), ("digest-4@example.org",)
+    assert reported(outsider, references=ours)
+    assert reported(outsider, place="", subject="[base/net] It stops", references=others)
+    form = filled_template()
+    assert reported(outsider, form, place="", references=ours)
