@@ -42,8 +42,10 @@ POSTGRESQL_OPTIONS = "-c jit=off"
 BROWSERS_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f]*:[0-9a-f:.]+")
 
 # What a domain and the local part of a mailbox may be here: plain, and without a plus.
-MAIL_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-MAIL_BOX = re.compile(r"[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?")
+MAIL_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+MAIL_BOX = re.compile(r"(?!.*\.\.)[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?")
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 # Seconds for one exchange with a mail server; a task must end before the queue gives it up.
@@ -215,8 +217,12 @@ def _split(name: str, url: str, example: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{name} is not a URL ({error}); write {example}.") from None
+    except ValueError:
+        # Its words may be a piece of the password: all before a "/" in it counts as the port.
+        raise ConfigurationError(
+            f"{name} is not a URL, or its port is no number up to 65535: write {example}, and what"
+            " is no letter or digit in a password as %2F and the like."
+        ) from None
     if port == 0:
         raise ConfigurationError(f"{name} has port 0; write {example}.")
     return parts
@@ -333,13 +339,19 @@ def _mail_in(environ: Mapping[str, str], email: EmailSettings, base_url: str) ->
         return ("", usual if email.folder is not None else "")
     if given == "off":
         return ("", "")
-    box, _, domain = given.lower().rpartition("@")
-    if not MAIL_DOMAIN.fullmatch(domain) or (box and not MAIL_BOX.fullmatch(box)):
+    box, at, domain = given.lower().rpartition("@")
+    if not _takes_mail(domain) or (at and not MAIL_BOX.fullmatch(box)):
         raise ConfigurationError(
             f"MAIL_IN is {given!r}: write the domain whose mail comes here, problems.example.org,"
             " or one mailbox with plus addresses, tracker@example.org, or off."
         )
     return box, domain
+
+
+def _takes_mail(domain: str) -> bool:
+    """A name of one word is more likely "on" or "OFF" than a domain, and an address is none."""
+    has_dot = re.search(r"\.[a-z0-9-]*[a-z]", domain) is not None
+    return domain == "localhost" or (has_dot and MAIL_DOMAIN.fullmatch(domain) is not None)
 
 
 def _mail_listen(environ: Mapping[str, str], data_dir: Path, *, is_open: bool) -> MailListen | None:
@@ -373,6 +385,10 @@ def _named_socket(given: str) -> Path:
     if not path.parent.is_dir():
         raise ConfigurationError(
             f"LMTP_LISTEN names {path}, whose folder does not exist: make it first."
+        )
+    if path.is_dir():
+        raise ConfigurationError(
+            f"LMTP_LISTEN names {path}, which is a folder: write unix:{path / 'lmtp.sock'}."
         )
     return path
 

@@ -292,6 +292,15 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("LMTP_LISTEN", "unix:lmtp.sock", "no absolute path"),
         ("LMTP_LISTEN", "/nowhere/at/all/lmtp.sock", "folder does not exist"),
         ("LMTP_LISTEN", "unix:/tmp/" + "l" * 100, "a socket's may have"),
+        ("LMTP_LISTEN", "unix:/tmp/", "write unix:/tmp/lmtp.sock"),
+        ("MAIL_IN", "OFF", "or off"),
+        ("MAIL_IN", "on", "write the domain"),
+        ("MAIL_IN", "@problems.example.org", "write the domain"),
+        ("MAIL_IN", "tracker@", "write the domain"),
+        ("MAIL_IN", "a+b@example.org", "write the domain"),
+        ("MAIL_IN", "a..b@example.org", "write the domain"),
+        ("MAIL_IN", "problems..example.org", "write the domain"),
+        ("MAIL_IN", "192.0.2.1", "write the domain"),
         ("IMAP_URL", "pop3://ann:pw@mail.example.org", "begins with 'pop3'"),
         ("IMAP_URL", "imaps://mail.example.org", "needs a user, a password"),
         ("IMAP_URL", "imap://ann:pw@mail.example.org", "unencrypted"),
@@ -310,6 +319,17 @@ def test_a_wrong_value_is_told_with_the_name_of_the_variable(
 
     assert str(refused.value).startswith(name)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["IMAP_URL", "EMAIL_URL", "DATABASE_URL", "REDIS_URL"])
+def test_a_password_that_is_not_escaped_is_not_told_to_whoever_reads_the_log(
+    folder: Path, name: str
+) -> None:
+    scheme = {"IMAP_URL": "imaps", "EMAIL_URL": "smtp", "DATABASE_URL": "postgres"}.get(name)
+    with pytest.raises(ConfigurationError, match="as %2F and the like") as refused:
+        load(folder, **{name: f"{scheme or 'redis'}://ann:sec/ret@host.example.org/name"})
+
+    assert "sec" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
