@@ -1,24 +1,28 @@
 """Links in mails that act: vote, claim, snooze, not mine.
 
-    /do/<token>/
+    /do/<token>/            choose what to do
+    /do/<token>/vote/       or claim, snooze, not-mine
 
-A token names a person, a deed, a problem and the hour at which it was made, and carries an HMAC
-over that with `SECRET_KEY`. Whoever has it may do just this as that person, so it lasts 30 days,
-and ends when the person revokes the addresses of their mails. What the person may do is asked when
-it is done. Programs that look at links do nothing by it: only a POST acts.
+A token names a person, a deed, a problem and the hour at which it was made, and carries a MAC
+over that with `SECRET_KEY`. Mails carry one for each problem, which lets its reader choose; the
+last part of the address has chosen. One that names another deed is good for that alone. Whoever has
+it may do this as that person, so it lasts 30 days, and ends when the person revokes the addresses
+of their mails. What the person may do is asked when it is done. Programs that look at links do
+nothing by it: only a POST acts.
 """
 
 from __future__ import annotations
 
 import binascii
-import hashlib
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
 from django.conf import settings
@@ -44,6 +48,8 @@ SNOOZE: Final = timedelta(days=14)
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 _PERSON, _PROBLEM, _HOURS, _MAC = 4, 5, 3, 9
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_NOT_OURS: Final = "Some of this link was lost on the way. Open it from the mail again."
 _SIZE: Final = 1 + _PERSON + _PROBLEM + _HOURS
 
 
@@ -61,6 +67,11 @@ class Deed(StrEnum):
         """On a link or button."""
         return _WORDS[self]
 
+    @property
+    def slug(self) -> str:
+        """At the end of a link whose token lets its reader choose."""
+        return _SLUGS[self]
+
 
 _WORDS: Final = {
     Deed.VOTE: "+1",
@@ -68,6 +79,12 @@ _WORDS: Final = {
     Deed.SNOOZE: "snooze for 14 days",
     Deed.NOT_MINE: "not mine",
     Deed.CHOOSE: "choose",
+}
+_SLUGS: Final = {
+    Deed.VOTE: "vote",
+    Deed.CLAIM: "claim",
+    Deed.SNOOZE: "snooze",
+    Deed.NOT_MINE: "not-mine",
 }
 
 
@@ -77,13 +94,15 @@ class NoSuchLink(Exception):
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a token says."""
+    """What a link says."""
 
     deed: Deed
     person: int
     problem: int
     # To the hour, rounded down: what was made later within the hour of a revocation is void too.
     made_at: datetime
+    # Whether its token lets its reader choose, and the deed is what was chosen.
+    is_chosen: bool = False
 
     @property
     def url(self) -> str:
@@ -92,8 +111,12 @@ class Ticket:
 
     def path(self, deed: Deed | None = None) -> str:
         """Where it is done, or another deed by a link that ends at the same time."""
-        (path,) = _paths(self.person, [(deed or self.deed, self.problem)], self.made_at)
-        return path
+        wanted = deed or self.deed
+        is_choice = self.is_chosen or self.deed == Deed.CHOOSE
+        signed = Deed.CHOOSE if is_choice else wanted
+        (token,) = _tokens(signed, self.person, [self.problem], self.made_at)
+        before, after = _around_token(wanted if wanted != signed else None)
+        return f"{before}{token}{after}"
 
 
 @dataclass(frozen=True)
@@ -113,15 +136,25 @@ def ticket(person_id: int, deed: Deed, number: int, now: datetime | None = None)
     return Ticket(deed, person_id, number, now or timezone.now())
 
 
-def read_token(token: str) -> Ticket:
-    """What a token names. Raises `NoSuchLink` for one that we did not make, or that is too old."""
+def read_link(token: str, slug: str = "") -> Ticket:
+    """What a link names. Raises `NoSuchLink` for one that we did not make, or that is too old."""
+    found = _read_token(token)
+    if not slug:
+        return found
+    chosen = next((deed for deed, known in _SLUGS.items() if known == slug), None)
+    if chosen is None or found.deed != Deed.CHOOSE:
+        raise NoSuchLink(_NOT_OURS)
+    return replace(found, deed=chosen, is_chosen=True)
+
+
+def _read_token(token: str) -> Ticket:
     try:
         signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except (ValueError, binascii.Error):
         signed = b""
     named, mac = signed[:_SIZE], signed[_SIZE:]
     if len(signed) != _SIZE + _MAC or not hmac.compare_digest(mac, _mac(named)):
-        raise NoSuchLink("Some of this link was lost on the way. Open it from the mail again.")
+        raise NoSuchLink(_NOT_OURS)
     hours = int.from_bytes(named[-_HOURS:], "big")
     found = Ticket(
         Deed(named[:1].decode()),
@@ -136,7 +169,7 @@ def read_token(token: str) -> Ticket:
 
 def _mac(named: bytes) -> bytes:
     """Keyed BLAKE2b (RFC 7693) takes a third of an HMAC's time; a digest has dozens of links."""
-    return hashlib.blake2b(named, digest_size=_MAC, key=_key(settings.SECRET_KEY)).digest()
+    return blake2b(named, digest_size=_MAC, key=_key(settings.SECRET_KEY)).digest()
 
 
 @lru_cache(maxsize=1)
@@ -144,27 +177,27 @@ def _key(secret: str) -> bytes:
     return salted_hmac("notifications.deeds", b"", secret=secret, algorithm="sha256").digest()
 
 
-def urls(person_id: int, links: Sequence[tuple[Deed, int]]) -> list[str]:
-    """The addresses of many links of a person, each a deed and the number of a problem."""
-    base = settings.BASE_URL
-    return [f"{base}{path}" for path in _paths(person_id, links, timezone.now())]
+def tokens(person_id: int, numbers: Sequence[int], now: datetime) -> list[str]:
+    """For each of these problems what lets a person choose, as it stands in the links of a mail."""
+    return _tokens(Deed.CHOOSE, person_id, numbers, now)
 
 
-def _paths(person_id: int, links: Iterable[tuple[Deed, int]], made_at: datetime) -> list[str]:
-    before, after = _around_token()
-    who = person_id.to_bytes(_PERSON, "big")
+def _tokens(deed: Deed, person_id: int, numbers: Sequence[int], made_at: datetime) -> list[str]:
+    before = deed.value.encode() + person_id.to_bytes(_PERSON, "big")
     hours = max((made_at - _EPOCH) // _HOUR, 0).to_bytes(_HOURS, "big")
+    key = _key(settings.SECRET_KEY)
     found = []
-    for deed, number in links:
-        named = deed.encode() + who + number.to_bytes(_PROBLEM, "big") + hours
-        token = urlsafe_b64encode(named + _mac(named)).decode().rstrip("=")
-        found.append(f"{before}{token}{after}")
-    return found
+    for number in numbers:
+        named = before + number.to_bytes(_PROBLEM, "big") + hours
+        mac = blake2b(named, digest_size=_MAC, key=key).digest()
+        found.append(b2a_base64(named + mac, newline=False).translate(_URL_SAFE).decode())
+    return [token.rstrip("=") for token in found]
 
 
-@lru_cache(maxsize=1)
-def _around_token() -> tuple[str, str]:
-    before, _, after = reverse("do", args=["TOKEN"]).partition("TOKEN")
+@lru_cache(maxsize=8)
+def _around_token(deed: Deed | None) -> tuple[str, str]:
+    chosen = [deed.slug] if deed else []
+    before, _, after = reverse("do", args=["TOKEN", *chosen]).partition("TOKEN")
     return before, after
 
 
@@ -196,10 +229,15 @@ def offers(
     rows = list(problems)
     voted = voted_for([person], rows)
     allowed = allowed_deeds(person, rows, voted[person.pk], with_aside=with_aside)
-    return {
-        number: [Offer(deed, ticket(person.pk, deed, number, now).url) for deed in deeds]
-        for number, deeds in allowed.items()
-    }
+    return {number: offers_of(person.pk, number, deeds, now) for number, deeds in allowed.items()}
+
+
+def offers_of(
+    person_id: int, number: int, deeds: Iterable[Deed], now: datetime | None = None
+) -> list[Offer]:
+    """Links for these deeds of a person to one problem."""
+    choice = ticket(person_id, Deed.CHOOSE, number, now)
+    return [Offer(deed, settings.BASE_URL + choice.path(deed)) for deed in deeds]
 
 
 def voted_for(people: Iterable[Person], problems: Iterable[Problem]) -> dict[int, set[int]]:
@@ -216,14 +254,19 @@ def allowed_deeds(
     person: Person, problems: Iterable[Problem], voted: set[int], *, with_aside: bool
 ) -> dict[int, tuple[Deed, ...]]:
     """What links `person` gets for each of `problems`, by number."""
-    may_claim = bool(may("problem.assign", person))
+    claims = may_claim(person)
     aside = (Deed.SNOOZE, Deed.NOT_MINE) if with_aside else ()
     found = {}
     for problem in problems:
         votes = (Deed.VOTE,) if problem.is_open and problem.pk not in voted else ()
-        is_free = may_claim and problem.is_open and problem.assignee_id is None
+        is_free = claims and problem.is_open and problem.assignee_id is None
         found[problem.pk] = (*votes, *((Deed.CLAIM,) if is_free else ()), *aside)
     return found
+
+
+def may_claim(person: Person) -> bool:
+    """Whether `person` may take a problem that is nobody's."""
+    return bool(may("problem.assign", person))
 
 
 def do(deed: Deed, person: Person, problem: Problem) -> str:

@@ -84,6 +84,8 @@ class DigestWords:
     # Somebody asked to have it now.
     is_extra: bool = False
     offers: dict[int, list[Offer]] = field(default_factory=dict)
+    # From when on its links act, now where that is None.
+    links_from: datetime | None = None
 
     @property
     def summary(self) -> str:
@@ -198,7 +200,8 @@ class DigestWords:
         offers = self.offers.get(line.problem.pk, [])
         act_url = ""
         if offers and self.reader is not None:
-            act_url = deeds.ticket(self.reader.pk, Deed.CHOOSE, line.problem.pk).url
+            number = line.problem.pk
+            act_url = deeds.ticket(self.reader.pk, Deed.CHOOSE, number, self.links_from).url
         return Row(line, offers, act_url)
 
     def as_text(self) -> str:

@@ -230,9 +230,7 @@ class Renderer:
         """Each message with its mail, or with what `render` would have raised."""
         shared = [message for message in messages if digest_run.is_shared(message)]
         composed = self._composed(shared)
-        told = [found for found in composed.values() if not isinstance(found, Exception)]
-        problems = {p.pk: p for digest, _ in told for p in problems_of(digest)}
-        voted = voted_for([row.reader for _, row in told], problems.values()) if told else {}
+        voted = _voted({pk: d for pk, d in composed.items() if not isinstance(d, Exception)})
         found: list[tuple[Message, Rendered]] = []
         for message in messages:
             digest = composed.get(message.pk)
@@ -241,7 +239,7 @@ class Renderer:
             elif isinstance(digest, Exception):
                 found.append((message, digest))
             else:
-                found.append((message, self._shared(message, *digest, voted)))
+                found.append((message, self._shared(message, *digest, voted[message.pk])))
         return found
 
     def _composed(
@@ -258,16 +256,25 @@ class Renderer:
         return {message.pk: _tried(compose_one, message) for message in messages}
 
     def _shared(
-        self,
-        message: Message,
-        digest: Digest,
-        row: DigestSubscription,
-        voted: Mapping[int, set[int]],
+        self, message: Message, digest: Digest, row: DigestSubscription, voted: set[int]
     ) -> OutgoingMail:
         bind_tellings(message, digest)
-        words = self._writer.write(digest, row, problems_of(digest), voted[row.reader.pk])
+        words = self._writer.write(digest, row, voted)
         headers = _digest_headers(row, words.stop_url)
         return _wrapped_mail(message, words.subject, words.text, words.html, headers)
+
+
+def _voted(told: Mapping[int, tuple[Digest, DigestSubscription]]) -> dict[int, set[int]]:
+    """What the reader of each digest voted for of what it tells, by message. One query."""
+    same = {pk: tuple(map(id, digest.sections)) for pk, (digest, _) in told.items()}
+    apart = {same[pk]: digest for pk, (digest, _) in told.items()}
+    problems = {key: {p.pk: p for p in problems_of(digest)} for key, digest in apart.items()}
+    every = {number: p for found in problems.values() for number, p in found.items()}
+    readers = [row.reader for _, row in told.values()]
+    voted = voted_for(readers, every.values()) if told else {}
+    return {
+        pk: voted[row.reader.pk].intersection(problems[same[pk]]) for pk, (_, row) in told.items()
+    }
 
 
 def _tried(make: Callable[[Message], T], message: Message) -> T | Exception:

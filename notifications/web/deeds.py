@@ -45,10 +45,10 @@ class Choice:
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def do(request: HttpRequest, token: str) -> HttpResponse:
+def do(request: HttpRequest, token: str, deed: str = "") -> HttpResponse:
     """A GET shows what would happen, whoever follows the link; a POST does it as its reader."""
     try:
-        ticket = deeds.read_token(token)
+        ticket = deeds.read_link(token, deed)
         person, problem = deeds.holder(ticket)
     except NoSuchLink as why:
         return render(request, "notifications/deed_unknown.html", {"why": why}, status=404)

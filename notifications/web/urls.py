@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("my/digest/put-back", digest.put_back, name="put-back"),
     path("do/<str:token>/", deeds.do, name="do"),
+    path("do/<str:token>/<slug:deed>/", deeds.do, name="do"),
     path("my/mail/", mail.my_mail, name="my-mail"),
     path("my/mail/held/<int:pk>", mail.held_mail, name="held-mail"),
     path("my/mail/senders/<int:pk>/forget", mail.forget_sender, name="forget-sender"),

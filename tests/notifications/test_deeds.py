@@ -139,6 +139,26 @@ def test_a_link_is_for_one_person_one_deed_and_one_problem(
     assert not SetAside.objects.exists()
 
 
+def test_a_link_that_lets_choose_does_what_its_last_part_says(
+    client: Client, problem: Problem, outsider: Person
+) -> None:
+    choice = ticket(outsider.pk, Deed.CHOOSE, problem.pk)
+    before = state_of(problem)
+    for deed in (Deed.VOTE, Deed.CLAIM, Deed.SNOOZE, Deed.NOT_MINE):
+        address = choice.path(deed)
+        assert address.startswith(choice.path()), "one token for all of them"
+        page = client.get(address).content.decode()
+        assert page.count(f'action="{address}"') == 1
+    assert client.post(choice.path()).status_code == 200, "nothing is chosen yet"
+    assert client.post(choice.path() + "a/").status_code == 404
+    assert client.post(link(outsider, Deed.VOTE, problem) + "snooze/").status_code == 404
+    assert state_of(problem) == before
+    assert client.post(choice.path(Deed.SNOOZE)).status_code == 200
+    assert client.post(choice.path(Deed.VOTE)).status_code == 200
+    assert SetAside.objects.get().until is not None
+    assert Vote.objects.get(person=outsider).door == Door.MAIL
+
+
 def test_the_page_of_a_link_that_lets_choose_offers_what_may_be_done(
     client: Client, problem: Problem, maintainer: Person, reporter: Person
 ) -> None:
