@@ -14,6 +14,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
@@ -46,6 +47,8 @@ MAIL_DOMAIN = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
 MAIL_BOX = re.compile(r"(?!.*\.\.)[a-z0-9]([a-z0-9._-]{0,14}[a-z0-9])?")
+# Of an address that mail comes from: whatever needs no quotes.
+WRITABLE_BOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465, "smtp+ssl": 465}
 # Seconds for one exchange with a mail server; a task must end before the queue gives it up.
@@ -134,6 +137,7 @@ class Environment:
     live_streams: int
     event_mail_window: int
     mail_in: tuple[str, str]
+    mail_from: str
     mail_per_minute: int | None
     mail_listen: MailListen | None
     imap: ImapBox | None
@@ -183,6 +187,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
             and is_loopback(urlsplit(base_url).hostname or "")
         ),
         mail_in=mail_in,
+        mail_from=_mail_from(environ, base_url),
         mail_per_minute=_mail_per_minute(environ),
         mail_listen=_mail_listen(environ, data_dir, is_open=bool(mail_in[1])),
         imap=_imap(environ, is_open=bool(mail_in[1])),
@@ -328,6 +333,22 @@ def _mail_per_minute(environ: Mapping[str, str]) -> int | None:
             " that mail goes to; unset it for no limit."
         )
     return int(given)
+
+
+def _mail_from(environ: Mapping[str, str], base_url: str) -> str:
+    """Without an address in it every server refuses every mail, and nobody could sign in."""
+    given = _value(environ, "MAIL_FROM", "the address that mail comes from")
+    if given is None:
+        host = urlsplit(base_url).hostname or "localhost"
+        return f"Groundswell <groundswell@{'localhost' if is_loopback(host) else host}>"
+    box, _, domain = parseaddr(given)[1].rpartition("@")
+    is_right = WRITABLE_BOX.fullmatch(box) and MAIL_DOMAIN.fullmatch(domain.lower())
+    if not is_right or not given.isprintable():
+        raise ConfigurationError(
+            f"MAIL_FROM is {given!r}: write an address, problems@example.org, or a name with it,"
+            " 'Problems <problems@example.org>'."
+        )
+    return given
 
 
 def _mail_in(environ: Mapping[str, str], email: EmailSettings, base_url: str) -> tuple[str, str]:

@@ -23,7 +23,6 @@ BASE_URL = ENVIRONMENT.base_url
 IS_DEFAULT_SETUP = ENVIRONMENT.is_default_setup
 
 _base = urlsplit(BASE_URL)
-_IS_LOCAL = _base.hostname in {"127.0.0.1", "localhost", "::1"}
 _base_name = _base.hostname or "localhost"
 ALLOWED_HOSTS = [
     f"[{_base_name}]" if ":" in _base_name else _base_name,
@@ -136,9 +135,7 @@ MAIL_AUTHSERV_ID = ENVIRONMENT.mail_authserv_id
 MAIL_IN_IMAP = ENVIRONMENT.imap
 # In seconds: how long a mail about a problem waits for what else happens to it.
 EVENT_MAIL_WINDOW: int = ENVIRONMENT.event_mail_window
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get(
-    "MAIL_FROM", f"Groundswell <groundswell@{_base.hostname if not _IS_LOCAL else 'localhost'}>"
-)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail_from
 
 AUTH_USER_MODEL = "accounts.Person"
 # Addresses are unique whatever their case, by a constraint that this check does not see.

@@ -242,6 +242,14 @@ def test_pages_that_show_mail_exist_only_for_this_machine(
     assert not load(folder, **variables).is_default_setup
 
 
+def test_mail_comes_from_the_host_that_people_know_unless_it_is_said(folder: Path) -> None:
+    assert load(folder).mail_from == "Groundswell <groundswell@localhost>"
+    public = load(folder, BASE_URL="https://problems.example.org")
+    assert public.mail_from == "Groundswell <groundswell@problems.example.org>"
+    given = "Problems <problems+us@example.org>"
+    assert load(folder, MAIL_FROM=given).mail_from == given
+
+
 def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None:
     assert load(folder, PORT="8123").base_url == "http://127.0.0.1:8123"
     given = load(folder, BASE_URL="https://Problems.example.org/")
@@ -293,6 +301,10 @@ def test_the_base_url_follows_the_port_and_loses_its_slash(folder: Path) -> None
         ("LMTP_LISTEN", "/nowhere/at/all/lmtp.sock", "folder does not exist"),
         ("LMTP_LISTEN", "unix:/tmp/" + "l" * 100, "a socket's may have"),
         ("LMTP_LISTEN", "unix:/tmp/", "write unix:/tmp/lmtp.sock"),
+        ("MAIL_FROM", "Problems", "write an address"),
+        ("MAIL_FROM", "Problems <problems>", "write an address"),
+        ("MAIL_FROM", "ann smith@example.org", "write an address"),
+        ("MAIL_FROM", "ann@example.org\nBcc: bea@example.org", "write an address"),
         ("MAIL_IN", "OFF", "or off"),
         ("MAIL_IN", "on", "write the domain"),
         ("MAIL_IN", "@problems.example.org", "write the domain"),
@@ -344,6 +356,7 @@ def test_a_password_that_is_not_escaped_is_not_told_to_whoever_reads_the_log(
         "DATA_DIR",
         "LMTP_LISTEN",
         "IMAP_URL",
+        "MAIL_FROM",
         "GROUNDSWELL_DEBUG",
         "LIVE_STREAMS",
         "EVENT_MAIL_WINDOW",
