@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.choices import Pace, occasions_of, paces, wants_own_acts, wishes_of
 from notifications.envelopes import bulk_message_id
-from notifications.event_mail import html_of
+from notifications.event_mail import CONFIDENTIAL, html_of
 from notifications.gate.suspension import suspended_among
 from notifications.models import (
     COVERS_EVERYTHING,
@@ -105,7 +105,9 @@ def _in_text(line: BulkLine) -> str:
         wrap(f"  {each.field}: {each.old or 'none'} -> {each.new or 'none'}")
         for each in line.changes
     ]
-    return "\n".join([wrap(f"#{line.problem.pk} {line.problem.synopsis}"), *changes, line.url])
+    title = wrap(f"#{line.problem.pk} {line.problem.synopsis}")
+    secret = [f"  {CONFIDENTIAL}"] if line.problem.is_confidential else []
+    return "\n".join([title, *secret, *changes, line.url])
 
 
 def bulk_plans(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[tuple[Person, Pace]]:

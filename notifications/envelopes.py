@@ -71,7 +71,7 @@ def thread_id(problem_number: int) -> str:
 
 def tells_of_problems(message_id: str) -> bool:
     """Whether it is the id of a mail of ours about problems, or of the thread of one."""
-    kinds = ("event-", "roundup-", "bulk-", "digest-", "problem-")
+    kinds = ("event-", "roundup-", "bulk-", "digest-", "asked-", "problem-")
     return message_id.startswith(kinds) and message_id.endswith(f"@{host()}")
 
 

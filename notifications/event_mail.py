@@ -26,6 +26,8 @@ from votes.models import SavedSearch
 from votes.saved_searches import may_see
 
 _PATH: Final = re.compile(r'(<a href=")(/\d+")')
+# In plain text nothing else tells it, and an answer or a forwarded mail would give it away.
+CONFIDENTIAL: Final = "This is confidential."
 _GROUNDS: Final = {
     Reason.REPORTER: "you reported it",
     Reason.COMMENTER: "you commented on it",
@@ -116,6 +118,7 @@ class EventWords:
                     [
                         "-- ",
                         wrap(f"#{self.problem.pk} {self.problem.synopsis}"),
+                        *([CONFIDENTIAL] if self.problem.is_confidential else []),
                         self.url,
                         *(how if self.takes_answers else []),
                         "",

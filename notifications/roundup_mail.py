@@ -11,7 +11,7 @@ from django.conf import settings
 
 from accounts.models import Person
 from notifications.adding_up import grounds_of, left_of, told_by
-from notifications.event_mail import Happening, happenings
+from notifications.event_mail import CONFIDENTIAL, Happening, happenings
 from notifications.models import Message
 from notifications.plain import paragraphs, wrap
 from tracker.models import Event, Problem
@@ -39,7 +39,8 @@ class RoundupPart:
         title = wrap(f"#{self.problem.pk} {clean_line(self.problem.synopsis)}")
         said = (part for each in self.happenings for part in each.as_text())
         line = "=" * max(map(len, title.split("\n")))
-        return [f"{title}\n{line}\n{self.url}", *said]
+        secret = f"{CONFIDENTIAL}\n" if self.problem.is_confidential else ""
+        return [f"{title}\n{line}\n{secret}{self.url}", *said]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
+from notifications.gate import acting
 from notifications.gate.acting import Refusal
-from notifications.gate.parsed import IncomingFile
+from notifications.gate.addresses import ReportTo
+from notifications.gate.models import IncomingMail
+from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.models import Message
 from tests.gate.acts import PATCH, counts, picture, report
 from tests.gate.test_commands import filled_template
@@ -157,6 +160,15 @@ def test_every_wrong_field_of_a_form_is_named(product: Product, outsider: Person
     assert "yes or no" in refused(outsider, text.replace("Confidential: no", "Confidential: ?"))[0]
 
 
+def test_a_bold_confidential_is_not_taken_for_words_of_the_field_above_it(
+    product: Product, outsider: Person
+) -> None:
+    text = filled_template().replace("Confidential: no", "")
+    for bold in ("*Confidential:* yes", "**Confidential**: yes"):
+        (said,) = refused(outsider, text.replace("Laptop X230", f"Laptop X230\n{bold}"))
+        assert "without other signs" in said
+
+
 def test_commands_above_a_report_fill_in_what_free_text_cannot(
     product: Product, outsider: Person
 ) -> None:
@@ -174,6 +186,10 @@ def test_commands_above_a_report_fill_in_what_free_text_cannot(
 def test_a_report_without_subject_or_words_is_refused(product: Product, outsider: Person) -> None:
     assert "no subject" in refused(outsider, place="base.net", subject="Re: ")[0]
     assert "no text" in refused(outsider, "", place="base.net", files=(picture(),))[0]
+    passed_on = ParsedMail(subject="Fwd: It stops", text="From: Ada\n\nIt stops")
+    with pytest.raises(Refusal) as why:
+        acting.act(passed_on, IncomingMail(), outsider, ReportTo("base.net"))
+    assert "no text of your own" in why.value.sentences[0]
 
 
 def test_a_screenshot_with_a_subject_is_a_report(product: Product, outsider: Person) -> None:
@@ -217,6 +233,7 @@ def test_an_account_that_may_not_write_reports_nothing(product: Product) -> None
     ("references", "page"),
     [
         (("digest-4.person-7@127.0.0.1",), ""),
+        (("asked-20261123T203536.195980.32bf0f44c3db663a@127.0.0.1",), ""),
         (("roundup-20261123T2100.person-2@127.0.0.1",), ""),
         (("problem-3@127.0.0.1", "event-9.person-7@127.0.0.1"), "/3"),
         (("problem-3@127.0.0.1", "problem-4@127.0.0.1", "x@example.org"), ""),

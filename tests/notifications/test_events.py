@@ -14,7 +14,7 @@ from accounts.models import Person, Role
 from notifications import outbox, queueing
 from notifications.backends.base import to_bytes
 from notifications.gate.marker import is_marker
-from notifications.models import Message
+from notifications.models import EventChoice, Message, Occasion
 from notifications.plain import wrap
 from notifications.policies import may_know
 from notifications.rendering import Withheld, render
@@ -121,6 +121,22 @@ def test_what_is_confidential_reaches_only_those_who_may_know(
     subscribe(outsider, product)
     problem = make_problem(product, reporter, component="kernel", is_confidential=True)
     assert told(problem) == ["mara", "tom"]
+
+
+def test_mail_about_what_is_confidential_says_so_in_plain_text_too(
+    product: Product, maintainer: Person, reporter: Person, triager: Person
+) -> None:
+    secret = make_problem(product, reporter, component="kernel", is_confidential=True)
+    open_one = make_problem(product, reporter, component="kernel")
+    assert "This is confidential.\n" in text_of(mail_to(maintainer, problem=secret))
+    assert "This is confidential." not in text_of(mail_to(maintainer, problem=open_one))
+    EventChoice.objects.create(
+        person=maintainer, occasion=Occasion.COMMENTED, pace=EventChoice.Pace.HOURLY
+    )
+    for problem in (secret, open_one):
+        comment(problem, triager, "Hello", Door.WEB)
+    hourly = text_of(mail_to(maintainer, kind="roundup"))
+    assert hourly.count("This is confidential.") == 1
 
 
 def test_a_mail_that_waits_is_dropped_once_its_problem_is_confidential(
