@@ -43,8 +43,10 @@ PATIENCE: Final = 3
 MOST_PATIENCE: Final = 400
 FIRST_HOLD: Final = timedelta(seconds=20)
 LONGEST_HOLD: Final = timedelta(minutes=15)
-# Minutes into which what is over a limit is spread at once; the rest is looked at after them.
+# Minutes into which what is over a limit is spread at once, and the most mails; the rest is looked
+# at after them.
 SPREAD: Final = 60
+MOST_SPREAD: Final = 20_000
 
 
 # Limits
@@ -66,7 +68,8 @@ def admit(wishes: Sequence[Wish], now: datetime) -> list[int]:
     """
     rows = {row.domain: row for row in _rows({wish.domain for wish in wishes})}
     allowed = []
-    for domain, count in Counter(wish.domain for wish in wishes).items():
+    # In one order, so that two workers do not wait for each other's domains.
+    for domain, count in sorted(Counter(wish.domain for wish in wishes).items()):
         found = [wish for wish in wishes if wish.domain == domain]
         limit = _limit(rows.get(domain))
         if limit is None:
@@ -119,12 +122,12 @@ def _spread(domain: str, limit: int, now: datetime, keep: Sequence[int]) -> None
         domain=domain, state=Message.State.QUEUED, due_at__lt=first
     ).exclude(Q(kind__in=URGENT) | Q(pk__in=keep))
     ordered = waiting.order_by("due_at", "pk").values_list("pk", flat=True)
-    pks = list(ordered[: SPREAD * max(limit, 1)])
-    for at in range(0, len(pks), max(limit, 1)):
-        due = first + (at // max(limit, 1)) * MINUTE
-        turn = Message.objects.filter(pk__in=pks[at : at + max(limit, 1)])
-        turn.filter(state=Message.State.QUEUED).update(due_at=due, rung_at=None)
-    waiting.update(due_at=first + SPREAD * MINUTE, rung_at=None)
+    limit = max(limit, 1)
+    pks = list(ordered[: min(SPREAD * limit, MOST_SPREAD)])
+    for at in range(0, len(pks), limit):
+        turn = Message.objects.filter(pk__in=pks[at : at + limit], state=Message.State.QUEUED)
+        turn.update(due_at=first + at // limit * MINUTE, rung_at=None)
+    waiting.update(due_at=first + len(pks) // limit * MINUTE, rung_at=None)
 
 
 # Holds

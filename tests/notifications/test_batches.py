@@ -244,6 +244,20 @@ def test_a_limit_spreads_mail_over_the_minutes_and_costs_no_attempt(server: Smtp
         assert batches.deliver_batch() == 10
 
 
+def test_what_is_not_spread_at_once_waits_for_the_last_minute_that_was(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "MOST_SPREAD", 5)
+    make_digests(20)
+    now = timezone.now()
+    Message.objects.update(due_at=now)
+    pacing._spread("example.org", 2, now, keep=[])
+    first = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    due = Message.objects.order_by("due_at").values_list("due_at", flat=True)
+    minutes = [int((at - first).total_seconds()) // 60 for at in due]
+    assert minutes == [0, 0, 1, 1, *[2] * 16]
+
+
 def test_a_code_does_not_wait_for_a_limit_but_is_counted(server: SmtpServer) -> None:
     pacing.set_limit("example.org", 1)
     pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
