@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 FOLDER: Final = "Groundswell"
 # Of one run; a task must end before the queue takes it for lost.
 MOST_MESSAGES: Final = 50
+# Of one message: a sender may name any number of our addresses, and each keeps a copy.
+MOST_RECIPIENTS: Final = 20
 LONGEST_RUN: Final = 8.0
 # Seconds that the server may be silent.
 SILENCE: Final = 5.0
@@ -162,7 +164,7 @@ def _take(mailbox: BaseMailBox, uid: str, mover: _Mover) -> None:
 
 
 def our_addresses(head: Message) -> list[str]:
-    """At which of our addresses a message was delivered, as far as its headers tell.
+    """At which of our addresses a message was delivered, as far as its headers tell; the first 20.
 
     The bare mailbox is left out where a message names another address of ours: servers that
     deliver plus addresses write the bare one into Delivered-To.
@@ -170,7 +172,8 @@ def our_addresses(head: Message) -> list[str]:
     for names in (_DELIVERED, _ADDRESSED):
         found = _ours(head, names)
         if any(not is_bare for is_bare in found.values()):
-            return [address for address, is_bare in found.items() if not is_bare]
+            named = [address for address, is_bare in found.items() if not is_bare]
+            return named[:MOST_RECIPIENTS]
     return list(_ours(head, _DELIVERED) or _ours(head, _ADDRESSED))[:1]
 
 

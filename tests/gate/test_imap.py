@@ -197,6 +197,7 @@ def test_only_one_run_at_a_time(
 def test_the_address_is_found_in_whichever_header_has_it(settings: Settings, box: str) -> None:
     settings.MAIL_IN_BOX, settings.MAIL_IN_DOMAIN = box, "problems.example.org"
     reply, bounce = reply_address(7, 11), bounce_address(3)
+    plus = "+report-base" if box else "+base"
     bare = BOX if box else "report@problems.example.org"
 
     def found(**headers: str) -> list[str]:
@@ -211,4 +212,6 @@ def test_the_address_is_found_in_whichever_header_has_it(settings: Settings, box
     assert found(Delivered_To=bare, To="friends@example.org") == [bare]
     assert found(To=f"{bare}, {reply}") == [reply]
     assert found(To="friends@example.org") == []
+    many = ", ".join(f"{bare.replace('@', f'{plus}{n}@')}" for n in range(30))
+    assert len(found(To=many)) == imap.MOST_RECIPIENTS
     assert found(To="reply+forged@problems.example.org", Subject="x") == []
