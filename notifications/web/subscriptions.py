@@ -145,7 +145,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     except (signing.BadSignature, ValueError):
         context = {"title": "This link is not complete"}
         return render(request, "notifications/unsubscribe_unknown.html", context, status=404)
-    what = _stopped_words(reach, target_id)
+    what = _stopped_words(person_id, reach, target_id)
     if request.method != "POST":
         return render(request, "notifications/unsubscribe.html", {"what": what})
     services.stop_mails(person_id, reach, target_id)
@@ -153,8 +153,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "notifications/unsubscribed.html", stopped)
 
 
-def _stopped_words(reach: str, target_id: int | None) -> str:
-    """What ends, in words that give away nothing about a problem beyond its number."""
+def _stopped_words(person_id: int, reach: str, target_id: int | None) -> str:
+    """What ends, in words that give away nothing about a problem beyond its number.
+
+    Nor of a search that its owner has ceased to share.
+    """
     if reach == DIGEST_REACH:
         return "this search" if target_id else "what waits for you, in your digest"
     if reach == VOTES_REACH:
@@ -168,6 +171,9 @@ def _stopped_words(reach: str, target_id: int | None) -> str:
     target = find_target(reach, target_id)
     if target is None:
         return "everything that you follow" if reach == Reach.EVERYTHING else "this"
+    if isinstance(target, SavedSearch):
+        person = Person.objects.filter(pk=person_id).first()
+        return in_words(target) if may_see(person, target) else "this search"
     return in_words(target)
 
 

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Person
 from notifications import services, watches
-from notifications.models import Message, Subscription
+from notifications.envelopes import unsubscribe_url
+from notifications.models import Message, Reach, Subscription
 from notifications.services import subscribe
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, text_of
@@ -225,6 +226,16 @@ def test_one_click_stops_a_search_or_path_and_nothing_else(
     subscribe(outsider, product)
     make_problem(product, synopsis="wifi in sys/net/if.c")
     assert "you follow base" in text_of(mail_to(outsider))
+
+
+def test_the_link_that_ends_a_search_names_none_that_is_shared_no_longer(
+    outsider: Person, reporter: Person
+) -> None:
+    search = watch(outsider, "wifi", owner=reporter)
+    path = unsubscribe_url(outsider.pk, Reach.SEARCH, search.pk).partition("8000")[2]
+    assert "of wifi" in Client().get(path).text
+    SavedSearch.objects.update(is_shared=False)
+    assert "of wifi" not in Client().get(path).text
 
 
 def test_searches_and_paths_are_watched_and_forgotten_on_the_page(
