@@ -14,7 +14,7 @@ from typing import Final
 # "bump" and "any news?" (of what is done about it).
 PLUS_ONE: Final = frozenset(
     {
-        "+1", "👍",
+        "+1", "👍", ":+1:", ":thumbsup:", "plus one", "+1, me too", "+1 me too",
         "me too", "me, too", "same here", "same problem here", "same for me", "i have this too",
         "i have it too", "i have this problem too", "i see this too", "happens here too",
         "happens to me too", "affects me too",

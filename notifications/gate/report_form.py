@@ -33,6 +33,10 @@ _TEXT_HEADER: Final = re.compile(r"(Description|How-To-Repeat)[ \t]*:(.*)", re.I
 _ESCAPED: Final = re.compile(
     rf"\\+(?:#:|(?:{'|'.join([*HEAD, *TEXTS])})[ \t]*:)", re.IGNORECASE
 )  # fmt: skip
+# A bold “Confidential” must not become words of the field above it.
+_DECORATED: Final = re.compile(
+    rf"[\W_]+(?:{'|'.join([*HEAD, *TEXTS])})[\W_]*:", re.IGNORECASE
+)  # fmt: skip
 
 
 @dataclass
@@ -98,6 +102,8 @@ class _Reader:
         elif near := get_close_matches(name, [*HEAD, *TEXTS], n=1, cutoff=0.75):
             field_name = near[0].title()
             self.faults.append(f"“{shown(line)}”: did you mean “{field_name}:”?")
+        elif _DECORATED.match(line):
+            self.faults.append(f"“{shown(line)}”: write the name of the field without other signs.")
         elif self.open in self.head:
             self.head[self.open] = f"{self.head[self.open]} {line.strip()}".strip()
         elif self.open != NOTE:

@@ -146,8 +146,9 @@ def _free_text(mail: ParsedMail, text: str, files: list[IncomingFile]) -> _Read:
     read = _with_texts(ProblemDraft(synopsis=synopsis, description=text), files)
     if not contents.has_words(read.draft.description):
         if not contents.keep(read.files, None).files:
-            why = "Your mail has no text. Say what happens, and what you expected."
-            raise Refusal([why, *mail.faults])
+            none = "no text of your own, only what it quotes or passes on"
+            why = f"Your mail has {none if contents.has_words(mail.text) else 'no text'}."
+            raise Refusal([f"{why} Say what happens, and what you expected.", *mail.faults])
         read.draft.description = synopsis
     return read
 

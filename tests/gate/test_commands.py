@@ -109,6 +109,8 @@ def test_a_plus_one_is_the_whole_of_what_was_written() -> None:
         "+ 1",
         "＋1",
         "👍🏽",
+        ":+1:",
+        "+1, me too",
         "Me too.",
         "ME, TOO!!",
         "Ich auch …",

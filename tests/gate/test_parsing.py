@@ -162,3 +162,23 @@ def test_what_fails_to_be_read_is_given_back_as_such(monkeypatch: pytest.MonkeyP
 
     assert mail.automatic == "cannot be read"
     assert mail.faults
+
+
+def test_an_emoji_that_is_a_picture_is_a_word_and_other_pictures_are_none() -> None:
+    for alt, own in (("👍", "👍"), ("❤️", "❤️"), ("image.png", ""), ("図1", "")):
+        html = f'<div><img src="cid:1" alt="{alt}"></div>'
+        assert read(head() + part(html, "text/html; charset=utf-8")).own_text == own
+
+
+def test_a_reaction_is_its_emoji_and_no_file() -> None:
+    mail = read(
+        head()
+        + multipart(
+            "alternative",
+            part("👍"),
+            part('{"emoji":"👍","version":1}', "text/vnd.google.email-reaction+json"),
+            part("<p>👍</p><p>Bela reacted via Gmail</p>", "text/html; charset=utf-8"),
+        )
+    )
+
+    assert (mail.own_text, mail.files) == ("👍", ())

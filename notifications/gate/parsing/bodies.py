@@ -42,6 +42,7 @@ _FOR_PROGRAMS: Final = {
     "message/tracking-status",
     "text/rfc822-headers",
     "text/x-amp-html",
+    "text/vnd.google.email-reaction+json",
     "application/applefile",
     "application/pgp-encrypted",
     "application/pgp-keys",

@@ -61,6 +61,8 @@ _OTHERS_IDS: Final = {
     "isreplycontent",
     "reply-intro",
 }
+# Some programs write an emoji as a picture; other pictures are named in words.
+_EMOJI: Final = re.compile("[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]{1,8}")
 _STYLE_KEPT: Final = "white-space: pre"
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
@@ -153,6 +155,8 @@ def _mark(element: HtmlElement) -> None:
         _line_before(element, OTHERS_FOLLOW)
     elif element.tag == "a":
         _name_target(element)
+    elif element.tag == "img" and _EMOJI.fullmatch(element.get("alt", "")[:20]):
+        element.text = element.get("alt")
 
 
 def _is_quote(element: HtmlElement) -> bool:
