@@ -143,21 +143,30 @@ class DigestWords:
     def why(self) -> str:
         """Why it came, as a sentence."""
         if self.is_extra:
-            return "You get this because you asked for it. The next one comes when it would."
-        often = _PERIODS.get(Period(self.row.period), _PERIODS[Period.WEEKLY])[1]
+            return f"You get this because you asked for it. {self.next_one}"
+        if self.row.period == Period.OFF:
+            who = "You do" if self.row.component is None else "The list does"
+            return f"{who} not get this: it is switched off."
+        often = _PERIODS[Period(self.row.period)][1]
         if self.row.component is not None:
             place = f"{self.row.component.product}/{self.row.component}"
             return f"This list gets it {often} because it is the list of {place}."
         return f"You get this {often} because {self._ground}."
 
     @property
+    def next_one(self) -> str:
+        """What one that was asked for says of others."""
+        if self.row.period == Period.OFF:
+            return "No other comes: it is switched off."
+        return "The next one comes when it would."
+
+    @property
     def _ground(self) -> str:
         if self.row.saved_search is not None:
             return f"you have “{self.row.saved_search.name}” mailed to you"
-        if not self.row.is_chosen:
-            chosen = "you chose to be told of something in the digest"
-            return chosen if self.row.kind == Kind.VOTES else "you are a developer here"
-        return "you switched it on"
+        if self.row.kind == Kind.VOTES:
+            return "you switched it on, or chose to be told of something in it"
+        return "you switched it on" if self.row.is_chosen else "you are a developer here"
 
     @property
     def settings_url(self) -> str:

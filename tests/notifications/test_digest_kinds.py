@@ -454,6 +454,16 @@ def test_a_digest_says_why_it_comes_and_how_it_stops(problem: Problem, maintaine
         assert "/my/digest/" in words
 
 
+def test_a_digest_that_is_off_does_not_say_that_it_comes(client: Client, outsider: Person) -> None:
+    sign_in(client, outsider)
+    shown = client.get("/my/digest/votes/mail.txt").content.decode()
+    assert "You do not get this: it is switched off." in shown
+    client.post("/my/digest/votes/send")
+    mail = parsed(render(Message.objects.get(message_id__startswith="asked-")))
+    for words in (" ".join(text_of(mail).split()), html_of(mail)):
+        assert "You get this because you asked for it. No other comes: it is switched off." in words
+
+
 def test_who_switched_off_what_they_wait_for_is_told_on_its_page(
     client: Client, outsider: Person
 ) -> None:
