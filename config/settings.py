@@ -282,5 +282,7 @@ LOGGING = {
         "django.security.DisallowedHost": {"filters": ["host"]},
         # aiosmtpd tells of every command.
         "mail.log": {"level": "ERROR"},
+        # flufl.bounce tells of every make of bounce that it tries, twenty for each that came.
+        "flufl.bounce": {"level": "WARNING"},
     },
 }

@@ -45,6 +45,11 @@ def test_words_for_people_are_believed_of_the_right_address_only() -> None:
     assert read_failures(bounce_mails.german_words("sam@example.org"), [RITA]) == []
 
 
+def test_reading_a_bounce_writes_nothing_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    read_failures(bounce_mails.qmail("sam@example.org"), [RITA])
+    assert caplog.messages == []
+
+
 def test_an_address_is_known_by_its_original_name_too() -> None:
     raw = bounce_mails.dsn("r.smith@inside.example.net", original="rita+2Btracker@example.org")
     (failure,) = read_failures(raw, [])
