@@ -11,7 +11,7 @@ from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications.gate import addresses
+from notifications.gate import addresses, storing
 from notifications.gate.models import IncomingMail
 from tests.gate.letters import REPORTS, content, letter
 
@@ -82,6 +82,36 @@ def test_the_recipient_is_the_one_before_aliases(pipe: Pipe, reporter: Person) -
     assert pipe(letter(), RECIPIENT=reply, ORIGINAL_RECIPIENT="list@mx.example.org") == 0
 
     assert set(IncomingMail.objects.values_list("recipient", flat=True)) == {reply}
+
+
+def test_of_several_recipients_each_gets_it_whatever_becomes_of_the_others(pipe: Pipe) -> None:
+    """Postfix's pipe hands over all recipients of a message as words of one command."""
+    other, nobody = "report+base@problems.example.org", "nobody@problems.example.org"
+    raw = letter()
+    assert pipe(raw, "--sender", "", "--recipient", REPORTS, other) == 0
+    assert pipe(raw, "--recipient", nobody, REPORTS, "report+x@problems.example.org") == 67
+
+    assert pipe.told == f"receive_mail: {nobody}: There is no such mailbox.\n"
+    assert sorted(IncomingMail.objects.values_list("recipient", flat=True)) == sorted(
+        [REPORTS, other, "report+x@problems.example.org"]
+    )
+
+
+def test_where_one_of_several_may_be_tried_again_all_are(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = storing.receive
+
+    def refuse(raw: bytes, sender: str, recipient: str, door: str) -> IncomingMail:
+        if recipient == REPORTS:
+            raise storing.NotTaken(storing.NO_ROOM, "The disk is full; try again later.")
+        return take(raw, sender, recipient, door)
+
+    monkeypatch.setattr(storing, "receive", refuse)
+    everybody = ["nobody@problems.example.org", REPORTS, "report+base@problems.example.org"]
+    assert pipe(letter(), "--recipient", *everybody) == 75
+    assert "disk is full" in pipe.told
+    assert IncomingMail.objects.get().recipient == everybody[2]
 
 
 @pytest.mark.parametrize(

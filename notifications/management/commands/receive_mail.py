@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.parser import BytesHeaderParser
 from typing import Any, Final
 
@@ -52,7 +52,13 @@ class Command(BaseCommand):
     requires_system_checks: Any = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--recipient", metavar="ADDRESS", help="to whom it was addressed")
+        parser.add_argument(
+            "--recipient",
+            metavar="ADDRESS",
+            nargs="+",
+            action="extend",
+            help="to whom it was addressed; several where the server hands over all at once",
+        )
         parser.add_argument(
             "--sender", metavar="ADDRESS", help='the return path; "" or MAILER-DAEMON for none'
         )
@@ -61,25 +67,35 @@ class Command(BaseCommand):
         # The reason is said once, below.
         logging.getLogger("notifications.gate.storing").setLevel(logging.CRITICAL)
         try:
-            take(options["recipient"] or recipient_of(os.environ), options["sender"])
+            take(options["recipient"] or [recipient_of(os.environ)], options["sender"])
         except Failure as failure:
             self.stderr.write(f"receive_mail: {failure}")
             sys.exit(failure.code)
 
 
-def take(recipient: str, sender: str | None) -> None:
-    """Store what comes on standard input. Raises `Failure`."""
+def take(recipients: Sequence[str], sender: str | None) -> None:
+    """Store what comes on standard input, for each recipient. Raises `Failure`.
+
+    One exit code is for all of them: everybody who can be served is, before anybody is refused, and
+    where one may be tried again all are; who has the message already does not get it twice.
+    """
     if not addresses.is_open():
         raise Failure("MAIL_IN is off: this tracker takes no mail.", EX_CONFIG)
-    if not recipient:
+    if not all(recipients):
         raise Failure("no recipient: give --recipient, or set RECIPIENT.", EX_USAGE)
-    try:
-        storing.check_recipient(recipient)
-        raw = without_envelope(sys.stdin.buffer.read(settings.MAIL_IN_BYTES + 1))
-        path = return_path(raw, os.environ) if sender is None else plain(sender)
-        storing.receive(raw, path, recipient, IncomingMail.Door.PIPE)
-    except NotTaken as refusal:
-        raise Failure(refusal.reason, _CODES.get(refusal.code, EX_TEMPFAIL)) from None
+    raw = without_envelope(sys.stdin.buffer.read(settings.MAIL_IN_BYTES + 1))
+    path = return_path(raw, os.environ) if sender is None else plain(sender)
+    refusals: list[tuple[str, NotTaken]] = []
+    for recipient in recipients:
+        try:
+            storing.check_recipient(recipient)
+            storing.receive(raw, path, recipient, IncomingMail.Door.PIPE)
+        except NotTaken as refusal:
+            refusals.append((recipient, refusal))
+    if refusals:
+        recipient, worst = min(refusals, key=lambda each: not each[1].is_passing)
+        whose = f"{recipient}: " if len(recipients) > 1 else ""
+        raise Failure(f"{whose}{worst.reason}", _CODES.get(worst.code, EX_TEMPFAIL))
 
 
 def recipient_of(environ: Mapping[str, str]) -> str:
