@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from notifications import bell, outbox, pacing
 from notifications.backends.base import Carrier, Unreachable
-from notifications.handover import Slot, journal
+from notifications.handover import Slot, alone_on_this_machine, journal
 from notifications.models import Message
 from notifications.pacing import Wish
 from notifications.rendering import Renderer
@@ -39,22 +39,26 @@ LANES: Final = 2
 # it stays below the 30 s after which its claims are taken for those of a dead worker.
 SECONDS: Final = 5.0
 # Claimed at once: what can be sent within a second, and no more than this.
-MOST: Final = 100
-# Handed over at once: what can be sent within a twentieth of a second.
+MOST: Final = 250
+# Handed over at once: what can be sent within a twentieth of a second, and no more than this.
 GROUP_SECONDS: Final = 0.05
+MOST_IN_GROUP: Final = 50
 # What was handed over so long ago, in seconds, and has not left is taken back. Long before a sweep
 # on another machine takes it as sent.
 HANDED_FOR: Final = 10.0
 FIRST_RATE: Final = 20.0
-RENDERED_AT_ONCE: Final = 50
+RENDERED_AT_ONCE: Final = 125
 
 _lanes = threading.BoundedSemaphore(LANES)
 # What it wrote for one batch serves the next, for as long as the lists in it are the same.
 _renderer = Renderer()
 # How fast mails left lately, a second.
 _known_rate = [FIRST_RATE]
-# One thread of a process chooses at a time, so that they do not choose the same.
+# One thread of a process chooses at a time, and one process of a machine, so that they do not
+# choose the same. Where they do all the same, the rows know whose they are.
 _choosing = threading.Lock()
+# Seconds after which a process that chooses still is taken for one that hangs.
+CHOOSES_FOR: Final = 2.0
 
 
 def deliver_batch() -> int:
@@ -166,7 +170,7 @@ class _Run:
         self, mails: Iterator[tuple[Message, EmailMessage]]
     ) -> Iterator[list[tuple[Message, EmailMessage]]]:
         """Digests in groups, all else by itself."""
-        most = max(1, int(self._rate * GROUP_SECONDS))
+        most = max(1, min(MOST_IN_GROUP, int(self._rate * GROUP_SECONDS)))
         group: list[tuple[Message, EmailMessage]] = []
         for each in mails:
             if each[0].kind != Message.Kind.DIGEST:
@@ -231,7 +235,7 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
     """Take the most urgent messages that are due; None when there are none."""
     now = timezone.now()
     claim = uuid.uuid4()
-    with _choosing:
+    with _choosing, alone_on_this_machine(CHOOSES_FOR):
         wishes = _wishes(count)
         if not wishes:
             return None
@@ -242,9 +246,11 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
             rows = Message.objects.filter(
                 pk__in=allowed, state=Message.State.QUEUED, due_at__lte=now
             )
-            ours = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
-            outbox.take(Message.objects.filter(pk__in=list(ours)), claim, now)
-    found = Message.objects.filter(claim=claim).select_related(*outbox.RELATED).in_bulk()
+            ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            outbox.take(Message.objects.filter(pk__in=ours), claim, now)
+    # Both, as no index serves the claim and three months of messages are in the table.
+    taken = Message.objects.filter(pk__in=ours, claim=claim)
+    found = taken.select_related(*outbox.RELATED).in_bulk()
     return _Round({wish.pk: found[wish.pk] for wish in wishes if wish.pk in found}, slots)
 
 

@@ -17,13 +17,14 @@ import mmap
 import os
 import struct
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from django.conf import settings
 
@@ -159,6 +160,26 @@ def _entries(content: bytes) -> Iterator[tuple[Name, int]]:
         if state != FREE:
             claim, pk = _NAMES.unpack_from(content, at)
             yield (uuid.UUID(bytes=claim), pk), state
+
+
+@contextmanager
+def alone_on_this_machine(seconds: float) -> Iterator[None]:
+    """Wait for the other processes that are in such a block, but no longer than so many seconds."""
+    until = time.monotonic() + seconds
+    _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (_folder() / "lock").open("ab") as file:
+        while not _has_lock(file) and time.monotonic() < until:
+            time.sleep(0.002)
+        yield
+
+
+def _has_lock(file: BinaryIO) -> bool:
+    """The operating system lets go of it when the file is closed or its process ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _folder() -> Path:

@@ -15,7 +15,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -186,12 +187,19 @@ def hand_over(messages: Sequence[Message]) -> set[int]:
 
 def carry(backend: BaseEmailBackend, mail: EmailMessage, last_word: LastWord) -> None:
     """Send by whatever backend is set."""
-    if isinstance(backend, Carrier):
-        backend.carry(mail, last_word)
+    kind: Any = type(backend)
+    if _carries(kind):
+        cast(Carrier, backend).carry(mail, last_word)
         return
     last_word.ask()
     last_word.mark()
     backend.send_messages([mail])
+
+
+@lru_cache(maxsize=8)
+def _carries(kind: type) -> bool:
+    """Looked up once, as it takes longer than some mails take to send."""
+    return issubclass(kind, Carrier)
 
 
 def _drop(message: Message, why: Exception) -> bool:

@@ -152,7 +152,7 @@ class _Plain(smtplib.SMTP):
     def _commands(self, sender: str, recipient: str, size: int) -> list[str]:
         options = f" SIZE={size}" if self.has_extn("size") else ""
         options += " BODY=8BITMIME" if self.has_extn("8bitmime") else ""
-        sender, recipient = smtplib.quoteaddr(sender), smtplib.quoteaddr(recipient)
+        sender, recipient = _quoted(sender), _quoted(recipient)
         if not (sender + recipient).isprintable():
             raise ValueError("An address holds what would end the command.")
         return [f"MAIL FROM:{sender}{options}\r\n", f"RCPT TO:{recipient}\r\n", "DATA\r\n"]
@@ -291,6 +291,11 @@ class EmailBackend(smtp.EmailBackend):
 def _bare(address: str) -> str:
     """As a command takes it. Most are so already, and the library parses them for long."""
     return address if _BARE.fullmatch(address) else _sanitized(address)
+
+
+def _quoted(address: str) -> str:
+    """In angle brackets, as `smtplib.quoteaddr` does it after parsing the address for long."""
+    return f"<{address}>" if _BARE.fullmatch(address) else smtplib.quoteaddr(address)
 
 
 @lru_cache(maxsize=256)
