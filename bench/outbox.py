@@ -9,7 +9,7 @@ each round a loop of `smtplib.SMTP.sendmail` over one connection sends as many o
 the same server, so that whatever else the machine does hits both alike.
 
 Prints for each round and for all: mails a second of both, their ratio, the processor time per mail
-of both sides and of the server, and the memory of the worker. "all" counts from the moment the
+of both sides and of the server, and the memory of a worker. "all" counts from the moment the
 digests come due, "sent" from the first mail to the last. Ends with how many mails each got.
 """
 
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with ExitStack() as servers:
         sink = servers.enter_context(sink_server())
@@ -143,7 +144,9 @@ def main() -> None:
         if options.postgresql:
             database = {"DATABASE_URL": servers.enter_context(postgresql())}
         url = f"smtp://127.0.0.1:{sink.port}"
-        installation = servers.enter_context(groundswell(EMAIL_URL=url, **database))
+        workers = str(options.workers)
+        running = groundswell(EMAIL_URL=url, WORKERS=workers, **database)
+        installation = servers.enter_context(running)
         make(installation, options.recipients)
         measure(installation, sink, options.recipients, options.rounds)
         wait_until(lambda: set(states(installation)) == {"sent"}, 60, "the last row")

@@ -135,6 +135,7 @@ class Environment:
     debug: bool
     is_default_setup: bool
     live_streams: int
+    workers: int
     event_mail_window: int
     mail_in: tuple[str, str]
     mail_from: str
@@ -180,6 +181,7 @@ def load_environment(environ: Mapping[str, str]) -> Environment:
         secret_key=_secret_key(environ, data_dir),
         debug=_debug(environ),
         live_streams=_live_streams(environ),
+        workers=_workers(environ),
         event_mail_window=_event_mail_window(environ),
         is_default_setup=(
             email.folder is not None
@@ -307,6 +309,18 @@ def _live_streams(environ: Mapping[str, str]) -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 7 and int(given) <= 100_000):
         raise ConfigurationError(
             f"LIVE_STREAMS is {given!r}: it must be a number from 0 (no live pages) to 100000."
+        )
+    return int(given)
+
+
+def _workers(environ: Mapping[str, str]) -> int:
+    given = _value(environ, "WORKERS", "a number from 1 to 32")
+    if given is None:
+        return 1
+    if not (given.isascii() and given.isdigit() and len(given) < 3 and 1 <= int(given) <= 32):
+        raise ConfigurationError(
+            f"WORKERS is {given!r}: it must be a number from 1 to 32, of the processes that do"
+            " what need not be done at once; each can keep one core busy."
         )
     return int(given)
 

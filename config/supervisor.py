@@ -28,6 +28,7 @@ from config.runtime.prepare import REPORT
 REDIS_START_LIMIT = 30.0
 PREPARE_LIMIT = 600.0
 WORKER_THREADS = 4
+CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
 IDLE_TURN = 5.0
 
 
@@ -131,25 +132,8 @@ class Supervisor:
             self.console.line("setup", f"{report['migrated']} migrations applied")
 
     def _programs(self, listener: int, gate: int) -> list[Program]:
-        """Return web first; it serves once the other end of `gate` is closed.
-
-        The worker has threads and no processes of its own, so that nothing outlives it. When the
-        broker dies under a task, the worker finishes the task, fails while it closes the lost
-        connection (kombu 5.7) and ends; it is started again like any other that died. An idle
-        worker reconnects by itself.
-        """
+        """Return web first; it serves once the other end of `gate` is closed."""
         level = "INFO" if self.environment.debug else "WARNING"
-        celery = [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
-        worker = [
-            "--pool",
-            "threads",
-            "--concurrency",
-            str(WORKER_THREADS),
-            "--hostname",
-            "worker@%h",
-        ]
-        # Of no use to a single worker, and each costs time at its start.
-        lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         programs = [
             Program(
                 "web",
@@ -160,8 +144,8 @@ class Supervisor:
                 stop_limit=10,
                 inherited=[listener, gate],
             ),
-            Program("worker", [*celery, "worker", "-l", level, *worker, *lonely], stop_limit=10),
-            Program("beat", [*celery, "beat", "-l", level, "--pidfile="], stop_limit=5),
+            *worker_programs(self.environment.workers, level),
+            Program("beat", [*CELERY, "beat", "-l", level, "--pidfile="], stop_limit=5),
         ]
         if self.reload:
             watch = [sys.executable, "-m", "config.runtime.watch"]
@@ -234,7 +218,7 @@ class Supervisor:
         """Start again what has read the source; browsers wait in the open socket meanwhile."""
         self.console.line("reload", f"{os.path.relpath(path, PROJECT_DIR)} has changed")
         for child in self.children:
-            if child.name in {"web", "worker", "beat", "lmtp"} and child.is_running:
+            if _part(child) in {"web", "worker", "beat", "lmtp"} and child.is_running:
                 child.send(signal.SIGKILL)
                 child.failures = 0
                 child.start_again_at = time.monotonic()
@@ -250,7 +234,7 @@ class Supervisor:
         """Doors first and the queue last, so that what was accepted can still be handed over."""
         already = self.loop.stop_requests
         for name in ("reload", "setup", "web", "lmtp", "beat", "worker", "redis"):
-            for child in [child for child in self.children if child.name == name]:
+            for child in [child for child in self.children if _part(child) == name]:
                 self._stop(child, already)
 
     def _stop(self, child: Child, already: int) -> None:
@@ -264,6 +248,30 @@ class Supervisor:
             child.send(signal.SIGKILL)
             self.loop.wait_until(lambda: not child.is_running, 2)
         self.loop.drain()
+
+
+def worker_programs(count: int, level: str) -> list[Program]:
+    """So many workers, the first of them called "worker".
+
+    They have threads and no processes of their own, so that nothing outlives them. When the broker
+    dies under a task, the worker finishes the task, fails while it closes the lost connection
+    (kombu 5.7) and ends; it is started again like any other that died. An idle worker reconnects
+    by itself.
+    """
+    names = ["worker", *(f"worker{number}" for number in range(2, count + 1))]
+    pool = ["--pool", "threads", "--concurrency", str(WORKER_THREADS)]
+    # They need to know nothing of each other, and each of these costs time at the start.
+    lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    start = [*CELERY, "worker", "-l", level, *pool]
+    return [
+        Program(name, [*start, "--hostname", f"{name}@%h", *lonely], stop_limit=10)
+        for name in names
+    ]
+
+
+def _part(child: Child) -> str:
+    """Which part of the installation it is; of several workers each is one."""
+    return child.name.rstrip("0123456789")
 
 
 def _lmtp_program(listener: int) -> Program:

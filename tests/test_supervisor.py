@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from config.environment import PROJECT_DIR, ConfigurationError, load_environment
 from config.queue import celery_settings
 from config.runtime import redis_server
+from config.supervisor import worker_programs
 from tests import services
 from tests.services import Groundswell, groundswell, temporary_folder, wait_until
 
@@ -275,6 +276,13 @@ def test_a_process_that_dies_is_started_again(running: Groundswell, name: str) -
     wait_until(partial(_is_another, running, name, killed), what=f"another {name}")
 
     assert f"{name:<7}| was killed by SIGKILL; starting it again in" in running.output()
+
+
+def test_there_are_as_many_workers_as_are_asked_for() -> None:
+    workers = worker_programs(3, "WARNING")
+    assert [program.name for program in workers] == ["worker", "worker2", "worker3"]
+    hosts = {part for program in workers for part in program.arguments if part.endswith("@%h")}
+    assert len(hosts) == 3, "the queue tells them apart by these"
 
 
 def test_a_request_that_comes_while_the_web_process_is_dead_is_answered(
