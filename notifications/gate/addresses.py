@@ -114,7 +114,9 @@ def read_recipient(address: str) -> Recipient:
 
     An expired or revoked address is read like another: who may is `senders`' to say.
     """
-    local, _, domain = parseaddr(address)[1].rpartition("@")
+    # Python reads brackets by calling itself, as often as somebody opens one; none of ours has any.
+    plain = address if not set("(:,") & set(address) else ""
+    local, _, domain = parseaddr(plain)[1].rpartition("@")
     if not is_open() or domain.lower() != settings.MAIL_IN_DOMAIN:
         raise NoSuchAddress("This tracker takes no mail for that domain.")
     purpose, detail = _split(local)

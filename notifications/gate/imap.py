@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from email.utils import getaddresses
 from typing import Final
 
 from django.conf import settings
@@ -27,6 +26,7 @@ from notifications.gate import addresses, storing
 from notifications.gate.addresses import NoSuchAddress, ReportTo
 from notifications.gate.mailbox import ImapBox
 from notifications.gate.models import IncomingMail
+from notifications.gate.parsing.headers import addresses_in
 from notifications.gate.storing import NotTaken
 
 logger = logging.getLogger(__name__)
@@ -181,9 +181,9 @@ def _ours(head: Message, names: Iterable[str]) -> dict[str, bool]:
     """Our addresses in these headers, each with whether it is that of reports of any product."""
     values = [str(value) for name in names for value in head.get_all(name, [])]
     found = {}
-    for _, address in getaddresses(values):
+    for address in addresses_in(values):
         try:
-            found[address.lower()] = addresses.read_recipient(address) == ReportTo()
+            found[address] = addresses.read_recipient(address) == ReportTo()
         except NoSuchAddress:
             continue
     return found
@@ -193,7 +193,7 @@ def sender_of(head: Message) -> str:
     """The envelope's sender: the return path if the server wrote one down, the author if not."""
     path = head.get("Return-Path")
     written = [str(path)] if path is not None else [str(each) for each in head.get_all("From", [])]
-    return next((address for _, address in getaddresses(written)), "")
+    return next(iter(addresses_in(written)), "")
 
 
 def _content(mailbox: BaseMailBox, uid: str) -> bytes:

@@ -183,6 +183,9 @@ class _Handler:
 
     async def handle_exception(self, error: Exception) -> str:
         """Never "500": its server would give the message back to who sent it."""
+        if isinstance(error, RecursionError):
+            # The library reads brackets by calling itself: no address has a thousand.
+            return "553 5.1.3 That is no address."
         logger.error("A mail was put off", exc_info=error)
         return _answer_to(_BROKEN)
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from email.utils import getaddresses
 from typing import Any, Final
 
 import dkim
@@ -23,7 +22,7 @@ import dns.exception
 import dns.resolver
 from django.conf import settings
 
-from notifications.gate.parsing.headers import read_headers
+from notifications.gate.parsing.headers import addresses_in, read_headers
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +110,7 @@ def _needed(fields: Fields, recipient: str) -> frozenset[bytes] | None:
         return None
     values = {name: value.decode("utf-8", "replace") for name, value in fields if name in _ONCE}
     for name in (b"to", b"cc"):
-        named = {address.lower() for _, address in getaddresses([values.get(name, "")])}
-        if recipient.lower() in named:
+        if recipient.lower() in addresses_in([values.get(name, "")]):
             return frozenset({b"from", b"message-id", name, *({b"subject"} & set(names))})
     return None
 

@@ -126,6 +126,7 @@ def test_a_line_without_end_is_read(line: str) -> None:
         "_" * 40,
         "From: a",
         "--- a ---",
+        "-- ",
         "> ----- Reply above this line -----",
         "Am 12:30 schrieb " + "Am schrieb " * 25 + ":",
     ],

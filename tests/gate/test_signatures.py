@@ -11,6 +11,7 @@ import time_machine
 from pytest_django.fixtures import Settings
 
 from notifications.gate import signatures
+from notifications.gate.addresses import NoSuchAddress, read_recipient
 from notifications.gate.signatures import is_aligned, signing_domain
 from tests.gate.letters import REPORTS, letter
 from tests.gate.signed import NameServer, ask_of, name_server, sign
@@ -185,3 +186,11 @@ def test_ones_own_server_is_believed_and_only_on_top(
     assert domain_of(ours + sign(letter(), include_headers=[b"from"])) == ""
     settings.MAIL_AUTHSERV_ID = ""
     assert domain_of(ours + signed) == ""
+
+
+@pytest.mark.parametrize("sign_of", ["(", "a:", "<", '"'])
+def test_a_header_of_open_brackets_names_nobody(sign_of: str) -> None:
+    for address in (sign_of * 5_000, f"{sign_of * 5_000}{REPORTS}"):
+        assert domain_of(letter(to=address)) == ""
+        with pytest.raises(NoSuchAddress):
+            read_recipient(address + "@example.net")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
@@ -161,6 +162,15 @@ def addresses(headers: Headers, name: str) -> tuple[list[str], str]:
                 shown = called
             found += [address for address in here if address not in found]
     return found[: limits.ADDRESSES], shown
+
+
+def addresses_in(values: Iterable[str]) -> list[str]:
+    """The addresses in some values, as `addresses` reads them.
+
+    Python's own functions call themselves for every bracket that is opened.
+    """
+    pairs = [("", value.encode("utf-8", "surrogateescape")) for value in values]
+    return addresses(Headers(tuple(pairs)), "")[0]
 
 
 def _entries(value: str) -> list[str]:

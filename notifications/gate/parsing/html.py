@@ -168,9 +168,8 @@ def _is_quote(element: HtmlElement) -> bool:
 
 
 def _line_before(element: HtmlElement, sign: str) -> None:
-    parent = element.getparent()
-    if parent is not None:
-        parent.insert(parent.index(element), _sign(sign))
+    if element.getparent() is not None:
+        element.addprevious(_sign(sign))
 
 
 def _sign(sign: str) -> HtmlElement:

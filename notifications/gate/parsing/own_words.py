@@ -296,12 +296,15 @@ def _drop_signatures(lines: list[_Line]) -> None:
         # A patch may take away a line with one dash.
         starts = starts[-1:]
     for start in starts:
-        stop = start + 1
-        while stop < len(lines) and lines[stop].kind in {_Kind.OWN, _Kind.BLANK}:
-            stop += 1
-        length = sum(1 for line in lines[start + 1 : stop] if line.is_own)
         most = _SIGNATURE_LINES if lines[start].text != "--" else _BARE_SIGNATURE_LINES
-        if length <= most:
+        stop, length = start + 1, 0
+        # No further than that, or a mail of nothing but dashes takes minutes.
+        while stop < len(lines) and lines[stop].kind in {_Kind.OWN, _Kind.BLANK}:
+            length += lines[stop].is_own
+            if length > most:
+                break
+            stop += 1
+        else:
             _drop(lines[start:stop])
 
 
