@@ -68,10 +68,15 @@ def deliver_batch() -> int:
     """
     if not _lanes.acquire(blocking=False):
         return 0
+    run = _Run(get_connection())
     try:
-        return _Run(get_connection()).go(time.monotonic() + SECONDS)
+        sent = run.go(time.monotonic() + SECONDS)
     finally:
         _lanes.release()
+    # Not before, or whoever answers the bell finds the lane taken, and nobody goes on.
+    if run.has_more:
+        bell.ring_for_batch(Message.Kind.DIGEST)
+    return sent
 
 
 @dataclass
@@ -114,6 +119,8 @@ class _Run:
         self._rate = _known_rate[0]
         self._sent = 0
         self._is_away = False
+        # Whether it ended because its time was over.
+        self.has_more = False
         # Domains that turned out to wait while this runs; a claim leaves out those known before.
         self._held: set[str] = set()
 
@@ -124,7 +131,7 @@ class _Run:
             while not self._is_away:
                 _known_rate[0] = self._rate
                 if time.monotonic() >= until:
-                    bell.ring_for_batch(Message.Kind.DIGEST)
+                    self.has_more = True
                     break
                 if not self._round(until):
                     break
