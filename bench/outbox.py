@@ -2,6 +2,7 @@
 
     .venv/bin/python bench/outbox.py --recipients 100000                 # SQLite
     .venv/bin/python bench/outbox.py --recipients 100000 --postgresql    # a PostgreSQL of its own
+    .venv/bin/python bench/outbox.py --server library                    # aiosmtpd takes the mail
 
 Starts the whole product and a mail server that takes everything (`smtp_sink.py`), and makes so many
 readers: maintainers of twenty components at fifty domains, whose digests come due in rounds. After
@@ -136,10 +137,11 @@ def main() -> None:
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--server", choices=["quick", "library"], default="quick")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with ExitStack() as servers:
-        sink = servers.enter_context(sink_server())
+        sink = servers.enter_context(sink_server(options.server))
         database = {}
         if options.postgresql:
             database = {"DATABASE_URL": servers.enter_context(postgresql())}
@@ -156,12 +158,12 @@ def main() -> None:
 
 
 @contextmanager
-def sink_server() -> Iterator[Sink]:
+def sink_server(kind: str) -> Iterator[Sink]:
     port = free_port()
     script = str(Path(__file__).with_name("smtp_sink.py"))
     with (
         temporary_folder() as folder,
-        process([sys.executable, script, str(port)], log=folder / "log"),
+        process([sys.executable, script, str(port), kind], log=folder / "log"),
     ):
         wait_until(lambda: answers(port), what="the mail server")
         with smtplib.SMTP("127.0.0.1", port) as connection:

@@ -1,6 +1,10 @@
 """A mail server that takes everything and keeps nothing but a count: the far side of a measurement.
 
     python bench/smtp_sink.py PORT
+    python bench/smtp_sink.py PORT library
+
+The first is as quick as can be written here, so that it measures who sends. The second is aiosmtpd,
+which works through its commands as a mail server does, and still keeps nothing.
 
 It speaks as much SMTP as smtplib asks for, with PIPELINING. XSTAT answers `250 mails recipients
 bytes seconds`: how many mails, how many distinct recipients, how much, and its own processor time.
@@ -11,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 END = b"\r\n.\r\n"
 HELLO = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
@@ -92,5 +98,33 @@ async def serve(port: int) -> None:
     await server.serve_forever()
 
 
+class Library(SMTP):
+    """aiosmtpd with the one command of ours."""
+
+    async def smtp_XSTAT(self, argument: str) -> None:
+        counts = (Sink.mails, len(Sink.recipients), Sink.size, time.process_time())
+        await self.push("250 " + " ".join(map(str, counts)))
+
+
+class Taken:
+    """What happens to a mail that aiosmtpd has whole."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content or b""
+        Sink.mails += 1
+        Sink.size += len(content)
+        Sink.recipients.update(address.encode() for address in envelope.rcpt_tos)
+        return "250 taken"
+
+
+async def serve_library(port: int) -> None:
+    """Until killed."""
+    Sink.recipients = set()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Library(Taken(), hostname="sink"), "127.0.0.1", port
+    )
+    await server.serve_forever()
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run((serve_library if "library" in sys.argv[2:] else serve)(int(sys.argv[1])))

@@ -69,7 +69,7 @@ def world(triager: Person, reporter: Person) -> Iterator[World]:
         mail = stored(reporter, problem=public, comment=note)
         values = {
             "number": public.pk, "slug": "base", "component": "net", "name": "dmesg.txt",
-            "original": mail.pk, "token": "none", "secret": "none",
+            "original": mail.pk, "token": "none", "deed": "vote", "secret": "none",
             "handle": reporter.handle, "judgement": "trust", "search": shared.pk,
             "attachment_id": log.pk, "release": "15.0", "key": "12", "repository": "heath/lamp",
         }  # fmt: skip
