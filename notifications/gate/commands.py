@@ -20,6 +20,8 @@ _COMMAND: Final = re.compile(r"!([A-Za-z][A-Za-z_-]*):?(?:\s+(.*))?")
 _NUMBER: Final = re.compile(r"(?:\S*/|#)?([0-9]{1,18})")
 _TRUTH: Final = {"": True, "yes": True, "no": False}
 _LONGEST_QUOTE: Final = 80
+# More than there are commands: who writes so many has sent something else.
+MOST_LINES: Final = 30
 
 
 class _Unreadable(Exception):
@@ -83,6 +85,9 @@ def read_leading(text: str) -> Leading:
         if found is None and line.strip():
             break
         if found is not None:
+            if len(orders) + len(faults) == MOST_LINES:
+                says = f"A mail begins with {MOST_LINES} command lines at the most."
+                return Leading((), (says,), "")
             try:
                 orders.append(_order(line.strip(), found[1], found[2] or ""))
             except _Unreadable as why:

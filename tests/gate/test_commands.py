@@ -37,6 +37,14 @@ def test_commands_are_the_lines_before_the_first_other_words() -> None:
     assert stray_commands(leading.rest) == ["!close fixed"]
 
 
+@pytest.mark.parametrize("line", ["!vote\n", "!nonsense\n", "!severity none\n"])
+def test_so_many_lines_are_refused_in_one_sentence(line: str) -> None:
+    leading = read_leading(line * 100_000)
+    assert leading.faults == ("A mail begins with 30 command lines at the most.",)
+    assert leading.orders == ()
+    assert read_leading(line * 30).faults != leading.faults
+
+
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
