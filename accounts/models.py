@@ -30,6 +30,8 @@ class Role(models.TextChoices):
     DEVELOPER = "developer", "developer"
     TRIAGER = "triager", "triager"
     COMMITTER = "committer", "committer"
+    # A program's account, such as a build service: what it says of a patch is no human verdict.
+    MACHINE = "machine", "machine"
     ADMINISTRATOR = "administrator", "administrator"
 
 

@@ -24,6 +24,7 @@ class Relation(StrEnum):
     ITS_ASSIGNEE = "its assignee"
     ITS_MAINTAINER = "its maintainer"
     ITS_OWNER = "its owner"
+    ITS_AUTHOR = "its author"
     ONESELF = "oneself"
 
 

@@ -45,6 +45,7 @@ CSRF_COOKIE_NAME = "groundswell_csrf"
 
 INSTALLED_APPS = [
     "notifications",
+    "patches",
     "votes",
     "tracker",
     "accounts",

@@ -1,1 +1,1 @@
-"""Patches and their way into the branches."""
+"""Patches, from the moment somebody sends one to the decision about it."""

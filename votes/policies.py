@@ -30,7 +30,7 @@ def is_young(person: Person, now: datetime) -> bool:
     """
     if person.joined_at <= now - YOUNG_FOR or person.trusted_at is not None:
         return False
-    if person.roles - {Role.REPORTER}:
+    if person.roles - {Role.REPORTER, Role.MACHINE}:
         return False
     accepted = Problem.objects.filter(reporter=person).exclude(state=State.NEW)
     return not accepted.exclude(resolution__in=_NOT_ACCEPTED).exists()

@@ -19,7 +19,7 @@ from accounts.web.access import answers_denial, signed_in
 PAGE = 50
 HISTORY = 200
 # A developer is who maintains something; that is decided on the page of the component.
-GRANTED_BY_HAND = (Role.TRIAGER, Role.COMMITTER, Role.ADMINISTRATOR)
+GRANTED_BY_HAND = (Role.TRIAGER, Role.COMMITTER, Role.MACHINE, Role.ADMINISTRATOR)
 
 # What a button does -> the right it takes, the service, and what is said afterwards.
 Act = Callable[[Person, Person], object]
