@@ -262,7 +262,10 @@ class DigestDelivery(models.Model):
         EMPTY = "empty", "nothing to say"
         FAILED = "failed", "failed"
 
-    subscription = models.ForeignKey(DigestSubscription, models.CASCADE, related_name="deliveries")
+    # Its index is that of `digest_of_a_time_once`.
+    subscription = models.ForeignKey(
+        DigestSubscription, models.CASCADE, related_name="deliveries", db_index=False
+    )
     covers_from = models.DateTimeField()
     covers_until = models.DateTimeField()
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.OPEN)
@@ -325,12 +328,14 @@ class Message(models.Model):
     domain = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     # The Message-ID without its angle brackets. It follows from what the mail tells to whom.
-    message_id = models.CharField(max_length=200, unique=True)
+    message_id = models.CharField(max_length=200)
 
     # The first of the events that it tells; all of them are its `tellings`.
-    event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+")
+    event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
     # Of events of one problem: while it is queued, what happens next joins it.
-    problem = models.ForeignKey(Problem, models.CASCADE, null=True, related_name="+")
+    problem = models.ForeignKey(
+        Problem, models.CASCADE, null=True, related_name="+", db_index=False
+    )
     reason = models.CharField(max_length=10, choices=Reason.choices, blank=True)
     # The subscription that a one-click unsubscribe ends.
     reach = models.CharField(max_length=10, choices=Reach.choices, blank=True)
@@ -340,7 +345,9 @@ class Message(models.Model):
         DigestDelivery, models.CASCADE, null=True, related_name="message"
     )
 
-    bulk_change = models.ForeignKey(BulkChange, models.CASCADE, null=True, related_name="+")
+    bulk_change = models.ForeignKey(
+        BulkChange, models.CASCADE, null=True, related_name="+", db_index=False
+    )
 
     # Of an answer: the Message-ID of what it answers, without its angle brackets.
     in_reply_to = models.CharField(max_length=255, blank=True)
@@ -363,9 +370,16 @@ class Message(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["person", "event"], name="told_of_an_event_once"),
+            models.UniqueConstraint(fields=["message_id"], name="message_made_once"),
             models.UniqueConstraint(
-                fields=["person", "bulk_change"], name="told_of_a_bulk_change_once"
+                fields=["person", "event"],
+                condition=Q(event__isnull=False),
+                name="told_of_an_event_once",
+            ),
+            models.UniqueConstraint(
+                fields=["person", "bulk_change"],
+                condition=Q(bulk_change__isnull=False),
+                name="told_of_a_bulk_change_once",
             ),
             models.CheckConstraint(
                 condition=Q(kind="event", event__isnull=False, delivery=None, person__isnull=False)
@@ -379,7 +393,20 @@ class Message(models.Model):
                 name="message_is_of_its_kind",
             ),
         ]
+        # A row changes its state three times, and PostgreSQL then writes it into each index that
+        # holds it: so each holds only the rows that are looked for by it.
         indexes: ClassVar = [
+            models.Index(
+                fields=["event"], condition=Q(event__isnull=False), name="message_by_event"
+            ),
+            models.Index(
+                fields=["problem"], condition=Q(problem__isnull=False), name="message_by_problem"
+            ),
+            models.Index(
+                fields=["bulk_change"],
+                condition=Q(bulk_change__isnull=False),
+                name="message_by_bulk_change",
+            ),
             models.Index(
                 fields=["kind", "due_at"],
                 condition=Q(state="queued"),
@@ -391,7 +418,11 @@ class Message(models.Model):
                 name="message_under_way",
             ),
             models.Index(fields=["state", "-id"], name="message_by_state"),
-            models.Index(fields=["created_at"], name="message_by_age"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["sent", "failed", "dropped"]),
+                name="message_ended_by_age",
+            ),
             models.Index(fields=["domain", "-id"], name="message_by_domain"),
             models.Index(fields=["-id"], condition=UNCONFIRMED, name="message_unconfirmed"),
             # What the next event of a problem may join, or the next of an hour.
