@@ -10,7 +10,7 @@ from patches.signals import patch_happened
 from tracker.models import Door
 
 
-def record(
+def record(  # noqa: PLR0913 - what an entry has
     patch: Patch,
     kind: PatchEvent.Kind,
     actor: Person | None,
