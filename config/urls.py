@@ -9,6 +9,7 @@ from config.client import send_problem_pyz
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("votes.web.urls")),
     path("", include("votes.web.triage_urls")),
+    path("", include("patches.web.urls")),
     path("", include("tracker.web.urls")),
     path("", include("notifications.web.urls")),
     path("", include("accounts.web.urls")),
