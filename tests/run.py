@@ -26,6 +26,7 @@ PARALLEL = ("-p", "tests.own_redis", "-n", "3", "--dist", "worksteal")
 # Tests that ask of the database what others ask, or nothing, or choose theirs themselves: once is
 # enough.
 ONCE = (
+    "tests/api/test_permissions.py",
     "tests/api/test_schema.py",
     "tests/browser",
     "tests/end_to_end",
@@ -40,6 +41,7 @@ ONCE = (
     "tests/gate/test_processing_kills.py",
     "tests/gate/test_signatures.py",
     "tests/importing/test_reading.py",
+    "tests/live/test_streams.py",
     "tests/notifications/test_kills.py",
     "tests/search/test_language.py",
     "tests/send_problem",
@@ -49,7 +51,9 @@ ONCE = (
     "tests/test_make_run.py",
     "tests/test_supervisor.py",
     "tests/transfer/test_round_trip.py",
+    "tests/web/test_confidential.py",
     "tests/web/test_markdown.py",
+    "tests/web/test_permissions.py",
 )
 
 
