@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.core.mail import EmailMessage, get_connection
@@ -25,7 +25,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications import bell, outbox, pacing
-from notifications.backends.base import Carrier, Unreachable
+from notifications.backends.base import Carrier, LastWord, Unreachable
 from notifications.handover import Slot, alone_on_this_machine, journal
 from notifications.models import Message
 from notifications.pacing import Wish
@@ -194,16 +194,23 @@ class _Run:
         is_alone = len(group) == 1
         may = {m.pk for m, _ in group} if is_alone else outbox.hand_over([m for m, _ in group])
         handed_at = time.monotonic()
-        for message, mail in group:
-            if message.pk not in may:
-                del batch.rest[message.pk]
-            elif self._is_away or time.monotonic() - handed_at > HANDED_FOR:
+        for message in [message for message, _ in group if message.pk not in may]:
+            del batch.rest[message.pk]
+        mails = [(message, mail) for message, mail in group if message.pk in may]
+        following = [*(mail for _, mail in mails[1:]), None]
+        for (message, mail), after in zip(mails, following, strict=True):
+            if self._is_away or time.monotonic() - handed_at > HANDED_FOR:
                 return
-            else:
-                self._send_one(batch, message, mail, is_alone=is_alone)
+            word = outbox.OneByOne(message, batch.slots[message.pk]) if is_alone else None
+            self._send_one(batch, message, mail, word, after)
 
     def _send_one(
-        self, batch: _Round, message: Message, mail: EmailMessage, *, is_alone: bool
+        self,
+        batch: _Round,
+        message: Message,
+        mail: EmailMessage,
+        word: LastWord | None,
+        following: EmailMessage | None,
     ) -> None:
         slot = batch.slots[message.pk]
         with pacing.room.for_one(message.domain) as has_room:
@@ -211,8 +218,7 @@ class _Run:
                 batch.later[message.pk] = outbox.MAKE_ROOM
                 return
             try:
-                word = outbox.OneByOne(message, slot) if is_alone else _Noted(slot)
-                outbox.carry(self._backend, mail, word)
+                outbox.carry(self._backend, mail, word or _Noted(slot), following)
             except Exception as error:  # each kind has its own end
                 outbox.failed(message, slot, error)
                 del batch.rest[message.pk]
@@ -251,13 +257,16 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
         with transaction.atomic():
             allowed = pacing.admit(wishes, now)
             rows = Message.objects.filter(
-                pk__in=allowed, state=Message.State.QUEUED, due_at__lte=now
+                pk__any_of=allowed, state=Message.State.QUEUED, due_at__lte=now
             )
             ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            outbox.take(Message.objects.filter(pk__in=ours), claim, now)
+            outbox.take(Message.objects.filter(pk__any_of=ours), claim, now)
     # Both, as no index serves the claim and three months of messages are in the table.
-    taken = Message.objects.filter(pk__in=ours, claim=claim)
-    found = taken.select_related(*outbox.RELATED).in_bulk()
+    taken = Message.objects.filter(pk__any_of=ours, claim=claim)
+    taken = taken.select_related(*outbox.RELATED)
+    if {wish.kind for wish in wishes} == {Message.Kind.DIGEST}:
+        taken = taken.defer(*outbox.NOT_OF_DIGESTS)
+    found = {message.pk: message for message in taken}
     return _Round({wish.pk: found[wish.pk] for wish in wishes if wish.pk in found}, slots)
 
 
@@ -266,7 +275,7 @@ def _wishes(count: int) -> list[Wish]:
     now = timezone.now()
     held = pacing.held(now)
     found: list[Wish] = []
-    for kind in bell.BY_URGENCY:
+    for kind in _kinds_due(now):
         rows = Message.objects.filter(kind=kind, state=Message.State.QUEUED, due_at__lte=now)
         if kind not in pacing.URGENT:
             rows = rows.exclude(domain__in=held)
@@ -276,6 +285,14 @@ def _wishes(count: int) -> list[Wish]:
         if len(found) >= count:
             break
     return found
+
+
+def _kinds_due(now: datetime) -> list[str]:
+    """The kinds of which something is due, the most urgent first; of digests it may be nothing."""
+    others = [kind for kind in bell.BY_URGENCY if kind != Message.Kind.DIGEST]
+    rows = Message.objects.filter(kind__in=others, state=Message.State.QUEUED, due_at__lte=now)
+    due = {*rows.order_by().values_list("kind", flat=True).distinct(), Message.Kind.DIGEST}
+    return [kind for kind in bell.BY_URGENCY if kind in due]
 
 
 # What could not be written because the database was away, with the notes that it needs.

@@ -244,7 +244,7 @@ def voted_for(people: Iterable[Person], problems: Iterable[Problem]) -> dict[int
     """For each of `people` those of `problems` that they voted for. One query."""
     found: dict[int, set[int]] = {person.pk: set() for person in people}
     numbers = [problem.pk for problem in problems]
-    votes = Vote.objects.filter(person__in=list(found), problem__in=numbers)
+    votes = Vote.objects.filter(person__pk__any_of=list(found), problem__in=numbers)
     for person_id, number in votes.values_list("person", "problem"):
         found[person_id].add(number)
     return found

@@ -102,11 +102,11 @@ def readers(people: Sequence[Person]) -> dict[int, Reader]:
     pks = [person.pk for person in people]
     components: dict[int, list[int]] = {pk: [] for pk in pks}
     aside: dict[int, list[int]] = {pk: [] for pk in pks}
-    maintained = Maintainership.objects.filter(person__in=pks).order_by("component")
+    maintained = Maintainership.objects.filter(person__pk__any_of=pks).order_by("component")
     for pk, component in maintained.values_list("person", "component"):
         components[pk].append(component)
     wanted = Q(until=None) | Q(until__gt=timezone.now())
-    rows = SetAside.objects.filter(wanted, person__in=pks).order_by("problem")
+    rows = SetAside.objects.filter(wanted, person__pk__any_of=pks).order_by("problem")
     for pk, number in rows.values_list("person", "problem"):
         aside[pk].append(number)
     return {pk: Reader(tuple(components[pk]), tuple(aside[pk])) for pk in pks}

@@ -1,9 +1,9 @@
 """Digests of one run: what many readers share is read and written once.
 
 Most of a digest is the same for all who maintain the same components and may do the same to its
-problems. It is written once, for a stand-in who has links of their own; for each reader the tokens
-in these are taken out and the reader's put in. Nothing is kept for longer than the lists in it are,
-a minute.
+problems. It is written once, for a stand-in who has links of their own, and put into the bytes that
+go over the wire; for each reader the tokens in these are taken out and the reader's put in. Nothing
+is kept for longer than the lists in it are, a minute.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications import deeds
+from notifications.backends.mime import part
 from notifications.digest_content import Digest, Section
 from notifications.digest_mail import (
     DigestWords,
@@ -32,6 +33,8 @@ from notifications.plain import wrap
 STAND_IN: Final = 2**32 - 1
 STOP_URL: Final = f"https://stop.invalid/{STAND_IN}/"
 MOST_PATTERNS: Final = 256
+# What a line may have while a short address stands in it for that which ends a digest.
+LONGEST: Final = 750
 
 # What tells readers apart: the token for a problem, in all links that act on it, by its number, and
 # the address that ends the digest, by None.
@@ -40,11 +43,15 @@ Link = int | None
 
 @dataclass(frozen=True)
 class Written:
-    """A digest in words: the subject, the text, the HTML."""
+    """A digest in words: the subject, the text and the HTML, in UTF-8.
+
+    Where `are_parts`, these are the two parts of a mail as they go over the wire.
+    """
 
     subject: str
-    text: str
-    html: str
+    text: bytes
+    html: bytes
+    are_parts: bool
     stop_url: str
 
 
@@ -55,29 +62,33 @@ class Pattern:
     subject: str
     text: Pieces
     html: Pieces
+    are_parts: bool
     # The problems that its reader may do something to.
     numbers: Sequence[int]
     # Held, so that no others are made that look the same to the key of the pattern.
     sections: Sequence[Section]
 
-    def fill(self, own: Mapping[Link, str]) -> Written:
+    def fill(self, tokens: Sequence[str], stop_url: str) -> Written:
         """The digest of the reader whose these are."""
-        return Written(self.subject, self.text.fill(own), self.html.fill(own), own[None])
+        own: dict[Link, bytes] = dict(zip(self.numbers, map(str.encode, tokens), strict=True))
+        own[None] = stop_url.encode()
+        text, html = self.text.fill(own), self.html.fill(own)
+        return Written(self.subject, text, html, self.are_parts, stop_url)
 
 
 @dataclass(frozen=True)
 class Pieces:
     """A text, and what stands between each two pieces of it."""
 
-    pieces: list[str]
+    pieces: list[bytes]
     links: list[Link]
 
-    def fill(self, own: Mapping[Link, str]) -> str:
+    def fill(self, own: Mapping[Link, bytes]) -> bytes:
         """The text with what is the reader's."""
-        whole = [""] * (len(self.pieces) + len(self.links))
+        whole = [b""] * (len(self.pieces) + len(self.links))
         whole[::2] = self.pieces
-        whole[1::2] = [own[link] for link in self.links]
-        return "".join(whole)
+        whole[1::2] = map(own.__getitem__, self.links)
+        return b"".join(whole)
 
 
 def is_shared(message: Message) -> bool:
@@ -107,9 +118,7 @@ class Writer:
                 self._patterns.clear()
             pattern = self._patterns[key] = self._pattern(digest, row, voted)
         tokens = deeds.tokens(row.reader.pk, pattern.numbers, timezone.now())
-        own: dict[Link, str] = dict(zip(pattern.numbers, tokens, strict=True))
-        own[None] = stop_url_of(row)
-        return pattern.fill(own)
+        return pattern.fill(tokens, stop_url_of(row))
 
     def _pattern(self, digest: Digest, row: DigestSubscription, voted: set[int]) -> Pattern:
         problems = problems_of(digest)
@@ -126,12 +135,16 @@ class Writer:
             stop_url=STOP_URL,
             links_from=now,
         )
-        links: dict[str, Link] = {**dict(zip(tokens, numbers, strict=True)), STOP_URL: None}
-        text = _taken_apart(wrap(words.as_text()), links)
-        html = _taken_apart(self._to_html(words), links)
-        return Pattern(words.subject, text, html, numbers, digest.sections)
+        text, html = wrap(words.as_text()), self._to_html(words)
+        parts = [part("plain", text, LONGEST), part("html", html, LONGEST)]
+        are_parts = None not in parts
+        whole = [p or b"" for p in parts] if are_parts else [text.encode(), html.encode()]
+        links: dict[bytes, Link] = dict(zip(map(str.encode, tokens), numbers, strict=True))
+        links[STOP_URL.encode()] = None
+        text_apart, html_apart = (_taken_apart(each, links) for each in whole)
+        return Pattern(words.subject, text_apart, html_apart, are_parts, numbers, digest.sections)
 
 
-def _taken_apart(text: str, links: Mapping[str, Link]) -> Pieces:
-    pieces = re.split("(" + "|".join(map(re.escape, links)) + ")", text)
+def _taken_apart(whole: bytes, links: Mapping[bytes, Link]) -> Pieces:
+    pieces = re.split(b"(" + b"|".join(map(re.escape, links)) + b")", whole)
     return Pieces(pieces[::2], [links[token] for token in pieces[1::2]])

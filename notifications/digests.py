@@ -26,6 +26,11 @@ from notifications.queueing import queue_digests
 from tracker.models import Component
 
 BATCH = 500
+# What is read of one that is due, and of whose it is.
+_CLAIMED: Final = (
+    *("kind", "period", "weekday", "hour", "last_covered_until", "saved_search"),
+    *("person__email", "person__handle", "person__time_zone", "component__list_address"),
+)
 # Seconds for which one task claims what is due.
 CLAIMS_FOR = 8.0
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
@@ -179,14 +184,16 @@ def _claim_batch(
     as_of: datetime, covers_until: datetime, chosen: Chosen
 ) -> list[DigestDelivery] | None:
     """Claim some of what is due; None when nothing is."""
-    rows = due(as_of, chosen).select_for_update(skip_locked=True, of=("self",))
+    rows = due(as_of, chosen).select_related(None).select_related("person", "component")
+    rows = rows.only(*_CLAIMED).select_for_update(skip_locked=True, of=("self",))
     claimed = list(rows[:BATCH])
     if not claimed:
         return None
     _move(claimed, as_of)
     waiting = set(
         DigestDelivery.objects.filter(
-            subscription__in=claimed, outcome=DigestDelivery.Outcome.OPEN
+            subscription__pk__any_of=[row.pk for row in claimed],
+            outcome=DigestDelivery.Outcome.OPEN,
         ).values_list("subscription", flat=True)
     )
     deliveries = [
@@ -202,11 +209,15 @@ def _claim_batch(
 
 def _move(rows: Sequence[DigestSubscription], as_of: datetime) -> None:
     """Set when each comes due next; one statement for all of the same time."""
-    by_time: dict[datetime, list[int]] = defaultdict(list)
+    by_schedule: dict[tuple[str, int, int, str], list[DigestSubscription]] = defaultdict(list)
     for row in rows:
-        by_time[schedule.next_due(row, row.time_zone, as_of)].append(row.pk)
+        by_schedule[row.period, row.weekday, row.hour, row.time_zone].append(row)
+    by_time: dict[datetime, list[int]] = defaultdict(list)
+    for (*_, time_zone), alike in by_schedule.items():
+        following = schedule.next_due(alike[0], time_zone, as_of)
+        by_time[following] += [row.pk for row in alike]
     for following, pks in by_time.items():
-        DigestSubscription.objects.filter(pk__in=pks).update(next_due_at=following)
+        DigestSubscription.objects.filter(pk__any_of=pks).update(next_due_at=following)
 
 
 def _covers_from(row: DigestSubscription, covers_until: datetime) -> datetime:

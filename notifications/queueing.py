@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
@@ -13,6 +15,7 @@ from notifications.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
 from notifications.choices import Pace
 from notifications.coalescing import Plan
 from notifications.envelopes import account_message_id, digest_message_id
+from notifications.many import insert_alike
 from notifications.models import DigestDelivery, Message, Telling
 from tracker.models import BulkChange, BulkChangeItem, Event
 from tracker.text import clean_line
@@ -32,7 +35,7 @@ def queue(messages: Sequence[Message]) -> list[Message]:
     rung_at = now if len(due) <= bell.RING_AT_MOST else None
     for message in messages:
         message.rung_at = rung_at if message.due_at <= now else None
-        message.domain = message.address.rpartition("@")[2].lower()
+        message.domain = domain_of(message.address)
     ids = [message.message_id for message in messages]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
     stored = list(Message.objects.filter(message_id__in=ids).only("pk", "kind", "person", "due_at"))
@@ -132,17 +135,22 @@ def queue_bulk_mails(bulk: BulkChange, items: Sequence[BulkChangeItem]) -> list[
     return queue(bulk_messages(bulk, plans))
 
 
-def queue_digests(deliveries: Sequence[DigestDelivery]) -> list[Message]:
-    """Store the message of each delivery; its text is made when it is sent."""
-    return queue(
-        [
-            Message(
-                kind=Message.Kind.DIGEST,
-                delivery=delivery,
-                person=delivery.subscription.person,
-                address=delivery.subscription.address,
-                message_id=digest_message_id(delivery.pk, delivery.subscription.person_id),
-            )
-            for delivery in deliveries
-        ]
-    )
+def queue_digests(deliveries: Sequence[DigestDelivery]) -> None:
+    """Store the message of each new delivery, and ring; its text is made when it is sent."""
+    names = ("delivery", "person", "address", "domain", "message_id")
+    insert_alike(Message(kind=Message.Kind.DIGEST), names, map(_of_digest, deliveries))
+    if deliveries:
+        # Nobody is told of each: the sweep finds what no batch has taken.
+        transaction.on_commit(partial(bell.ring_for_batch, Message.Kind.DIGEST), robust=True)
+
+
+def _of_digest(delivery: DigestDelivery) -> tuple[int, int | None, str, str, str]:
+    """What is its message's own."""
+    row = delivery.subscription
+    message_id = digest_message_id(delivery.pk, row.person_id)
+    return delivery.pk, row.person_id, row.address, domain_of(row.address), message_id
+
+
+def domain_of(address: str) -> str:
+    """What mail is paced by."""
+    return address.rpartition("@")[2].lower()

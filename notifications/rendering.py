@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from accounts.models import Person, read_roles
 from notifications import digest_run
 from notifications.adding_up import grounds_of, left_of, told_by
-from notifications.backends.base import NULL_PATH, OutgoingMail
+from notifications.backends.base import NULL_PATH, OutgoingMail, ReadyMail
 from notifications.bulk_mail import bulk_words
 from notifications.deeds import voted_for
 from notifications.digest_content import Digest, Reader, Window, readers
@@ -259,9 +259,16 @@ class Renderer:
         self, message: Message, digest: Digest, row: DigestSubscription, voted: set[int]
     ) -> OutgoingMail:
         bind_tellings(message, digest)
-        words = self._writer.write(digest, row, voted)
-        headers = _digest_headers(row, words.stop_url)
-        return _wrapped_mail(message, words.subject, words.text, words.html, headers)
+        written = self._writer.write(digest, row, voted)
+        headers = _digest_headers(row, written.stop_url)
+        if written.are_parts:
+            ready = _addressed(ReadyMail, message, written.subject, headers)
+            ready.parts = written.text, written.html
+            return ready
+        mail = _addressed(OutgoingMail, message, written.subject, headers)
+        mail.body = written.text.decode()
+        mail.attach_alternative(written.html.decode(), "text/html")
+        return mail
 
 
 def _voted(told: Mapping[int, tuple[Digest, DigestSubscription]]) -> dict[int, set[int]]:
@@ -300,17 +307,20 @@ def _digest_headers(row: DigestSubscription, stop_url: str) -> dict[str, str]:
 def _mail(
     message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
 ) -> OutgoingMail:
-    """Every mail of ours. What people typed into the subject becomes one line."""
-    return _wrapped_mail(message, subject, wrap(text), html, headers)
+    mail = _addressed(OutgoingMail, message, subject, headers)
+    mail.body = wrap(text)
+    mail.attach_alternative(html, "text/html")
+    return mail
 
 
-def _wrapped_mail(
-    message: Message, subject: str, text: str, html: str, headers: Mapping[str, str]
-) -> OutgoingMail:
+M = TypeVar("M", bound=OutgoingMail)
+
+
+def _addressed(kind: type[M], message: Message, subject: str, headers: Mapping[str, str]) -> M:
+    """Every mail of ours, without its text. What people typed into the subject becomes a line."""
     own_address = message.kind == Message.Kind.ACCOUNT or message.person is None
-    mail = OutgoingMail(
+    mail = kind(
         subject=_header(subject)[:LONGEST_SUBJECT],
-        body=text,
         from_email=_from("Groundswell"),
         to=[message.address if own_address else message.person.email],  # type: ignore[union-attr]
         headers={
@@ -321,13 +331,14 @@ def _wrapped_mail(
             **{name: _header(value) for name, value in headers.items()},
         },
     )
-    mail.attach_alternative(html, "text/html")
     mail.return_path = bounce_address(message.pk)
     return mail
 
 
 def _header(value: str) -> str:
     """One line, in which nothing reads like the encoding of something else."""
+    if value.isascii() and value.isprintable() and " " not in value and "=?" not in value:
+        return value
     return clean_line(value).replace("=?", "= ?")
 
 

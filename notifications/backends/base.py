@@ -8,8 +8,9 @@ from io import BytesIO
 from typing import Protocol, runtime_checkable
 
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.message import SafeMIMEMultipart, SafeMIMEText
 
-from notifications.backends.mime import assemble
+from notifications.backends.mime import assemble, content_of, put_together
 
 # RFC 5322, section 2.1.1. Shorter lines would be nicer, but Python folds an address of a website
 # away from its header's name, which some readers of mail take for an empty header.
@@ -26,6 +27,20 @@ class OutgoingMail(EmailMultiAlternatives):
     return_path = ""
 
 
+class ReadyMail(OutgoingMail):
+    """A mail whose two parts, plain and HTML, are there as they go over the wire."""
+
+    parts = (b"", b"")
+
+    def message(self) -> SafeMIMEText | SafeMIMEMultipart:
+        """For who knows no more of it than that it is a mail."""
+        self.body, html = map(content_of, self.parts)
+        self.alternatives = []
+        self.attach_alternative(html, "text/html")
+        made: SafeMIMEText | SafeMIMEMultipart = super().message()
+        return made
+
+
 def return_path(mail: EmailMessage) -> str:
     """The sender of the envelope; "" for the null one."""
     path: str = getattr(mail, "return_path", "") or mail.from_email
@@ -34,7 +49,7 @@ def return_path(mail: EmailMessage) -> str:
 
 def to_bytes(mail: EmailMessage) -> bytes:
     """The mail as it goes over the wire."""
-    plain = assemble(mail)
+    plain = put_together(mail, mail.parts) if isinstance(mail, ReadyMail) else assemble(mail)
     return plain if plain is not None else _flatten(mail)
 
 
@@ -92,8 +107,10 @@ class LastWord(Protocol):
 class Carrier(Protocol):
     """A backend that the outbox can trust with a mail that must arrive once."""
 
-    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
-        """Send one mail to its one recipient.
+    def carry(
+        self, mail: EmailMessage, last_word: LastWord, following: EmailMessage | None = None
+    ) -> None:
+        """Send one mail to its one recipient. `following` is likely to be the next.
 
         `last_word` is left alone where sending twice is the same as sending once. What it raises
         is passed on, and nothing sent. Raises `Undelivered` in one of its kinds, or `Uncertain`.

@@ -39,7 +39,9 @@ class EmailBackend(BaseEmailBackend):
             self._write(mail)
         return len(email_messages)
 
-    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
+    def carry(
+        self, mail: EmailMessage, last_word: LastWord, following: EmailMessage | None = None
+    ) -> None:
         """Write the mail. Raises `Unreachable` when the folder takes no files."""
         try:
             self._write(mail)

@@ -7,6 +7,7 @@ The email package builds a tree of objects for each mail and takes it apart agai
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 
 from django.conf import settings
@@ -30,17 +31,22 @@ def assemble(mail: EmailMessage) -> bytes | None:
     if not _is_ordinary(mail):
         return None
     assert isinstance(mail, EmailMultiAlternatives)  # noqa: S101 - `_is_ordinary` said so
+    plain = part("plain", str(mail.body))
+    html = part("html", str(mail.alternatives[0][0]))
+    return None if plain is None or html is None else put_together(mail, (plain, html))
+
+
+def put_together(mail: EmailMessage, parts: Iterable[bytes]) -> bytes | None:
+    """The mail of these parts, or None for one whose headers only the library can write."""
     head = _head(mail)
-    parts = (("plain", str(mail.body)), ("html", str(mail.alternatives[0][0])))
-    bodies = [_part(subtype, text) for subtype, text in parts]
-    if head is None or None in bodies:
+    if head is None:
         return None
     boundary = f"=_{secrets.token_hex(16)}".encode()
     between = b"--" + boundary + b"\r\n"
     kind = b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n'
     pieces = [kind, b"MIME-Version: 1.0\r\n", head, b"\r\n"]
-    for body in bodies:
-        pieces += [between, body or b"", b"\r\n"]
+    for body in parts:
+        pieces += [between, body, b"\r\n"]
     return b"".join([*pieces, b"--", boundary, b"--\r\n"])
 
 
@@ -56,15 +62,15 @@ def _is_ordinary(mail: EmailMessage) -> bool:
     )
 
 
-def _part(subtype: str, text: str) -> bytes | None:
-    """One part with its headers; None where a line is too long to go as it is."""
+def part(subtype: str, text: str, longest: int = LONGEST_LINE) -> bytes | None:
+    """One part with its headers; None where a line is longer than may go as it is."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         content = text.encode()
     except UnicodeEncodeError:
         return None
-    if max(map(len, content.split(b"\n"))) > LONGEST_LINE:
+    if max(map(len, content.split(b"\n"))) > longest:
         return None
     bits = "7bit" if text.isascii() else "8bit"
     head = (
@@ -72,6 +78,11 @@ def _part(subtype: str, text: str) -> bytes | None:
         f"Content-Transfer-Encoding: {bits}\r\n\r\n"
     )
     return head.encode() + content.replace(b"\n", b"\r\n")
+
+
+def content_of(part: bytes) -> str:
+    """The text of a part, as `part` was given it."""
+    return part.partition(b"\r\n\r\n")[2].replace(b"\r\n", b"\n").decode()
 
 
 def _head(mail: EmailMessage) -> bytes | None:

@@ -4,8 +4,9 @@ A mail belongs to the server once it has the line with the single dot (RFC 5321,
 server then takes responsibility, and a client that loses the connection cannot know). Everything
 before that line is sent first, then the outbox notes that it hands over, then the line follows.
 
-Between the mails of a batch the connection stays open. What comes before the text goes in one
-piece to a server that lets it (RFC 2920).
+Between the mails of a batch the connection stays open. To a server that lets it (RFC 2920) what
+comes before the text goes in one piece, behind the last line of the mail before where that is known
+in time: then a mail is one exchange instead of four.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +44,18 @@ _LONGEST_ANSWER = 64 * 1024
 _USUAL_WAIT = 10.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Letter:
+    """A mail in its envelope."""
+
+    mail: EmailMessage
+    sender: str
+    recipient: str
+    content: bytes
+    # By whether the server wants to know the size, and takes eight bits.
+    commands: dict[tuple[bool, bool], list[str]] = field(default_factory=dict)
+
+
 class _NoWord(smtplib.SMTPServerDisconnected):
     """Nothing came within the time."""
 
@@ -55,6 +69,8 @@ class _Plain(smtplib.SMTP):
     # Whether the server expects a command next, and whether it must first forget half a mail.
     is_in_step = True
     _is_half_way = False
+    # Whose commands went out behind the mail before it; its answers are yet to be read.
+    announced: _Letter | None = None
     _deadline = 0.0
     _waiting = b""
 
@@ -119,25 +135,38 @@ class _Plain(smtplib.SMTP):
 
     def close(self) -> None:
         self._waiting = b""
+        self.announced = None
         super().close()
 
-    def hand_in(self, sender: str, recipient: str, message: bytes) -> None:
-        """One mail, up to the server's yes. Raises what smtplib's `sendmail` raises."""
+    def hand_in(self, letter: _Letter, following: _Letter | None) -> None:
+        """One mail, up to the server's yes. Raises what smtplib's `sendmail` raises.
+
+        It is the announced one where one is. `following` is announced behind it.
+        """
         self.is_known = self.handed_over = self.is_in_step = False
-        self.ehlo_or_helo_if_needed()
-        if self._is_half_way:
-            self.rset()
-        self._is_half_way = True
-        commands = self._commands(sender, recipient, len(message))
-        at_once = len(commands) if self.has_extn("pipelining") else 1
-        for at in range(0, len(commands), at_once):
-            self.send("".join(commands[at : at + at_once]))
-            self._hear(commands[at : at + at_once], recipient)
-        code, reply = self._text(message)
+        if self.announced is not None:
+            self.announced = None
+            self._is_half_way = True
+            self._hear(self._commands(letter), letter.recipient)
+        else:
+            self._introduce(letter)
+        code, reply = self._text(letter, following)
         self.is_in_step = True
         if code != 250:
             raise smtplib.SMTPDataError(code, reply)
         self._is_half_way = False
+
+    def _introduce(self, letter: _Letter) -> None:
+        """All that comes before the text."""
+        self.ehlo_or_helo_if_needed()
+        if self._is_half_way:
+            self.rset()
+        self._is_half_way = True
+        commands = self._commands(letter)
+        at_once = len(commands) if self.has_extn("pipelining") else 1
+        for at in range(0, len(commands), at_once):
+            self.send("".join(commands[at : at + at_once]))
+            self._hear(commands[at : at + at_once], letter.recipient)
 
     def _hear(self, commands: list[str], recipient: str) -> None:
         """All answers, whatever the first of them is; then raise what they mean."""
@@ -149,27 +178,29 @@ class _Plain(smtplib.SMTP):
         for command, (code, reply) in zip(commands, answers, strict=True):
             _judge(command, code, reply, recipient)
 
-    def _commands(self, sender: str, recipient: str, size: int) -> list[str]:
-        options = f" SIZE={size}" if self.has_extn("size") else ""
-        options += " BODY=8BITMIME" if self.has_extn("8bitmime") else ""
-        sender, recipient = _quoted(sender), _quoted(recipient)
-        if not (sender + recipient).isprintable():
-            raise ValueError("An address holds what would end the command.")
-        return [f"MAIL FROM:{sender}{options}\r\n", f"RCPT TO:{recipient}\r\n", "DATA\r\n"]
+    def _commands(self, letter: _Letter) -> list[str]:
+        said = self.has_extn("size"), self.has_extn("8bitmime")
+        if said not in letter.commands:
+            letter.commands[said] = _commands(letter, *said)
+        return letter.commands[said]
 
-    def _text(self, message: bytes) -> tuple[int, bytes]:
-        body = message.replace(b"\n.", b"\n..")
+    def _text(self, letter: _Letter, following: _Letter | None) -> tuple[int, bytes]:
+        body = letter.content.replace(b"\n.", b"\n..")
         body = b"." + body if body.startswith(b".") else body
         self.send(body if body.endswith(b"\r\n") else body + b"\r\n")
+        behind = b""
+        if following is not None and self.has_extn("pipelining"):
+            behind = "".join(self._commands(following)).encode("ascii")
         if self.last_word is not None:
             self.last_word.ask()
         self.handed_over = True
         # A server may take its time over a mail that it has.
         self._deadline = time.monotonic() + self._wait
-        self._send_end()
+        self._send_end(behind)
+        self.announced = following if behind else None
         return self.getreply()
 
-    def _send_end(self) -> None:
+    def _send_end(self, behind: bytes) -> None:
         """Mark and send with nothing between them, not even a wait for the socket or a thread.
 
         Leaving blocking mode is a system call of its own and comes first: after it this thread
@@ -178,17 +209,27 @@ class _Plain(smtplib.SMTP):
         connection: Any = self.sock
         mark = self.last_word.mark if self.last_word is not None else _nothing
         send = connection.send
+        end = _END + behind
         wait = connection.gettimeout()
         connection.settimeout(0)
         try:
             mark()
-            sent = send(_END)
+            sent = send(end)
         except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
         finally:
             connection.settimeout(wait)
-        if sent < len(_END):
-            self.send(_END[sent:])
+        if sent < len(end):
+            self.send(end[sent:])
+
+
+def _commands(letter: _Letter, wants_size: bool, takes_8_bits: bool) -> list[str]:
+    options = f" SIZE={len(letter.content)}" if wants_size else ""
+    options += " BODY=8BITMIME" if takes_8_bits else ""
+    sender, recipient = _quoted(letter.sender), _quoted(letter.recipient)
+    if not (sender + recipient).isprintable():
+        raise ValueError("An address holds what would end the command.")
+    return [f"MAIL FROM:{sender}{options}\r\n", f"RCPT TO:{recipient}\r\n", "DATA\r\n"]
 
 
 def _nothing() -> None:
@@ -214,6 +255,10 @@ class EmailBackend(smtp.EmailBackend):
     """Django's, and a `Carrier` for the outbox."""
 
     _is_kept_open = False
+    # Put together before its turn, because its size was to be announced.
+    _following: _Letter | None = None
+    # Whether a server that says otherwise has turned down what was announced to it.
+    _may_announce = True
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -227,37 +272,47 @@ class EmailBackend(smtp.EmailBackend):
             yield
         finally:
             self._is_kept_open = False
+            self._following = None
             self._hang_up(politely=True)
 
-    def carry(self, mail: EmailMessage, last_word: LastWord) -> None:
+    def carry(
+        self, mail: EmailMessage, last_word: LastWord, following: EmailMessage | None = None
+    ) -> None:
         """Send one mail, over the open connection where one is kept open."""
-        message = to_bytes(mail)
-        path = return_path(mail)
-        sender = _bare(path) if path else ""
-        (recipient,) = map(_bare, mail.recipients())
+        is_announced = self._following is not None and self._following.mail is mail
+        letter = self._following if is_announced else _letter(mail)
+        assert letter is not None  # noqa: S101 - one of the two
+        may_follow = following is not None and self._is_kept_open and self._may_announce
+        self._following = _letter(following) if following is not None and may_follow else None
         try:
-            self._hand_in(sender, recipient, message, last_word)
+            self._hand_in(letter, last_word)
         finally:
             connection: Any = self.connection
             is_fine = connection is not None and connection.is_in_step
             if not (is_fine and self._is_kept_open):
                 self._hang_up(politely=is_fine)
 
-    def _hand_in(self, sender: str, recipient: str, message: bytes, last_word: LastWord) -> None:
+    def _hand_in(self, letter: _Letter, last_word: LastWord) -> None:
         """Over the open connection; over a new one where that has ended while it was idle."""
+        if getattr(self.connection, "announced", None) not in {None, letter}:
+            # The server waits for the text of a mail that does not come.
+            self._hang_up(politely=False)
         is_old = self.connection is not None
         connection = self._connect()
+        is_announced = connection.announced is not None
         if is_old:
             connection.begin()
         connection.last_word = last_word
         try:
-            connection.hand_in(sender, recipient, message)
+            connection.hand_in(letter, self._following)
         except (smtplib.SMTPException, OSError) as error:
-            if is_old and not connection.handed_over and _has_ended(error):
-                self._hang_up(politely=False)
-                self._hand_in(sender, recipient, message, last_word)
-                return
-            raise _outcome(error, connection) from error
+            if is_announced and isinstance(error, smtplib.SMTPSenderRefused):
+                # It may be that the server takes no commands behind a mail, whatever it says.
+                self._may_announce, self._following = False, None
+            elif not (is_old and not connection.handed_over and _has_ended(error)):
+                raise _outcome(error, connection) from error
+            self._hang_up(politely=False)
+            self._hand_in(letter, last_word)
 
     def _connect(self) -> Any:
         """An open connection. A server that refuses it refuses all mail, not this one."""
@@ -278,7 +333,9 @@ class EmailBackend(smtp.EmailBackend):
         connection: Any = self.connection
         self.connection = None
         try:
-            if connection is not None and politely and connection.sock is not None:
+            if connection is None or connection.announced is not None:
+                return
+            if politely and connection.sock is not None:
                 connection.begin()
                 connection.quit()
         except (smtplib.SMTPException, OSError):
@@ -286,6 +343,12 @@ class EmailBackend(smtp.EmailBackend):
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _letter(mail: EmailMessage) -> _Letter:
+    path = return_path(mail)
+    (recipient,) = map(_bare, mail.recipients())
+    return _Letter(mail, _bare(path) if path else "", recipient, to_bytes(mail))
 
 
 def _bare(address: str) -> str:
