@@ -95,6 +95,10 @@ class ParsedPatch:
     base_commit: str = ""
     # The number in `[PATCH v3 ...]`; 0 where there is none.
     version: int = 0
+    # "2/5" of one that came alone: the part that it is, and how many there are. 0 for all others;
+    # `parts` is set for a whole series, too.
+    part: int = 0
+    parts: int = 0
     message_id: str = ""
     # The Message-IDs that it answers, the latest last.
     answers: Sequence[str] = ()

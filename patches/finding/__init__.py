@@ -1,0 +1,48 @@
+"""Bytes to a patch. No database: bytes of any kind go in, a `ParsedPatch` or a reason comes out.
+
+headers, parts   mails                   messages    texts of every kind to words and diffs
+diffs            all diffs of a text     git_diffs, plain_diffs, hunks, paths   their parts
+assembling       the text that is kept   limits      how much is looked at
+
+Time grows with the number of bytes, which `limits` bounds; names of files stay within the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patches.finding.assembling import assemble
+from patches.finding.limits import MOST_BYTES
+from patches.finding.messages import read_messages
+from patches.parsed import NotAPatch, ParsedPatch, Unreadable
+
+__all__ = ["NotAPatch", "ParsedPatch", "Unreadable", "read", "read_series"]
+
+
+def read(data: bytes, name: str = "", *, is_mail: bool = False) -> ParsedPatch:
+    """The patch in a file called `name`, a text, or a message (`is_mail`).
+
+    Raises `NotAPatch` where there is none, and `Unreadable` with a sentence for its sender where
+    there is something that has the look of one.
+    """
+    if len(data) > MOST_BYTES:
+        raise _too_large()
+    return assemble(read_messages(data, is_mail=is_mail), data)
+
+
+def read_series(parts: Sequence[tuple[str, bytes]]) -> ParsedPatch:
+    """Files of one message, (name, bytes), as one series: by their numbers, else by their names.
+
+    Raises as `read`, also where one of them cannot be read; files without a diff are passed over,
+    but for the letter above a series.
+    """
+    if sum(len(data) for _, data in parts) > MOST_BYTES:
+        raise _too_large()
+    messages = [
+        each for _, data in sorted(parts, key=lambda part: part[0]) for each in read_messages(data)
+    ]
+    return assemble(messages, b"".join(data for _, data in parts))
+
+
+def _too_large() -> Unreadable:
+    return Unreadable(f"It has more than {MOST_BYTES // 2**20} MB: send it in parts.")

@@ -1,0 +1,119 @@
+"""All diffs in a text, in their order, and the words around them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from patches.finding.git_diffs import read_git
+from patches.finding.limits import MOST_FILES, MOST_HUNKS
+from patches.finding.paths import check, shown
+from patches.finding.plain_diffs import is_plain, read_plain
+from patches.finding.sections import Section, Status, made_header
+from patches.parsed import Unreadable
+
+_SIGNS: Final = re.compile(
+    rb"^(?:diff --(?:git|cc|combined) |--- \S|Index: \S|Binary files .* differ|\*\*\* \S)", re.M
+)
+_INDEX: Final = re.compile(rb"Index: (.{1,1000})")
+_BINARY: Final = re.compile(rb"(?:Binary files|Files) (.{1,1000}) and (.{1,1000}) differ")
+_SVN_BINARY: Final = b"Cannot display: file marked as a binary type."
+_NOISE: Final = re.compile(
+    rb"(?:diff |Index: |={20,}|RCS file: |retrieving revision |Only in |Property changes on: |_{20,}"
+    rb"|Added: svn:|Deleted: svn:|Modified: svn:|## |Cannot display: |svn:\w+ = |=== \w+ file "
+    rb"|\\ No newline)"
+)
+
+
+@dataclass
+class Found:
+    """What a text has: `words` above the first diff, `below` what stands between and behind."""
+
+    sections: list[Section] = field(default_factory=list)
+    words: list[bytes] = field(default_factory=list)
+    below: list[bytes] = field(default_factory=list)
+    hunks: int = 0
+
+    def add(self, section: Section) -> None:
+        self.sections.append(section)
+        self.hunks += len(section.hunks)
+        if len(self.sections) > MOST_FILES:
+            raise Unreadable(f"It changes more than {MOST_FILES:,} files: send it in parts.")
+        if self.hunks > MOST_HUNKS:
+            raise Unreadable(f"It has more than {MOST_HUNKS:,} hunks: send it in parts.")
+
+
+def may_have_diff(text: bytes) -> bool:
+    """A quick look that no text with a diff fails."""
+    return _SIGNS.search(text) is not None
+
+
+def find(text: bytes, first: int = 1) -> Found:
+    """Every diff of a text. `first` is the number of its first line. Raises `Unreadable`."""
+    lines = lines_of(text)
+    found = Found()
+    at, index = 0, b""
+    while at < len(lines):
+        line = lines[at]
+        if line[:6] == b"Index:" and (named := _INDEX.match(line)):
+            index = named[1].rstrip()
+        section, end = _section_at(lines, at, first, index)
+        if section is not None:
+            found.add(section)
+            index = b""
+        elif not _NOISE.match(line):
+            (found.below if found.sections else found.words).append(line)
+        at = end
+    return found
+
+
+def lines_of(text: bytes) -> list[bytes]:
+    """Lines without their ends."""
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        del lines[-1]
+    return lines
+
+
+def _section_at(
+    lines: list[bytes], at: int, first: int, index: bytes
+) -> tuple[Section | None, int]:
+    """The part that begins at a line, and where it ends; (None, next line) where none does."""
+    line = lines[at]
+    start = line[:4]
+    if start == b"diff":
+        _refuse_merges(line)
+        if line.startswith(b"diff --git ") and (read := read_git(lines, at, first)):
+            return read
+    elif start == b"--- ":
+        if is_plain(lines, at):
+            return read_plain(lines, at, first, index)
+    elif start in (b"Bina", b"File") and (pair := _BINARY.fullmatch(line.rstrip(b"\r"))):
+        return _plain_binary(pair[1], pair[2]), at + 1
+    elif start == b"Cann" and line.startswith(_SVN_BINARY) and index:
+        return _plain_binary(index, index), at + 1
+    return None, at + 1
+
+
+def _refuse_merges(line: bytes) -> None:
+    if line.startswith((b"diff --cc ", b"diff --combined ")):
+        raise Unreadable(
+            f"It shows a merge against several parents (“{shown(line[5:])}”): send it against one, "
+            "as git format-patch makes it."
+        )
+
+
+def _plain_binary(old: bytes, new: bytes) -> Section:
+    from patches.finding.plain_diffs import read_names
+
+    path = check(read_names(b"--- " + old, b"+++ " + new).path)
+    body = b"Binary files a/%b and b/%b differ\n" % (path, path)
+    header = made_header(path, path, [], has_names=False)
+    return Section(path, path, Status.MODIFIED, header, body=body, is_binary=True)
+
+
+def has_content(sections: Sequence[Section]) -> bool:
+    """Whether anything can be applied."""
+    return any(not section.is_empty_binary for section in sections)
