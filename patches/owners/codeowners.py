@@ -19,6 +19,7 @@ them to gitignore, as the manual page gitignore(5) of git does:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from patches.owners.patterns import BadPattern, Covers, Pattern, read
 from patches.owners.rules import Draft, Rule, Rules
@@ -37,6 +38,17 @@ def parse(text: str) -> Rules:
         if words and not words.startswith("#"):
             _read_line(draft, number, words)
     return Rules(draft.rules, draft.faults, last_wins=True)
+
+
+def parse_patterns(patterns: Sequence[str]) -> Rules:
+    """Patterns alone, of which the longest decides; the line of a rule is its place, from 0."""
+    draft = Draft()
+    for number, text in enumerate(patterns):
+        try:
+            draft.add(Rule(number, text, (), read_pattern(text)))
+        except BadPattern as bad:
+            draft.fault(number, f"“{text[:80]}” {bad}")
+    return Rules(draft.rules, draft.faults)
 
 
 def _read_line(draft: Draft, number: int, words: str) -> None:
