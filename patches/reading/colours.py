@@ -24,7 +24,7 @@ COLOUR_BYTES: Final = 200_000
 # Seconds that the colours of one page may take in all when none of them is kept.
 PATIENCE: Final = 0.6
 # Between two looks at the clock.
-_PIECES_A_LOOK: Final = 500
+_PIECES_A_LOOK: Final = 16
 
 # (class, text); the class is "" for what has no colour.
 Piece = tuple[str, str]
