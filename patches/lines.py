@@ -1,0 +1,92 @@
+"""Lines of a version, read from its file: those that somebody comments on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from patches.models import PatchFile, PatchVersion, Side
+from tracker.drafts import Faults
+from tracker.text import clean_text
+
+LINES_AT_ONCE: Final = 1000
+# Of a line, so much is kept with the thread about it.
+LINE_CHARS: Final = 2000
+_OLD, _NEW, _NO_NEWLINE = b"-", b"+", b"\\"
+
+
+def lines_of(
+    version: PatchVersion, commit: int, path: str, side: str, start: int, end: int, faults: Faults
+) -> str:
+    """The lines, without the signs of the diff. What is wrong with the place is added to `faults`.
+
+    Every one of them must stand in a hunk: others are not in the diff, so nobody could see them.
+    """
+    if side not in Side.values:
+        faults.add("side", f"Choose one of: {', '.join(Side.values)}.")
+    if not 1 <= start <= end:
+        faults.add("start", "Lines are counted from 1, the first of them before the last.")
+    elif end - start >= LINES_AT_ONCE:
+        faults.add("end", f"Comment on {LINES_AT_ONCE:,} lines at once at the most.")
+    if faults.errors:
+        return ""
+    if not path:
+        return _of_message(version, commit, start, end, faults)
+    file = version.files.filter(commit__position=commit, path=path).first()
+    if file is None:
+        faults.add("path", f"Commit {commit} of version {version.number} changes no file “{path}”.")
+        return ""
+    found = dict(numbered(version, file, Side(side), start, end))
+    if len(found) != end - start + 1:
+        faults.add("start", f"Not all of the lines {start} to {end} are in the diff of “{path}”.")
+        return ""
+    return clean_text("\n".join(found[number] for number in range(start, end + 1)))
+
+
+def _of_message(version: PatchVersion, commit: int, start: int, end: int, faults: Faults) -> str:
+    """Of a commit's message as git shows it: the subject, an empty line, the rest."""
+    row = version.commits.filter(position=commit).first()
+    lines = message_lines(row.subject, row.message) if row else []
+    if end > len(lines):
+        faults.add("start", f"The message of commit {commit} has no such line.")
+        return ""
+    return clean_text("\n".join(lines[start - 1 : end]))
+
+
+def message_lines(subject: str, message: str) -> list[str]:
+    """The lines by which a commit's message is counted."""
+    if not subject and not message:
+        return []
+    return [subject, *(["", *message.split("\n")] if message else [])]
+
+
+def numbered(
+    version: PatchVersion, file: PatchFile, side: Side, start: int, end: int
+) -> Iterator[tuple[int, str]]:
+    """(number, line) of the lines on one side of a file that stand in its hunks."""
+    with version.file.open("rb") as text:
+        for old, old_lines, new, new_lines, offset, length in file.hunks:
+            first, count = (old, old_lines) if side == Side.OLD else (new, new_lines)
+            if first > end or first + count <= start:
+                continue
+            text.seek(offset)
+            body = text.read(length).removesuffix(b"\n").split(b"\n")[1:]
+            yield from _on_side(body, side, first, start, end)
+
+
+def _on_side(
+    body: list[bytes], side: Side, first: int, start: int, end: int
+) -> Iterator[tuple[int, str]]:
+    other = _NEW if side == Side.OLD else _OLD
+    number = first
+    for line in body:
+        sign = line[:1]
+        if sign in (other, _NO_NEWLINE):
+            continue
+        if number > end:
+            return
+        if number >= start:
+            # A line that is cut off within a letter still shows the rest.
+            words = line[1 : 1 + 4 * LINE_CHARS].decode("utf-8", "replace")
+            yield number, words[:LINE_CHARS]
+        number += 1

@@ -1,0 +1,200 @@
+"""What a patch still needs before a committer integrates it, by the rule of its branch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from accounts.models import Person, Role, read_roles
+from patches import dimensions
+from patches.dimensions import Dimension
+from patches.holding import holding
+from patches.models import BranchRule, Patch, Rating, Requirement
+from tracker.models import Maintainership
+
+By = Requirement.By
+Different = Requirement.Different
+
+_NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass(frozen=True)
+class Needed:
+    """One part of a rule; its fields are those of `Requirement`."""
+
+    dimension: str
+    count: int = 1
+    by: By = By.ANYBODY
+    different: Different = Different.NOTHING
+
+
+# Where no rule of the product matches the branch.
+USUAL: Final = (
+    Needed("quality", 1, By.MAINTAINER),
+    Needed("fails", 0),
+)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A rating that holds, and as what its person is counted. A machine is nobody."""
+
+    rating: Rating
+    counts_as: frozenset[By]
+    is_machine: bool = False
+
+
+def rule_of(patch: Patch) -> list[Needed]:
+    """The parts of the rule for the branch that `patch` is for. Two queries."""
+    rules = BranchRule.objects.filter(product=patch.product).order_by("position", "id")
+    for rule in rules.prefetch_related("requirements"):
+        if fnmatchcase(patch.target, rule.branch):
+            return [
+                Needed(row.dimension, row.count, By(row.by), Different(row.different))
+                for row in rule.requirements.all()
+            ]
+    return list(USUAL)
+
+
+def missing(patch: Patch) -> list[str]:
+    """Each part that is not there yet, as the object of "needs"; [] when all are."""
+    known = dimensions.by_slug(patch.product)
+    heard = voices(patch)
+    found = [_missing(part, known[part.dimension], heard) for part in rule_of(patch)
+             if part.dimension in known]  # fmt: skip
+    return [words for words in found if words]
+
+
+def sentence(patch: Patch) -> str:
+    """What is missing, in one sentence; "" for a patch that was decided."""
+    if not patch.is_waiting:
+        return ""
+    parts = missing(patch)
+    return f"Still needs {join(parts)}." if parts else "Has all that it needs."
+
+
+def join(parts: Sequence[str]) -> str:
+    """Parts of a sentence, each of several words."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])}, and {parts[-1]}"
+
+
+def voices(patch: Patch) -> list[Voice]:
+    """Who is heard: everybody whose rating holds but its author and submitter."""
+    ratings = [each for each in holding(patch) if not patch.is_by(each.person)]
+    read_roles([each.person for each in ratings])
+    maintainers = _maintainers(patch) if ratings else set()
+    return [
+        Voice(each, _counts_as(each.person, maintainers), each.person.has_role(Role.MACHINE))
+        for each in ratings
+    ]
+
+
+def _maintainers(patch: Patch) -> set[int]:
+    rows = Maintainership.objects.filter(component__patches=patch)
+    return set(rows.values_list("person", flat=True))
+
+
+def _counts_as(person: Person, maintainers: set[int]) -> frozenset[By]:
+    """A committer may stand in for a maintainer, nobody for a committer."""
+    if not person.has_role(Role.REPORTER) or person.has_role(Role.MACHINE):
+        return frozenset()
+    found = {By.ANYBODY}
+    if person.has_role(Role.COMMITTER):
+        found |= {By.COMMITTER, By.MAINTAINER, By.DEVELOPER}
+    if person.pk in maintainers:
+        found |= {By.MAINTAINER, By.DEVELOPER}
+    if person.has_role(Role.DEVELOPER):
+        found.add(By.DEVELOPER)
+    return frozenset(found)
+
+
+def _missing(part: Needed, dimension: Dimension, heard: Iterable[Voice]) -> str:
+    here = [voice for voice in heard if voice.rating.dimension == dimension.slug]
+    if not part.count:
+        against = [v.rating for v in here if dimension.is_against(v.rating.value)]
+        return _answer_to(dimension, against)
+    value = 1
+    spoken = [v.rating for v in here if v.rating.value == value and part.by in v.counts_as]
+    there = _counted(part, spoken)
+    return _more(part, dimension, there) if there < part.count else ""
+
+
+def _counted(part: Needed, spoken: Sequence[Rating]) -> int:
+    """How many distinct people, each for a different environment where the rule asks for that.
+
+    One person on two architectures is one, and so are two people on one.
+    """
+    if part.different == Different.NOTHING:
+        return len({each.person_id for each in spoken})
+    places: dict[int, set[str]] = defaultdict(set)
+    for each in spoken:
+        place = each.architecture
+        if part.different == Different.RELEASE:
+            place = str(each.release_id or "")
+        if place:
+            places[each.person_id].add(place)
+    return largest_matching(places)
+
+
+def largest_matching(places: dict[int, set[str]]) -> int:
+    """The most people who can each be given a place of theirs that nobody else is given.
+
+    By augmenting paths (Kuhn, "The Hungarian method for the assignment problem", 1955).
+    """
+    taken: dict[str, int] = {}
+
+    def give(person: int, tried: set[str]) -> bool:
+        for place in sorted(places[person] - tried):
+            tried.add(place)
+            if place not in taken or give(taken[place], tried):
+                taken[place] = person
+                return True
+        return False
+
+    return sum(give(person, set()) for person in sorted(places))
+
+
+def _answer_to(dimension: Dimension, against: Sequence[Rating]) -> str:
+    if not against:
+        return ""
+    who = [
+        each.person.handle + (f" on {each.architecture}" if each.architecture else "")
+        for each in against
+    ]
+    names = who[0] if len(who) == 1 else f"{', '.join(who[:-1])} and {who[-1]}"
+    word = "“%s”" if dimension.is_objection else "the minus in “%s”"
+    return f"an answer to {word % dimension.title} of {names}"
+
+
+def _more(part: Needed, dimension: Dimension, there: int) -> str:
+    count = part.count - there
+    what = dimension.title[:1].lower() + dimension.title[1:]
+    who = _people(part.by, count, is_tester=dimension.asks_environment, is_more=there > 0)
+    return f"{what} from {who}{_where(part, count, there)}"
+
+
+def _people(by: By, count: int, *, is_tester: bool, is_more: bool) -> str:
+    one, many = "person", "people"
+    if by != By.ANYBODY:
+        one, many = by.value, f"{by.value}s"
+    elif is_tester:
+        one, many = "tester", "testers"
+    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+    if is_more:
+        return f"{number} more {one if count == 1 else many}"
+    if count == 1:
+        return f"a {one}" if by != By.ANYBODY else f"one {one}"
+    return f"{number} {many}"
+
+
+def _where(part: Needed, count: int, there: int) -> str:
+    if part.different == Different.NOTHING:
+        return ""
+    if there:
+        return f" on another {part.different}" if count == 1 else f" on other {part.different}s"
+    return "" if count == 1 else f" on different {part.different}s"
