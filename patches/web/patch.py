@@ -2,16 +2,89 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.policies import as_person
+from patches import comparing, dimensions, needs, turns
+from patches.models import Patch, PatchVersion
+from patches.overview import contents_of, draft_of, problems_fixed, versions_of
+from patches.policies import rights_on
+from patches.standing import standings
+from patches.talk import talk
 from patches.web.pages import the_patch
-from tracker.web.pages import page
+from patches.web.review import review_form
+from tracker.web.edit import number_in
+from tracker.web.pages import new_form_token, page
+
+DEEDS: Final = ("integrate", "decline", "withdraw")
 
 
 @require_safe
 @page
 def patch(request: HttpRequest, patch: int) -> HttpResponseBase:
     """Everything about one patch. A constant number of queries."""
-    return render(request, "patches/patch.html", {"patch": the_patch(request, patch)})
+    shown = the_patch(request, patch)
+    known = dimensions.of(shown.product)
+    titles = {each.slug: each.title for each in known}
+    before = number_in(request.GET, "before")
+    context = {
+        "patch": shown,
+        "talk": talk(shown, request.user, titles, before),
+        "problems": problems_fixed(shown, request.user),
+        "components": list(shown.components.order_by("slug")),
+        **_standing(shown),
+        **_versions(request, shown, known),
+        **_own(request, shown),
+    }
+    return render(request, "patches/patch.html", context)
+
+
+def _standing(shown: Patch) -> dict[str, Any]:
+    return {
+        "turn_words": turns.turn_words(shown),
+        "missing": needs.sentence(shown) if shown.is_waiting else "",
+    }
+
+
+def _versions(
+    request: HttpRequest, shown: Patch, known: list[dimensions.Dimension]
+) -> dict[str, Any]:
+    """The versions, what the newest holds, and what changed with one of them."""
+    versions = versions_of(shown)
+    latest = versions[0]
+    asked = number_in(request.GET, "changes") or latest.number
+    changed = next((v for v in versions if v.number == asked and v.number > 1), None)
+    return {
+        "versions": versions,
+        "latest": latest,
+        "commits": contents_of(latest),
+        "standings": standings(shown, versions, known),
+        "changed": changed,
+        "changes": _changes(changed),
+    }
+
+
+def _changes(version: PatchVersion | None) -> list[comparing.Entry]:
+    """What is new in a version, by commit; nothing where it was not compared yet."""
+    if version is None or version.changes_by != PatchVersion.Changes.RANGE_DIFF:
+        return []
+    return comparing.entries(version.changes)
+
+
+def _own(request: HttpRequest, shown: Patch) -> dict[str, Any]:
+    """What this person may do, has not sent, and said before."""
+    person = as_person(request.user)
+    rights = rights_on(request.user, shown)
+    found: dict[str, Any] = {
+        "rights": rights,
+        "deeds": [d for d in (DEEDS if shown.is_waiting else ("reopen",)) if rights[d]],
+        "form_token": new_form_token(),
+    }
+    if person is not None and rights["review"]:
+        draft = draft_of(shown, person)
+        found |= {"draft": draft, "form": review_form(request, shown, draft)}
+    return found

@@ -2,9 +2,33 @@
 
 from django.urls import URLPattern, path
 
-from patches.web import lists, patch
+from patches.web import decide, edit, lists, manage, new, patch, review
+from tracker.web import converters  # noqa: F401 - registers them
 
 urlpatterns: list[URLPattern] = [
     path("patches/", lists.patches, name="patches"),
+    path("patches/new", new.new, name="patch-new"),
     path("patches/<int:patch>/", patch.patch, name="patch"),
+    path("patches/<int:patch>/edit", edit.edit, name="patch-edit"),
+    path("patches/<int:patch>/new-version", new.new_version, name="patch-new-version"),
+    path("patches/<int:patch>/discard", review.discard, name="patch-discard"),
+    *(
+        path(f"patches/<int:patch>/{deed}", decide.decide, {"deed": deed}, name=f"patch-{deed}")
+        for deed in decide.DEEDS
+    ),
+    path("patches/<int:patch>/<int:version>/review", review.review, name="patch-review"),
+    path("patches/<int:patch>/<int:version>/rate", review.rate_alone, name="patch-rate"),
+    path("products/<short_name:slug>/ratings", manage.ratings, name="product-ratings"),
+    path(
+        "products/<short_name:slug>/ratings/dimensions/new",
+        manage.new_dimension,
+        name="dimension-new",
+    ),
+    path(
+        "products/<short_name:slug>/ratings/dimensions/<short_name:dimension>",
+        manage.edit_dimension,
+        name="dimension-edit",
+    ),
+    path("products/<short_name:slug>/ratings/rules/new", manage.new_rule, name="rule-new"),
+    path("products/<short_name:slug>/ratings/rules/<int:rule>", manage.edit_rule, name="rule-edit"),
 ]

@@ -1,0 +1,85 @@
+"""What the page of a patch shows beside the talk: versions, files, problems, own drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.models import Person
+from accounts.policies import Viewer
+from patches.models import (
+    Patch,
+    PatchCommit,
+    PatchFile,
+    PatchVersion,
+    Rating,
+    Review,
+)
+from patches.talk import Remark, remarks_on
+from tracker.models import Problem
+from tracker.policies import visible_problems
+
+MOST_FILES: Final = 200
+MOST_COMMITS: Final = 100
+
+
+@dataclass(frozen=True)
+class CommitRow:
+    """A commit of a version with those of its files that are shown."""
+
+    commit: PatchCommit
+    files: list[PatchFile]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a person has written and not sent."""
+
+    review: Review
+    remarks: list[Remark]
+
+
+def versions_of(patch: Patch) -> list[PatchVersion]:
+    """All versions, the newest first, without their long texts. One query."""
+    rows = patch.versions.select_related("submitter").defer("changes").order_by("-number")
+    versions = list(rows)
+    for version in versions:
+        version.patch = patch
+    return versions
+
+
+def contents_of(version: PatchVersion) -> list[CommitRow]:
+    """The commits of a version with their files, the first of both where there are very many.
+
+    Two queries.
+    """
+    commits = list(version.commits.defer("message").order_by("position")[:MOST_COMMITS])
+    files = (
+        version.files.defer("hunks")
+        .filter(commit__position__lte=MOST_COMMITS)
+        .order_by("commit__position", "position")[:MOST_FILES]
+    )
+    by_commit: dict[int, list[PatchFile]] = {commit.pk: [] for commit in commits}
+    for file in files:
+        by_commit[file.commit_id].append(file)
+    return [CommitRow(commit, by_commit[commit.pk]) for commit in commits]
+
+
+def problems_fixed(patch: Patch, viewer: Viewer) -> list[Problem]:
+    """The problems that it fixes, as far as `viewer` may know of them; most people first."""
+    rows = visible_problems(viewer).filter(patch_fixes__patch=patch)
+    return list(rows.select_related("product", "component").order_by("-people", "number"))
+
+
+def draft_of(patch: Patch, person: Person) -> Draft | None:
+    """What `person` has written on a patch and not sent. Three queries at most."""
+    review = patch.reviews.filter(author=person, sent_at=None).select_related("version").first()
+    if review is None:
+        return None
+    return Draft(review, remarks_on([review.pk]).get(review.pk, []))
+
+
+def own_ratings(patch: Patch, person: Person) -> Iterable[Rating]:
+    """What `person` says of it now, in each dimension and place."""
+    return patch.ratings.filter(person=person, is_current=True).exclude(value=0)

@@ -1,0 +1,106 @@
+"""Deciding on a patch: it goes in, it does not, its author takes it back, or it is opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Person
+from accounts.policies import require
+from patches import deciding, needs
+from patches.models import Patch
+from patches.policies import may
+from patches.web.pages import the_patch
+from tracker.changes import Conflict
+from tracker.drafts import DraftErrors
+from tracker.models import Door
+from tracker.web.forms import WordsForm, line_field, text_field
+from tracker.web.pages import person_of, signed_in
+
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+Decide = Callable[[Patch, Person, dict[str, Any]], object]
+
+
+class IntegrateForm(WordsForm):
+    """As what it went in."""
+
+    commit = line_field("Commit", 64, "Its hash, where it has one.", autocomplete="off")
+    note = text_field("Note", "Stands in the history, and its author reads it.", rows=3)
+    mark_problems = forms.BooleanField(
+        label="Mark the problems that it fixes as patched", required=False, initial=True
+    )
+
+
+class DeclineForm(WordsForm):
+    """Why not."""
+
+    note = text_field("Why", "Its author reads it. Say what would be welcome instead.", rows=4,
+                      required=True)  # fmt: skip
+
+
+class NoteForm(WordsForm):
+    """A word with it."""
+
+    note = text_field("Note", rows=3)
+
+
+def _integrate(patch: Patch, person: Person, words: dict[str, Any]) -> object:
+    return deciding.integrate(patch, person, Door.WEB, **words)
+
+
+def _decline(patch: Patch, person: Person, words: dict[str, Any]) -> object:
+    return deciding.decline(patch, person, Door.WEB, **words)
+
+
+def _withdraw(patch: Patch, person: Person, words: dict[str, Any]) -> object:
+    return deciding.withdraw(patch, person, Door.WEB, **words)
+
+
+def _reopen(patch: Patch, person: Person, words: dict[str, Any]) -> object:
+    return deciding.reopen(patch, person, Door.WEB, **words)
+
+
+# The form, the service, the title of the page and what is said afterwards.
+DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str]]] = {
+    "integrate": (IntegrateForm, _integrate, "Integrate", "It is marked as integrated."),
+    "decline": (DeclineForm, _decline, "Decline", "It is declined, and its author is told why."),
+    "withdraw": (NoteForm, _withdraw, "Withdraw", "It is withdrawn."),
+    "reopen": (NoteForm, _reopen, "Open again", "It is open again."),
+}
+
+
+@form_methods
+@signed_in
+def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
+    """The form of one decision; POST takes it."""
+    shown = the_patch(request, patch)
+    require(may(f"patch.{deed}", request.user, shown))
+    form_of, act, title, done = DEEDS[deed]
+    form = form_of(request.POST if request.method == "POST" else None)
+    status = 200
+    if request.method == "POST":
+        try:
+            act(shown, person_of(request), _complete(form))
+            messages.success(request, done)
+            return redirect("patch", patch=patch)
+        except DraftErrors as faults:
+            status = 400
+            form.refuse(faults.errors)
+        except Conflict as conflict:
+            status = 409
+            form.refuse({"": [str(conflict)]})
+    context = {"patch": shown, "form": form, "title": title, "deed": deed,
+               "missing": needs.sentence(shown) if deed == "integrate" else ""}  # fmt: skip
+    return render(request, "patches/decide.html", context, status=status)
+
+
+def _complete(form: WordsForm) -> dict[str, Any]:
+    """The words of a form with "" for those that were not sent."""
+    words = form.words()
+    return {name: words.get(name, "") for name in form.fields}
