@@ -72,7 +72,7 @@ def world(triager: Person, reporter: Person) -> Iterator[World]:
             "original": mail.pk, "token": "none", "deed": "vote", "secret": "none",
             "handle": reporter.handle, "judgement": "trust", "search": shared.pk,
             "attachment_id": log.pk, "release": "15.0", "key": "12", "repository": "heath/lamp",
-            "patch": 1, "version": 1,
+            "patch": 1, "version": 1, "dimension": "quality", "rule": 1,
         }  # fmt: skip
         count_frequencies()
         yield World(product, public, other, values)
