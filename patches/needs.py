@@ -59,10 +59,13 @@ def rule_of(patch: Patch) -> list[Needed]:
     return list(USUAL)
 
 
-def missing(patch: Patch) -> list[str]:
-    """Each part that is not there yet, as the object of "needs"; [] when all are."""
+def missing(patch: Patch, heard: Sequence[Voice] | None = None) -> list[str]:
+    """Each part that is not there yet, as the object of "needs"; [] when all are.
+
+    `heard` are its `voices`, where the caller has them.
+    """
     known = dimensions.by_slug(patch.product)
-    heard = voices(patch)
+    heard = voices(patch) if heard is None else heard
     found = [_missing(part, known[part.dimension], heard) for part in rule_of(patch)
              if part.dimension in known]  # fmt: skip
     return [words for words in found if words]
@@ -87,6 +90,8 @@ def voices(patch: Patch) -> list[Voice]:
     """Who is heard: everybody whose rating holds but its author and submitter."""
     ratings = [each for each in holding(patch) if not patch.is_by(each.person)]
     read_roles([each.person for each in ratings])
+    # Without an open account one is heard no more.
+    ratings = [each for each in ratings if each.person.has_role(Role.REPORTER)]
     maintainers = _maintainers(patch) if ratings else set()
     return [
         Voice(each, _counts_as(each.person, maintainers), each.person.has_role(Role.MACHINE))
@@ -101,7 +106,7 @@ def _maintainers(patch: Patch) -> set[int]:
 
 def _counts_as(person: Person, maintainers: set[int]) -> frozenset[By]:
     """A committer may stand in for a maintainer, nobody for a committer."""
-    if not person.has_role(Role.REPORTER) or person.has_role(Role.MACHINE):
+    if person.has_role(Role.MACHINE):
         return frozenset()
     found = {By.ANYBODY}
     if person.has_role(Role.COMMITTER):
@@ -176,6 +181,11 @@ def _more(part: Needed, dimension: Dimension, there: int) -> str:
     what = dimension.title[:1].lower() + dimension.title[1:]
     who = _people(part.by, count, is_tester=dimension.asks_environment, is_more=there > 0)
     return f"{what} from {who}{_where(part, count, there)}"
+
+
+def in_words(part: Needed, dimension: Dimension) -> str:
+    """What a part asks for where nobody has spoken yet, as the object of "needs"."""
+    return _more(part, dimension, 0)
 
 
 def _people(by: By, count: int, *, is_tester: bool, is_more: bool) -> str:

@@ -5,7 +5,7 @@ Every function is one transaction, takes the acting person and the door, and ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.db import transaction
@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from patches import demand, on_problems, turns
+from patches import demand, on_problems, owners, requests, turns
+from patches.bell import ring_after_commit
 from patches.events import record
 from patches.locking import lock, lock_problems, refuse_decided
 from patches.models import (
@@ -99,10 +100,10 @@ def _store(
     add_components(patch, [*_components_of(patch, parsed.paths), *(p.component for p in held)])
     demand.recount([patch])
     turns.settle(patch)
-    _ask_and_compare(patch, version, door)
     on_problems.tell(patch, submitter, door, f"came: “{patch.title}”")
     kind, quiet = PatchEvent.Kind.SUBMITTED, door == Door.IMPORT
     record(patch, kind, submitter, door, version=version, quiet=quiet)
+    requests.ask_owners(patch, door)
     return patch
 
 
@@ -149,7 +150,6 @@ def _follow(
         turns.start_anew(patch, now)
     _move_components(patch, before, parsed.paths)
     turns.settle(patch, now)
-    _ask_and_compare(patch, version, door)
     record(
         patch,
         PatchEvent.Kind.VERSION,
@@ -160,15 +160,13 @@ def _follow(
         data={"number": version.number, "is_same_content": not is_changed},
         quiet=door == Door.IMPORT,
     )
+    requests.ask_owners(patch, door)
+    ring_after_commit("compare_version", version.pk)
     return version
 
 
-def _ask_and_compare(patch: Patch, version: PatchVersion, door: Door) -> None:
-    pass
-
-
-def _components_of(patch: Patch, paths: Iterable[str]) -> list[Component]:
-    return []
+def _components_of(patch: Patch, paths: Sequence[str]) -> list[Component]:
+    return owners.components_of(patch.product, paths)
 
 
 def add_components(patch: Patch, components: Iterable[Component]) -> None:
@@ -212,8 +210,8 @@ def edit(
     Raises `DraftErrors` with every fault, and `Denied`.
     """
     faults = Faults()
-    wanted = None if fixes is None else _check_fixes(fixes, actor, faults)
     numbers = set(patch.fixes.values_list("pk", flat=True))
+    wanted = None if fixes is None else _check_fixes(fixes, actor, faults, numbers)
     lock_problems(numbers | {problem.pk for problem in wanted or ()})
     locked = lock(patch)
     before, turn_before = _said(locked), locked.turn
@@ -299,7 +297,10 @@ def _check_parsed(parsed: ParsedPatch, faults: Faults) -> None:
         faults.add("patch", "It changes no file. Send a diff, or the output of git format-patch.")
 
 
-def _check_fixes(fixes: Iterable[Problem], person: Person, faults: Faults) -> list[Problem]:
+def _check_fixes(
+    fixes: Iterable[Problem], person: Person, faults: Faults, had: Iterable[int] = ()
+) -> list[Problem]:
+    """Those that `person` may know of. Others that it `had` are passed over: they stay."""
     numbers = sorted({problem.pk for problem in fixes})
     if len(numbers) > FIXES_AT_MOST:
         faults.add("fixes", f"Name {FIXES_AT_MOST} problems at the most.")
@@ -307,7 +308,7 @@ def _check_fixes(fixes: Iterable[Problem], person: Person, faults: Faults) -> li
     rows = visible_problems(person).filter(pk__in=numbers).select_related("component")
     found = {problem.pk: problem for problem in rows.order_by("pk")}
     for number in numbers:
-        if number not in found:
+        if number not in found and number not in had:
             faults.add("fixes", f"There is no problem #{number}.")
     return list(found.values())
 

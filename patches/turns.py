@@ -5,33 +5,56 @@ The words of the author, the submitter and of machines are no review and no obje
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Person, Role, read_roles
 from patches import dimensions, needs
 from patches.clocks import AFTER, Stage
-from patches.models import LineComment, Patch, Review, Thread, Turn
-from patches.needs import voices
+from patches.models import LineComment, Patch, Review, Turn
+from patches.needs import Voice
+
+
+class Remark(NamedTuple):
+    """A comment on lines that was sent, and the numbers of the versions it is about."""
+
+    thread: int
+    review: int
+    author: int | None
+    version: int
+    thread_version: int
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was said of a patch: `remarks` by everybody but machines, in the order in which they
+    were sent, and the rest by others than author and submitter."""
+
+    voices: list[Voice]
+    humans: list[Voice]
+    # Reviews that ask for changes of the present content.
+    asking: list[Review]
+    remarks: list[Remark]
 
 
 def settle(patch: Patch, now: datetime | None = None) -> bool:
     """Set turn, reviewedness and clock of the locked row from what was said, and save the row.
 
-    Returns whether the turn moved.
+    Returns whether the turn moved. A constant number of queries.
     """
     now = now or timezone.now()
-    turn = turn_of(patch)
+    turn, is_reviewed = judge(patch)
     moved = turn != patch.turn
     if moved:
         if patch.turn == Turn.REVIEWERS:
             patch.waited += max(now - patch.turn_since, timedelta())
         patch.turn, patch.turn_since = turn, now
-    patch.is_reviewed = patch.is_waiting and has_verdict(patch)
+    patch.is_reviewed = is_reviewed
     due = next_stage_due(patch)
     patch.escalate_at = due[1] if due else None
     patch.save()
@@ -44,83 +67,105 @@ def start_anew(patch: Patch, now: datetime) -> None:
     patch.waited, patch.stage, patch.is_reviewed = timedelta(), Stage.NONE, False
 
 
-def turn_of(patch: Patch) -> Turn:
-    """Whose turn it is by what was said of the present content."""
+def judge(patch: Patch) -> tuple[Turn, bool]:
+    """Whose turn it is, and whether the present content was reviewed, read from what was said."""
     if not patch.is_waiting:
-        return Turn.NOBODY
-    if is_objected_to(patch):
-        return Turn.AUTHOR
-    return Turn.REVIEWERS if needs.missing(patch) else Turn.COMMITTER
+        return Turn.NOBODY, patch.is_reviewed
+    heard = hear(patch)
+    is_reviewed = has_verdict(patch, heard)
+    if is_objected_to(patch, heard):
+        return Turn.AUTHOR, is_reviewed
+    is_complete = not needs.missing(patch, heard.voices)
+    return Turn.COMMITTER if is_complete else Turn.REVIEWERS, is_reviewed
 
 
-def is_objected_to(patch: Patch) -> bool:
+def hear(patch: Patch) -> Heard:
+    """All that was said of a patch and matters for its turn."""
+    voices = needs.voices(patch)
+    asking = list(
+        Review.objects.filter(
+            patch=patch,
+            sent_at__isnull=False,
+            verdict=Review.Verdict.CHANGES,
+            version__number__gte=patch.content_since,
+        ).select_related("author")
+    )
+    remarks = _remarks(patch)
+    machines = _machines({review.author_id for review in asking} | {r.author for r in remarks})
+    return Heard(
+        voices,
+        [voice for voice in voices if not voice.is_machine],
+        [r for r in asking if not patch.is_by(r.author) and r.author_id not in machines],
+        [r for r in remarks if r.author not in machines],
+    )
+
+
+def _remarks(patch: Patch) -> list[Remark]:
+    rows = LineComment.objects.filter(thread__patch=patch, review__sent_at__isnull=False)
+    columns = rows.order_by("review__sent_at", "id").values_list(
+        "thread",
+        "review",
+        "review__author",
+        "review__version__number",
+        "thread__version__number",
+        "thread__resolved_at",
+    )
+    return [Remark(*row[:5], row[5] is None) for row in columns]
+
+
+def _machines(people: Iterable[int | None]) -> set[int]:
+    known = list(Person.objects.filter(pk__in=[pk for pk in people if pk is not None]))
+    read_roles(known)
+    return {person.pk for person in known if person.has_role(Role.MACHINE)}
+
+
+def has_verdict(patch: Patch, heard: Heard) -> bool:
+    """Whether somebody has rated the present content, asked for changes or begun a thread."""
+    if heard.asking or any(_is_present(patch, v.rating.version.number) for v in heard.humans):
+        return True
+    beginnings: dict[int, Remark] = {}
+    for remark in heard.remarks:
+        beginnings.setdefault(remark.thread, remark)
+    return any(
+        _is_present(patch, first.thread_version) and not _is_own(patch, first)
+        for first in beginnings.values()
+    )
+
+
+def is_objected_to(patch: Patch, heard: Heard) -> bool:
     """Whether somebody waits for the author: rates against it, asks for changes, has a thread."""
     known = dimensions.by_slug(patch.product)
-    for voice in voices(patch):
+    for voice in heard.humans:
         dimension = known.get(voice.rating.dimension)
-        if dimension and not voice.is_machine and dimension.is_against(voice.rating.value):
+        if dimension and dimension.is_against(voice.rating.value):
             return True
-    waiting = threads_that_wait(patch)
-    return bool(waiting) or _changes_asked_for(patch)
+    return bool(_threads_that_wait(patch, heard)) or _changes_asked_for(known, heard)
 
 
-def has_verdict(patch: Patch) -> bool:
-    """Whether a human who is neither author nor submitter has judged the present content."""
-    for voice in voices(patch):
-        if not voice.is_machine and voice.rating.version.number >= patch.content_since:
-            return True
-    if any(_humans(patch, _asking(patch))):
-        return True
-    begun = Thread.objects.filter(patch=patch, version__number__gte=patch.content_since)
-    first = LineComment.objects.filter(thread__in=begun, review__sent_at__isnull=False)
-    beginnings: dict[int, Review] = {}
-    for comment in first.select_related("review__author").order_by("id"):
-        beginnings.setdefault(comment.thread_id, comment.review)
-    return any(_humans(patch, beginnings.values()))
-
-
-def threads_that_wait(patch: Patch) -> set[int]:
+def _threads_that_wait(patch: Patch, heard: Heard) -> list[int]:
     """Open threads in which others had the last word, on the present content."""
-    spoken = (
-        LineComment.objects.filter(
-            thread__patch=patch, thread__resolved_at=None, review__sent_at__isnull=False
-        )
-        .select_related("review__author", "review__version")
-        .order_by("review__sent_at", "id")
-    )
-    comments = list(spoken)
-    machines = _machines(comment.review.author for comment in comments)
-    last: dict[int, Review] = {}
-    for comment in comments:
-        if comment.review.author_id not in machines:
-            last[comment.thread_id] = comment.review
-    return {
-        thread
-        for thread, review in last.items()
-        if not patch.is_by(review.author) and review.version.number >= patch.content_since
-    }
+    last = {remark.thread: remark for remark in heard.remarks if remark.is_open}
+    return [
+        remark.thread
+        for remark in last.values()
+        if _is_present(patch, remark.version) and not _is_own(patch, remark)
+    ]
 
 
-def _changes_asked_for(patch: Patch) -> bool:
-    """Whether changes are asked for that nothing has answered.
+def _changes_asked_for(known: dict[str, dimensions.Dimension], heard: Heard) -> bool:
+    """Whether changes are asked for that only the author can make.
 
-    What its threads say is answered in these. Else it stands until the content changes, or until
-    who asked says something for the patch.
+    What is said on lines is answered in its threads. Words alone stand until the content changes,
+    or until who asked says something for the patch.
     """
-    asking = list(_humans(patch, _asking(patch)))
-    if not asking:
-        return False
-    threads: dict[int, int] = defaultdict(int)
-    begun = LineComment.objects.filter(review__in=asking)
-    for review in begun.values_list("review", flat=True):
-        threads[review] += 1
-    known = dimensions.by_slug(patch.product)
+    on_lines = {remark.review for remark in heard.remarks}
     said_for: dict[int, datetime] = {}
-    for voice in voices(patch):
+    for voice in heard.humans:
         dimension = known.get(voice.rating.dimension)
         if dimension and dimension.is_for(voice.rating.value):
             said_for[voice.rating.person_id] = voice.rating.at
-    return any(not threads[review.pk] and not _took_back(review, said_for) for review in asking)
+    words = [review for review in heard.asking if review.pk not in on_lines]
+    return any(not _took_back(review, said_for) for review in words)
 
 
 def _took_back(review: Review, said_for: dict[int, datetime]) -> bool:
@@ -128,26 +173,12 @@ def _took_back(review: Review, said_for: dict[int, datetime]) -> bool:
     return at is not None and review.sent_at is not None and at > review.sent_at
 
 
-def _asking(patch: Patch) -> QuerySet[Review]:
-    return Review.objects.filter(
-        patch=patch,
-        sent_at__isnull=False,
-        verdict=Review.Verdict.CHANGES,
-        version__number__gte=patch.content_since,
-    ).select_related("author")
+def _is_present(patch: Patch, version: int) -> bool:
+    return version >= patch.content_since
 
 
-def _humans(patch: Patch, reviews: Iterable[Review]) -> Iterable[Review]:
-    """Those by people who are neither its author nor its submitter."""
-    others = [review for review in reviews if not patch.is_by(review.author)]
-    machines = _machines(review.author for review in others)
-    return [review for review in others if review.author_id not in machines]
-
-
-def _machines(people: Iterable[Person | None]) -> set[int]:
-    known = [person for person in people if person is not None]
-    read_roles(known)
-    return {person.pk for person in known if person.has_role(Role.MACHINE)}
+def _is_own(patch: Patch, remark: Remark) -> bool:
+    return remark.author is not None and remark.author in (patch.author_id, patch.submitter_id)
 
 
 def next_stage_due(patch: Patch) -> tuple[Stage, datetime] | None:
