@@ -6,20 +6,25 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import time_machine
+from django.core import signing
 from django.core.mail import get_connection
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts.models import Person
+from accounts.models import Person, RoleGrant
 from notifications import batches, bell, digests, outbox, pacing, queueing
-from notifications.backends.base import to_bytes
-from notifications.handover import journal
+from notifications.backends.base import OutgoingMail, to_bytes
+from notifications.envelopes import unsubscribe_token
+from notifications.handover import Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, MailDomain, Message
 from notifications.rendering import Renderer, render
 from tests.notifications.crowd import make_developers
@@ -133,7 +138,7 @@ def test_a_batch_uses_one_connection_and_a_refused_mail_does_not_end_it(
     ) -> list[str]:
         greeted.append(name)
         session.host_name = name
-        return more + answers
+        return [answers[0], *more, *answers[1:]]
 
     async def handle_rcpt(
         server_: object, session: object, envelope: Any, address: str, options: object
@@ -391,3 +396,118 @@ def test_the_connection_is_kept_for_a_batch_only(server: SmtpServer) -> None:
     with journal().slots(claim, [message.pk]) as slots:
         outbox.carry(backend, render(claimed), outbox.OneByOne(claimed, slots[message.pk]))
     assert backend.connection is None
+
+
+class Pipelining:
+    """Lets a server say that it takes several commands at once; knows how often it was greeted."""
+
+    def __init__(self, server: Any) -> None:
+        self.greeted = 0
+        # Answers to MAIL, one after the other; all is fine after the last.
+        self.to_senders: list[str] = []
+        self.unknown: set[str] = set()
+        server.handle_EHLO = self.handle_ehlo
+        server.handle_MAIL = self.handle_mail
+        server.handle_RCPT = self.handle_rcpt
+
+    async def handle_ehlo(
+        self, server: object, session: Any, envelope: object, name: str, answers: list[str]
+    ) -> list[str]:
+        self.greeted += 1
+        session.host_name = name
+        # The first line is the name of the server.
+        return [answers[0], "250-PIPELINING", *answers[1:]]
+
+    async def handle_mail(
+        self, server: object, session: object, envelope: Any, address: str, options: object
+    ) -> str:
+        answer = self.to_senders.pop(0) if self.to_senders else "250 fine"
+        if answer.startswith("250"):
+            envelope.mail_from = address
+        return answer
+
+    async def handle_rcpt(
+        self, server: object, session: object, envelope: Any, address: str, options: object
+    ) -> str:
+        if address in self.unknown:
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 fine"
+
+
+def refuse_some(answers: dict[str, str]) -> Callable[[EmailMessage], str | None]:
+    return lambda message: answers.get(str(message["To"]))
+
+
+def test_refused_mails_among_those_that_are_announced_end_alone(server: SmtpServer) -> None:
+    said = Pipelining(server)
+    said.unknown = {"dev3@example.org", "dev4@example.org"}
+    server.refuse = refuse_some(
+        {"dev6@example.org": "554 not this", "dev8@example.org": "451 later"}
+    )
+    make_digests(20)
+    batches._known_rate[0] = 1000.0
+    assert batches.deliver_batch() == 16
+    fine = Counter(f"dev{n}@example.org" for n in range(20) if n not in {3, 4, 6, 8})
+    assert Counter(server.recipients) == fine
+    assert Counter(str(message["To"]) for message in server.messages) == fine
+    assert counts() == {"sent": 16, "failed": 3, "queued": 1}
+    assert said.greeted == 1
+
+
+@pytest.mark.parametrize("answer", ["554 5.5.0 protocol synchronization", "421 enough"])
+def test_a_server_that_takes_no_commands_behind_a_mail_gets_each_mail_once(
+    answer: str, server: SmtpServer
+) -> None:
+    said = Pipelining(server)
+    said.to_senders = ["250 fine", "250 fine", answer]
+    make_digests(10)
+    batches._known_rate[0] = 1000.0
+    assert batches.deliver_batch() == 10
+    assert Counter(server.recipients) == Counter(f"dev{n}@example.org" for n in range(10))
+    assert said.greeted == 2
+
+
+def test_what_was_announced_and_does_not_come_is_not_in_another_mail(server: SmtpServer) -> None:
+    said = Pipelining(server)
+    backend: Any = get_connection()
+    first, second, third = (
+        OutgoingMail(f"mail {n}", f"text {n}", "t@example.org", [f"p{n}@example.org"])
+        for n in range(3)
+    )
+    word = batches._Noted(Mock(spec=Slot))
+    with backend.kept_open():
+        backend.carry(first, word, second)
+        backend.carry(third, word, second)
+    assert server.recipients == ["p0@example.org", "p2@example.org"]
+    assert [str(m["Subject"]) for m in server.messages] == ["mail 0", "mail 2"]
+    assert said.greeted == 2
+
+
+def test_any_of_finds_what_in_finds(db: None) -> None:
+    pks = [message.pk for message in make_mails(5)]
+    rows = Message.objects.order_by("pk").values_list("pk", flat=True)
+    assert list(rows.filter(pk__any_of=[*pks[1:3], 0])) == pks[1:3]
+    assert not rows.filter(pk__any_of=[]).exists()
+    make_developers(12)
+    people = list(Person.objects.values_list("pk", flat=True)[:2])
+    granted = RoleGrant.objects.filter(person__pk__any_of=people)
+    assert set(granted.values_list("person", flat=True)) == set(people)
+
+
+def test_digests_are_stored_as_the_model_would_store_them(db: None) -> None:
+    stored = make_digests(12)[0]
+    again = Message(kind="digest", delivery=stored.delivery, person=stored.person)
+    again.address, again.domain = stored.person.email, "example.org"  # type: ignore[union-attr]
+    apart = {"id", "message_id", "due_at", "created_at"}
+    for column in (f.attname for f in Message._meta.concrete_fields if f.name not in apart):
+        assert getattr(stored, column) == getattr(again, column), column
+    assert abs(stored.due_at - again.due_at) < timedelta(minutes=1)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        queueing.queue_digests(list(DigestDelivery.objects.select_related("subscription__person")))
+
+
+def test_the_token_that_ends_a_digest_is_the_one_of_the_signer(db: None) -> None:
+    named = [7, "digest", None]
+    signed = signing.Signer(salt="notifications.unsubscribe").sign_object(named)
+    assert unsubscribe_token(7, "digest", None) == signed
