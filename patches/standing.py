@@ -28,6 +28,7 @@ class Standing:
     slug: str
     title: str
     is_objection: bool
+    has_minus: bool
     words: list[Word]
     plus: int
     minus: int
@@ -44,8 +45,8 @@ def standings(
         void = each.pk not in held
         why_not = _void(each, versions) if void else _not_counted(each.person, patch)
         words[each.dimension].append(Word(each, why_not, void))
-    found = [_standing(d.slug, d.title, d.is_objection, words.pop(d.slug, [])) for d in known]
-    return [*found, *(_standing(slug, slug, False, rest) for slug, rest in words.items())]
+    found = [_standing(d, words.pop(d.slug, [])) for d in known]
+    return [*found, *(_standing(Dimension(slug, slug), rest) for slug, rest in words.items())]
 
 
 def _spoken(patch: Patch) -> list[Rating]:
@@ -56,10 +57,16 @@ def _spoken(patch: Patch) -> list[Rating]:
     return spoken
 
 
-def _standing(slug: str, title: str, is_objection: bool, words: list[Word]) -> Standing:
-    plus = _people(words, +1)
-    minus = _people(words, -1)
-    return Standing(slug, title, is_objection, words, plus, minus)
+def _standing(dimension: Dimension, words: list[Word]) -> Standing:
+    return Standing(
+        dimension.slug,
+        dimension.title,
+        dimension.is_objection,
+        dimension.has_minus,
+        words,
+        plus=_people(words, +1),
+        minus=_people(words, -1),
+    )
 
 
 def _people(words: Iterable[Word], value: int) -> int:
@@ -76,7 +83,7 @@ def _void(given: Rating, versions: Sequence[PatchVersion]) -> str:
 
 def _not_counted(person: Person, patch: Patch) -> str:
     if patch.is_by(person):
-        return "its own author, not counted"
+        return "its author: does not count"
     if person.has_role(Role.MACHINE):
-        return "a program, not counted as a person"
+        return "a program: counts as no person"
     return ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from accounts.policies import Viewer
+from patches.dimensions import Dimension
 from patches.models import LineComment, Patch, PatchEvent, ThreadPlace
 from tracker.policies import visible_problems
 from tracker.timeline import FieldChange
@@ -26,10 +27,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class Rated:
-    """One rating as it was given."""
+    """One rating as it was given; `words` are those of its dimension and value."""
 
-    title: str
-    value: int
+    words: str
+    is_against: bool
     place: str
     note: str
 
@@ -56,13 +57,13 @@ class Talk:
 def talk(
     patch: Patch,
     viewer: Viewer,
-    titles: Mapping[str, str],
+    known: Mapping[str, Dimension],
     before: int = 0,
     latest: int = LATEST,
 ) -> Talk:
     """The newest entries of `patch`, or those before an event. Four queries, however many.
 
-    `titles` are those of dimensions by slug. What is in a draft is no part of it: a review is told
+    `known` are the dimensions by slug. What is in a draft is no part of it: a review is told
     of by its event, which comes with sending. Problems that `viewer` cannot see are left out.
     """
     rows = patch.events.select_related("actor", "person", "version", "review").order_by("-id")
@@ -76,7 +77,7 @@ def talk(
         Entry(
             event,
             remarks.get(event.review_id or 0, []),
-            [_rated(each, titles) for each in event.data.get("ratings", ())],
+            [_rated(each, known) for each in event.data.get("ratings", ())],
             _changes(event, visible),
             [number for number in event.data.get("patched", ()) if number in visible],
         )
@@ -109,11 +110,17 @@ def remarks_on(reviews: Iterable[int]) -> dict[int, list[Remark]]:
     return found
 
 
-def _rated(said: Mapping[str, Any], titles: Mapping[str, str]) -> Rated:
+def _rated(said: Mapping[str, Any], known: Mapping[str, Dimension]) -> Rated:
     place = "/".join(filter(None, (said.get("release"), said.get("architecture"))))
     place = ", ".join(filter(None, (place, said.get("hardware"))))
-    slug = str(said.get("dimension", ""))
-    return Rated(titles.get(slug, slug), said.get("value", 0), place, said.get("note", ""))
+    slug, value = str(said.get("dimension", "")), said.get("value", 0)
+    dimension = known.get(slug) or Dimension(slug, slug)
+    words = dimension.title
+    if not value:
+        words += ": taken back"
+    elif dimension.has_minus:
+        words += " +1" if value > 0 else " −1"
+    return Rated(words, dimension.is_against(value), place, said.get("note", ""))
 
 
 def _is_change(event: PatchEvent) -> bool:

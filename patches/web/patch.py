@@ -29,11 +29,10 @@ def patch(request: HttpRequest, patch: int) -> HttpResponseBase:
     """Everything about one patch. A constant number of queries."""
     shown = the_patch(request, patch)
     known = dimensions.of(shown.product)
-    titles = {each.slug: each.title for each in known}
     before = number_in(request.GET, "before")
     context = {
         "patch": shown,
-        "talk": talk(shown, request.user, titles, before),
+        "talk": talk(shown, request.user, {d.slug: d for d in known}, before),
         "problems": problems_fixed(shown, request.user),
         "components": list(shown.components.order_by("slug")),
         **_standing(shown),

@@ -34,8 +34,8 @@ from tracker.web.pages import new_form_token, once, person_of, signed_in
 
 _FOCUSED_BY_C: Final[dict[str, Any]] = {"data-comment": "", "aria-keyshortcuts": "c"}
 VERDICTS: Final[Choices] = [
-    (Review.Verdict.COMMENT.value, "Comment"),
-    (Review.Verdict.CHANGES.value, "Ask for changes"),
+    (Review.Verdict.COMMENT.value, "Comment only"),
+    (Review.Verdict.CHANGES.value, "Ask its author for changes"),
 ]
 PLACE_FIELDS: Final = ("release", "architecture", "hardware", "note")
 
@@ -50,8 +50,17 @@ class ReviewForm(WordsForm):
     hardware = line_field("Hardware", 200, placeholder="The machine or card, where it matters")
     note = line_field("What you tried", 500, placeholder="Four hours of load, then suspend")
 
-    def __init__(self, *args: Any, product: Product, spoken: Iterable[Rating] = (), **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        product: Product,
+        spoken: Iterable[Rating] = (),
+        is_own: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(*args, **kwargs)
+        # Who would ask for changes of their own patch sends another version instead.
+        self.verdicts = VERDICTS[:1] if is_own else VERDICTS
         self.dimensions = dimensions.of(product)
         had = {each.dimension for each in spoken}
         for dimension in self.dimensions:
@@ -112,7 +121,13 @@ def review_form(request: HttpRequest, patch: Patch, draft: Draft | None = None) 
     review = draft.review if draft else None
     initial = {"text": review.text, "verdict": review.verdict} if review else {}
     spoken = own_ratings(patch, person_of(request))
-    return ReviewForm(sent, product=patch.product, spoken=spoken, initial=initial)
+    return ReviewForm(
+        sent,
+        product=patch.product,
+        spoken=spoken,
+        is_own=patch.is_by(person_of(request)),
+        initial=initial,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
