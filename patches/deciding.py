@@ -107,11 +107,18 @@ def _decide(
 
 
 def _mark_patched(patch: Patch, problems: list[Problem], actor: Person, door: Door) -> list[int]:
-    """The numbers of those that are now patched, which says that the main branch has the fix."""
+    """The numbers of those that are now patched, which says that the main branch has the fix.
+
+    For a duplicate it is the head; `problems` has both, held.
+    """
     if patch.target:
         return []
     done = []
+    fixed = set(patch.fixes.values_list("pk", flat=True))
+    wanted = fixed | {problem.head_id for problem in problems if problem.pk in fixed}
     for problem in problems:
+        if problem.pk not in wanted:
+            continue
         can = State.PATCHED in STATE_CHANGES[State(problem.state)]
         seen = visible_problems(actor).filter(pk=problem.pk).exists()
         if can and seen and may_problem("problem.change_state", actor, problem):

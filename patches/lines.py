@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from patches.models import PatchFile, PatchVersion, Side
+from patches.reading.lines import ADDED, REMOVED, body, hunks_of, lines_of
 from tracker.drafts import Faults
 from tracker.text import clean_text
 
 LINES_AT_ONCE: Final = 1000
-# Of a line, so much is kept with the thread about it.
-LINE_CHARS: Final = 2000
-_OLD, _NEW, _NO_NEWLINE = b"-", b"+", b"\\"
 
 
-def lines_of(
+def lines_at(
     version: PatchVersion, commit: int, path: str, side: str, start: int, end: int, faults: Faults
 ) -> str:
     """The lines, without the signs of the diff. What is wrong with the place is added to `faults`.
@@ -64,29 +62,18 @@ def numbered(
     version: PatchVersion, file: PatchFile, side: Side, start: int, end: int
 ) -> Iterator[tuple[int, str]]:
     """(number, line) of the lines on one side of a file that stand in its hunks."""
+    other = ADDED if side == Side.OLD else REMOVED
     with version.file.open("rb") as text:
-        for old, old_lines, new, new_lines, offset, length in file.hunks:
-            first, count = (old, old_lines) if side == Side.OLD else (new, new_lines)
-            if first > end or first + count <= start:
+        for hunk in hunks_of(file.hunks):
+            number, count = hunk.new_start, hunk.new_lines
+            if side == Side.OLD:
+                number, count = hunk.old_start, hunk.old_lines
+            if number > end or number + count <= start:
                 continue
-            text.seek(offset)
-            body = text.read(length).removesuffix(b"\n").split(b"\n")[1:]
-            yield from _on_side(body, side, first, start, end)
-
-
-def _on_side(
-    body: list[bytes], side: Side, first: int, start: int, end: int
-) -> Iterator[tuple[int, str]]:
-    other = _NEW if side == Side.OLD else _OLD
-    number = first
-    for line in body:
-        sign = line[:1]
-        if sign in (other, _NO_NEWLINE):
-            continue
-        if number > end:
-            return
-        if number >= start:
-            # A line that is cut off within a letter still shows the rest.
-            words = line[1 : 1 + 4 * LINE_CHARS].decode("utf-8", "replace")
-            yield number, words[:LINE_CHARS]
-        number += 1
+            text.seek(hunk.offset)
+            for line in lines_of(body(text.read(hunk.length))):
+                if line.sign == other:
+                    continue
+                if start <= number <= end:
+                    yield number, line.text
+                number += 1

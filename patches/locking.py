@@ -30,10 +30,13 @@ def lock_problems(numbers: Iterable[int]) -> list[Problem]:
 
 
 def lock_with_problems(patch: Patch) -> tuple[Patch, list[Problem]]:
-    """A patch and the problems that it fixes, all held. Raises `Conflict` in the rare case that
-    somebody changed what it fixes in between."""
-    numbers = set(patch.fixes.values_list("pk", flat=True))
-    problems = lock_problems(numbers)
+    """A patch and the problems that it fixes, those that stand for duplicates too, all held.
+
+    Raises `Conflict` in the rare case that somebody changed what it fixes in between.
+    """
+    heads = dict(patch.fixes.values_list("pk", "head"))
+    numbers = set(heads)
+    problems = lock_problems(numbers | {head for head in heads.values() if head is not None})
     locked = lock(patch)
     if set(locked.fixes.values_list("pk", flat=True)) != numbers:
         raise Conflict("Somebody changed what this patch fixes at the same moment. Try again.")

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import transaction
 
 from patches.demand import concerned_by, recount_numbers
-from tracker.models import Problem
-from tracker.signals import votes_moved
+from patches.submitting import follow_problem
+from tracker.models import Event, Problem
+from tracker.signals import problem_happened, votes_moved
 from votes.signals import votes_changed
 
 
@@ -18,6 +19,7 @@ def connect() -> None:
     """Called once, when the app is ready."""
     votes_changed.connect(count_one, dispatch_uid="patches.count_one")
     votes_moved.connect(count_several, dispatch_uid="patches.count_several")
+    problem_happened.connect(follow_component, dispatch_uid="patches.follow_component")
 
 
 def count_one(problem: Problem, **kwargs: Any) -> None:
@@ -26,6 +28,11 @@ def count_one(problem: Problem, **kwargs: Any) -> None:
 
 def count_several(problems: list[Problem], **kwargs: Any) -> None:
     _count_later([problem.pk for problem in problems])
+
+
+def follow_component(event: Event, **kwargs: Any) -> None:
+    if any(change["field"] == "component" for change in event.changes):
+        transaction.on_commit(partial(follow_problem, event.problem), robust=True)
 
 
 def _count_later(problems: list[int]) -> None:

@@ -286,6 +286,12 @@ def _set_components(patch: Patch, components: Iterable[Component]) -> None:
     add_components(patch, wanted)
 
 
+def follow_problem(problem: Problem) -> None:
+    """Have the patches for a problem belong to its component, too, after that was changed."""
+    for patch in Patch.objects.filter(fixes=problem, is_waiting=True).order_by("pk"):
+        add_components(patch, [problem.component])
+
+
 def named_problems(parsed: ParsedPatch, person: Person) -> list[Problem]:
     """The problems that the words of a patch name as fixed, as far as `person` may know of them."""
     numbers = list(parsed.named_problems)[:FIXES_AT_MOST]
