@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from patches.models import PatchFile, PatchVersion, Side
-from patches.reading.lines import ADDED, REMOVED, body, hunks_of, lines_of
+from patches.reading.lines import ADDED, REMOVED, body, hunks_of
+from patches.reading.lines import lines_of as hunk_lines
 from tracker.drafts import Faults
 from tracker.text import clean_text
 
 LINES_AT_ONCE: Final = 1000
 
 
-def lines_at(
+def lines_of(
     version: PatchVersion, commit: int, path: str, side: str, start: int, end: int, faults: Faults
 ) -> str:
     """The lines, without the signs of the diff. What is wrong with the place is added to `faults`.
@@ -71,7 +72,7 @@ def numbered(
             if number > end or number + count <= start:
                 continue
             text.seek(hunk.offset)
-            for line in lines_of(body(text.read(hunk.length))):
+            for line in hunk_lines(body(text.read(hunk.length))):
                 if line.sign == other:
                     continue
                 if start <= number <= end:

@@ -18,7 +18,7 @@ from accounts.models import Person
 from accounts.policies import Denied, Viewer, as_person, require
 from patches import rating, turns
 from patches.events import record
-from patches.lines import lines_at
+from patches.lines import lines_of
 from patches.locking import lock, refuse_decided
 from patches.models import (
     LineComment,
@@ -74,7 +74,7 @@ def add_line_comment(
     require(may("patch.review", author, version.patch))
     faults = Faults()
     words = _check_words(text, faults)
-    lines = lines_at(version, commit, path, side, start, end, faults)
+    lines = lines_of(version, commit, path, side, start, end, faults)
     faults.raise_if_any()
     draft = draft_of(version, author)
     _refuse_full(draft)
