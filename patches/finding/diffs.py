@@ -7,22 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from patches.finding import older
 from patches.finding.git_diffs import read_git
-from patches.finding.limits import MOST_FILES, MOST_HUNKS
+from patches.finding.limits import MOST_FILES, MOST_HUNKS, MOST_LINES
 from patches.finding.paths import check, shown
-from patches.finding.plain_diffs import is_plain, read_plain
+from patches.finding.plain_diffs import is_plain, read_names, read_plain
 from patches.finding.sections import Section, Status, made_header
 from patches.parsed import Unreadable
 
+# What every diff has a line of.
 _SIGNS: Final = re.compile(
-    rb"^(?:diff --(?:git|cc|combined) |--- \S|Index: \S|Binary files .* differ|\*\*\* \S)", re.M
+    rb"^(?:diff --(?:git|cc|combined) |--- \S|Index: \S|Binary files |\*\*\* \S"
+    rb"|\d{1,9}(?:,\d{1,9})?[acd]\d)",
+    re.M,
+)
+# What hardly anything else has.
+_LOOK: Final = re.compile(
+    rb"^(?:diff --(?:git|cc|combined) \S|--- \S[^\n]{0,2000}\n\+\+\+ \S[^\n]{0,2000}\n@@ -\d"
+    rb"|\*\*\* \S[^\n]{0,2000}\n--- \S[^\n]{0,2000}\n\*{15})",
+    re.M,
+)
+_INDENT: Final = re.compile(
+    rb"^([ \t]{1,16})(?:diff --git \S|--- \S[^\n]{0,2000}\n\1\+\+\+ \S[^\n]{0,2000}\n\1@@ -\d)",
+    re.M,
 )
 _INDEX: Final = re.compile(rb"Index: (.{1,1000})")
 _BINARY: Final = re.compile(rb"(?:Binary files|Files) (.{1,1000}) and (.{1,1000}) differ")
 _SVN_BINARY: Final = b"Cannot display: file marked as a binary type."
 _NOISE: Final = re.compile(
-    rb"(?:diff |Index: |={20,}|RCS file: |retrieving revision |Only in |Property changes on: |_{20,}"
-    rb"|Added: svn:|Deleted: svn:|Modified: svn:|## |Cannot display: |svn:\w+ = |=== \w+ file "
+    rb"(?:diff |Index: |={20,}|RCS file: |retrieving revision |Only in |_{20,}"
+    rb"|Property changes on: |Added: svn:|Deleted: svn:|Modified: svn:|## "
+    rb"|Cannot display: |svn:\w+ = |=== \w+ file "
     rb"|\\ No newline)"
 )
 
@@ -50,15 +65,32 @@ def may_have_diff(text: bytes) -> bool:
     return _SIGNS.search(text) is not None
 
 
+def has_look(text: bytes) -> bool:
+    """Whether it has what hardly any text has but one with a diff."""
+    return _LOOK.search(text) is not None
+
+
+def dedented(text: bytes) -> bytes | None:
+    """A text in which a diff is indented, as below a list or as code, without that; or None."""
+    found = _INDENT.search(text)
+    if found is None:
+        return None
+    return re.sub(rb"^" + re.escape(found[1]), b"", text, flags=re.M)
+
+
 def find(text: bytes, first: int = 1) -> Found:
     """Every diff of a text. `first` is the number of its first line. Raises `Unreadable`."""
-    lines = lines_of(text)
     found = Found()
+    if text.count(b"\n") > MOST_LINES:
+        if has_look(text):
+            raise Unreadable(f"It has more than {MOST_LINES:,} lines: send it in parts.")
+        return found
+    lines = lines_of(text)
     at, index = 0, b""
     while at < len(lines):
         line = lines[at]
-        if line[:6] == b"Index:" and (named := _INDEX.match(line)):
-            index = named[1].rstrip()
+        if line[:5] in (b"Index", b"diff "):
+            index = _named_by(line) or index
         section, end = _section_at(lines, at, first, index)
         if section is not None:
             found.add(section)
@@ -67,6 +99,12 @@ def find(text: bytes, first: int = 1) -> Found:
             (found.below if found.sections else found.words).append(line)
         at = end
     return found
+
+
+def _named_by(line: bytes) -> bytes:
+    """The file that an `Index:` line or a command names, for a diff that does not itself."""
+    found = _INDEX.match(line)
+    return found[1].rstrip() if found else older.named_by(line)
 
 
 def lines_of(text: bytes) -> list[bytes]:
@@ -90,10 +128,26 @@ def _section_at(
     elif start == b"--- ":
         if is_plain(lines, at):
             return read_plain(lines, at, first, index)
+    elif start == b"*** ":
+        if older.is_context(lines, at):
+            return older.read_context(lines, at, first, index)
+    elif line[:1].isdigit():
+        return _normal_at(lines, at, first, index)
     elif start in (b"Bina", b"File") and (pair := _BINARY.fullmatch(line.rstrip(b"\r"))):
         return _plain_binary(pair[1], pair[2]), at + 1
     elif start == b"Cann" and line.startswith(_SVN_BINARY) and index:
         return _plain_binary(index, index), at + 1
+    return None, at + 1
+
+
+def _normal_at(lines: list[bytes], at: int, first: int, index: bytes) -> tuple[Section | None, int]:
+    if older.is_normal(lines, at):
+        return older.read_normal(lines, at, first, index)
+    if index and older.is_ed(lines, at):
+        raise Unreadable(
+            "It is a script for ed, which does not say what it takes away: send a unified diff "
+            "(diff -u)."
+        )
     return None, at + 1
 
 
@@ -106,8 +160,6 @@ def _refuse_merges(line: bytes) -> None:
 
 
 def _plain_binary(old: bytes, new: bytes) -> Section:
-    from patches.finding.plain_diffs import read_names
-
     path = check(read_names(b"--- " + old, b"+++ " + new).path)
     body = b"Binary files a/%b and b/%b differ\n" % (path, path)
     header = made_header(path, path, [], has_names=False)

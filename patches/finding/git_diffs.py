@@ -21,6 +21,11 @@ _BASE85: Final = re.compile(rb"[A-Za-z][0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+")
 _PIECE: Final = re.compile(rb"(?:literal|delta) \d+")
 # As git sets them with diff.mnemonicPrefix, and in both directions.
 _PREFIX: Final = re.compile(rb"[abciow12]/")
+# A file of no bytes, as git names it.
+_EMPTY: Final = (
+    b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
 _AS_GIT: Final = (b"a/", b"b/")
 _Pair = tuple[bytes, bytes]
 
@@ -56,11 +61,25 @@ class _Head:
         new = get(b"new mode") or get(b"new file mode") or both
         return _mode(old) if self.old else "", _mode(new) if self.new else ""
 
+    @property
+    def needs_lines(self) -> bool:
+        """Whether its content changes, as the line `index` says."""
+        old, dots, new = self.extended.get(b"index", b"").partition(b" ")[0].partition(b"..")
+        if not dots:
+            return False
+        if self.status == Status.ADDED:
+            return not _is_empty(new)
+        return not _is_empty(old) if self.status == Status.DELETED else old != new
+
     def text(self) -> bytes:
         if self.is_as_git_writes:
             return b"\n".join(self.lines) + b"\n"
         extended = [b" ".join(item) for item in self.extended.items()]
         return made_header(self.old, self.new, extended, self.has_names)
+
+
+def _is_empty(blob: bytes) -> bool:
+    return any(each.startswith(blob) for each in _EMPTY)
 
 
 def _mode(given: bytes) -> str:
@@ -85,7 +104,7 @@ def read_git(lines: list[bytes], at: int, first: int) -> tuple[Section, int] | N
             hunks.append(hunk)
     if not (hunks or body or head.extended):
         return None
-    if head.has_names and not hunks and not body:
+    if not hunks and not body and (head.has_names or head.needs_lines):
         raise Unreadable(f"The change of “{shown(path)}” has no lines: the patch is not whole.")
     return _section(head, hunks, body), at
 
@@ -120,6 +139,10 @@ def _read_head(lines: list[bytes], at: int) -> tuple[_Head | None, int]:
         at += 2
     rest = lines[begin][len(b"diff --git ") :].rstrip(b"\r")
     names = quoted_pair(rest) if b'"' in rest else plain_pair(rest)
+    if names is None and (moved := _moved(extended)):
+        # Names with blanks, of which only these lines tell where the first one ends.
+        end = rest.find(moved[0] + b" ") + len(moved[0])
+        names = (rest[:end], rest[end + 1 :]) if rest.endswith(moved[1]) else moved
     return _head(lines[begin:at], names, extended, behind), at
 
 
@@ -145,7 +168,7 @@ def _head(
     elif not old or not new:
         extended[b"deleted file mode" if old else b"new file mode"] = b"100644"
         is_clean = False
-    is_as_git_writes = is_clean and (prefixes == _AS_GIT or names is None)
+    is_as_git_writes = is_clean and prefixes == _AS_GIT
     return _Head(old, new, lines, extended, behind is not None, is_as_git_writes)
 
 

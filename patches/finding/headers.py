@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -95,10 +96,8 @@ def decoded(value: str) -> str:
     """A value with its encoded words read, in one line."""
     value = value[:2_000]
     if "=?" in value:
-        try:
+        with suppress(HeaderParseError, LookupError, ValueError):
             value = str(make_header(decode_header(value)))
-        except (HeaderParseError, LookupError, ValueError):
-            pass
     return clean_line(value.encode("utf-8", "replace").decode())
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 # After it was unpacked. The largest file that a problem takes is smaller.
 MOST_BYTES: Final = 32 * 2**20
+MOST_LINES: Final = 1_000_000
 MOST_COMMITS: Final = 500
 MOST_FILES: Final = 10_000
 MOST_HUNKS: Final = 50_000

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from patches.finding.diffs import Found, find, may_have_diff
+from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
 from patches.finding.limits import DEPTH, MOST_COMMITS, WORDS_BYTES
+from patches.finding.packed import inner, unpacked
 from patches.finding.parts import Part, joined, leaves, unstuffed
 from patches.finding.words import Subject, read_subject
 from patches.parsed import Unreadable
@@ -22,11 +23,9 @@ _HG: Final = re.compile(rb"^# HG changeset patch[ \t]*\n", re.M)
 _LOG: Final = re.compile(rb"^commit [0-9a-f]{40,64}(?: \([^\n]{0,500}\))?[ \t]*\n(?=[A-Z])", re.M)
 _BASE: Final = re.compile(r"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
 _IN_BODY: Final = re.compile(r"(From|Subject|Date|Author): (.*)")
-_SCISSORS: Final = re.compile(
-    r"[ \t]*(?:-+[ \t]*)+(?:>8|8<|>%|%<)[ \t]*(?:-+[ \t]*)+(?:cut here)?.*"
-)
+_SCISSORS: Final = re.compile(r"[- \t]*-[ \t]*(?:>8|8<|>%|%<)[ \t]*-.*")
 _STAT: Final = re.compile(
-    r" \S.{0,1000} \| +(?:\d+ [+-]*|Bin .*|Unmerged)| \d+ files? changed.*"
+    r" \S.{0,1000} \| +(?:\d+(?: [+-]*)?|Bin .*|Unmerged)| \d+ files? changed.*"
     r"| (?:create|delete|rename|mode|copy) .*"
 )
 _SHORTLOG: Final = re.compile(r"\S.* \(\d+\):")
@@ -72,7 +71,7 @@ def as_lines(data: bytes) -> bytes:
 
 def read_messages(data: bytes, *, is_mail: bool = False, depth: int = 0) -> list[Message]:
     """Every message in a text, a mail or a mailbox. Raises `Unreadable`."""
-    data = as_lines(data)
+    data = as_lines(unpacked(data))
     if data.startswith(b"From ") and _MBOX.match(data):
         return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, depth)]
     if is_mail or _is_mail(data):
@@ -82,7 +81,7 @@ def read_messages(data: bytes, *, is_mail: bool = False, depth: int = 0) -> list
     if _LOG.match(data.lstrip()[:1_000]):
         # The newest stands first.
         return [_logged(each, first) for each, first in _split(data, _LOG)][::-1]
-    return [_bare(data)] if may_have_diff(data) else []
+    return _bare(data, depth)
 
 
 def _split(data: bytes, start: re.Pattern[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -113,7 +112,8 @@ def _mail(data: bytes, first: int, depth: int) -> list[Message]:
     message = _of_words(headers, own, first)
     if message.found.sections or depth >= DEPTH:
         return [message]
-    attached = [m for part in parts if part not in own for m in _attached(part, depth + 1)]
+    attached = [m for part in own for m in _packed_in(as_lines(part.content), depth)]
+    attached += [m for part in parts if part not in own for m in _attached(part, depth + 1)]
     if not any(each.found.sections for each in attached):
         return [message]
     # Its number, if it has one, is that of what it brings.
@@ -192,10 +192,22 @@ def _with_in_body_headers(message: Message) -> Message:
 # Other texts
 
 
-def _bare(data: bytes) -> Message:
-    found = find(data)
-    words = words_of_commit(text_of(found.words))
-    return Message(found, words, base_commit=_base(found))
+def _bare(data: bytes, depth: int) -> list[Message]:
+    found = find(data) if may_have_diff(data) else Found()
+    if not found.sections and (text := dedented(data)) is not None:
+        found = find(text)
+    if found.sections:
+        words = words_of_commit(text_of(found.words))
+        return [Message(found, words, base_commit=_base(found))]
+    return _packed_in(data, depth)
+
+
+def _packed_in(text: bytes, depth: int) -> list[Message]:
+    """What uuencoded files and shell archives in a text hold; their commits."""
+    if depth >= DEPTH:
+        return []
+    found = [m for each in inner(text) for m in read_messages(each, depth=depth + 1)]
+    return found if any(each.found.sections for each in found) else []
 
 
 def _changeset(data: bytes, first: int) -> Message:
@@ -211,7 +223,8 @@ def _changeset(data: bytes, first: int) -> Message:
 def _seconds(value: str) -> datetime | None:
     """Mercurial's date: seconds since 1970, and those that the zone is west of Greenwich."""
     try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(value.split()[0]))
+        seconds = int(value.split(maxsplit=1)[0])
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except (ValueError, IndexError, OverflowError):
         return None
 

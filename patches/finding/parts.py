@@ -11,7 +11,7 @@ from typing import Final
 from patches.finding.headers import Headers, decoded, read_headers
 from patches.finding.limits import DEPTH, PARTS
 
-_PARAMETER: Final = re.compile(r';\s*([\w-]+)\*?\d*\*?\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;]+)')
+_PARAMETER: Final = re.compile(r';\s*([\w-]{1,40})\*?\d{0,3}\*?\s*=\s*("[^"]*"?|[^\s;]+)')
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _LETTERS: Final = {
 }  # fmt: skip
 _QUOTED: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.S)
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
-_SPECIAL: Final = re.compile(rb'[\x00-\x1f\x7f"\\]')
+_SPECIAL: Final = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _DRIVE: Final = re.compile(rb"[A-Za-z]:[\\/]")
 _SHOWN: Final = 80
 
@@ -37,8 +37,12 @@ def quoted(name: bytes) -> bytes:
     """A name as git writes it in a header."""
     if not _SPECIAL.search(name):
         return name
-    escaped = _SPECIAL.sub(lambda found: b"\\%03o" % found[0][0], name)
-    return b'"' + escaped + b'"'
+    return b'"' + _SPECIAL.sub(_escaped, name) + b'"'
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    given = found[0]
+    return b"\\" + given if given in (b'"', b"\\") else b"\\%03o" % given[0]
 
 
 def quoted_pair(rest: bytes) -> tuple[bytes, bytes] | None:

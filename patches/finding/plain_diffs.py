@@ -11,7 +11,8 @@ from patches.finding.paths import DEV_NULL, check, unquoted
 from patches.finding.sections import Section, Status, made_header
 
 _TIME: Final = re.compile(
-    rb"\s+(?:\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|\d{1,2} \w{3} \d{4} |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* "
+    rb"\s+(?:\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:|\d{1,2} \w{3} \d{4} "
+    rb"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* "
     rb"|\((?:revision|working copy|nonexistent|local|rev|r\d)).{0,80}$"
 )
 _EPOCH: Final = re.compile(

@@ -40,7 +40,7 @@ class Section:
         return self.is_binary and b"GIT binary patch" not in self.body
 
     def write(self, into: list[bytes], offset: int) -> tuple[ParsedFile, int]:
-        """Add its text to `into`, of which `offset` bytes are there; (what it is, their new count)."""
+        """Add its text to `into`, which has `offset` bytes; (what it is, how many it has then)."""
         start = offset
         into += [self.header, self.body]
         offset += len(self.header) + len(self.body)

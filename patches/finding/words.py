@@ -16,7 +16,8 @@ _PART: Final = re.compile(r"\b(\d{1,4})/(\d{1,4})\b")
 _SPACE: Final = re.compile(r"\s+")
 _NAMED: Final = re.compile(
     r"^[ \t]*(?:(?:fix(?:es|ed)?|clos(?:es|ed)|resolv(?:es|ed))(?:[ \t]*:)?[ \t]+(?=\#)"
-    r"|(?:pr|bug|problem|fixes|closes|resolves)[ \t]*:[ \t]*(?:(?:bin|kern|conf|misc|ports|docs?)/)?)"
+    r"|(?:pr|bug|problem|fixes|closes|resolves)[ \t]*:[ \t]*"
+    r"(?:(?:bin|kern|conf|misc|ports|docs?)/)?)"
     r"((?:\#?\d{1,9}\b(?![./\w-])(?:[ \t]*,[ \t]*|[ \t]+and[ \t]+|[ \t]+(?=\#))?){1,20})",
     re.I | re.M,
 )

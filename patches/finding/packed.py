@@ -1,0 +1,115 @@
+"""What is packed into something else: compressed files, uuencoded ones, shell archives."""
+
+from __future__ import annotations
+
+import binascii
+import bz2
+import lzma
+import re
+import zlib
+from typing import Final, Protocol
+
+from patches.finding.diffs import has_look, may_have_diff
+from patches.finding.limits import MOST_BYTES
+from patches.parsed import Unreadable
+
+# So much is unpacked to see whether the rest is worth it.
+_FIRST: Final = 2**18
+_MEMORY: Final = 128 * 2**20
+_UU: Final = re.compile(rb"^begin(-base64)? [0-7]{3,4} \S[^\n]*\n", re.M)
+_SHAR: Final = re.compile(
+    rb"^(?:[ \t]*(?:sed|cat)\b)(?=[^\n]{0,1000}<<)(?=[^\n]{0,1000}>)([^\n]{1,1000})\n", re.M
+)
+_STRIPPED: Final = re.compile(rb"s/\^(\S)//")
+_MARK: Final = re.compile(rb"<<[ \t]*\\?['\"]?([^\s'\"&;]{1,200})")
+_SHELL: Final = re.compile(rb"^#.{0,20}(?:shell archive|shar)|^#! ?/bin/sh", re.M | re.I)
+
+
+class _Unpacker(Protocol):
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _unpacker(data: bytes) -> _Unpacker | None:
+    if data[:3] == b"\x1f\x8b\x08":
+        return zlib.decompressobj(31)
+    if data[:3] == b"BZh":
+        return bz2.BZ2Decompressor()
+    if data[:6] == b"\xfd7zXZ\x00":
+        return lzma.LZMADecompressor(memlimit=_MEMORY)
+    return None
+
+
+def unpacked(data: bytes) -> bytes:
+    """The content of a compressed file, b"" for one without a diff; all else as it is."""
+    try:
+        if _unpacker(data) is None:
+            return data
+        head = _unpack(data, _FIRST)
+        if len(head) < _FIRST:
+            return head
+        if b"\0" in head[:8_000] or not (may_have_diff(head) or _UU.search(head)):
+            return b""
+        text = _unpack(data, MOST_BYTES + 1)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError):
+        return b""
+    if len(text) > MOST_BYTES and has_look(text[:_FIRST]):
+        raise Unreadable(f"It has more than {MOST_BYTES // 2**20} MB: send it in parts.")
+    return text if len(text) <= MOST_BYTES else b""
+
+
+def _unpack(data: bytes, most: int) -> bytes:
+    unpacker = _unpacker(data)
+    return unpacker.decompress(data, most) if unpacker else data
+
+
+def inner(text: bytes) -> list[bytes]:
+    """The files that a text carries: uuencoded, or in a shell archive. Raises `Unreadable`."""
+    if _SHELL.search(text[:10_000]) and (found := _shell_archive(text)):
+        return found
+    return _uuencoded(text)
+
+
+def _uuencoded(text: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    at = 0
+    while mark := _UU.search(text, at):
+        last = b"====" if mark[1] else b"end"
+        stop = text.find(b"\n" + last, mark.end() - 1)
+        if stop < 0:
+            # What only talks of "begin 644 x" has no line of content behind it.
+            if _decoded(text[mark.end() : mark.end() + 100].partition(b"\n")[0], bool(mark[1])):
+                raise Unreadable("The uuencoded file in it is not whole: its end is missing.")
+            return found
+        lines = text[mark.end() : stop + 1].split(b"\n")
+        found.append(b"".join(_decoded(line.rstrip(b"\r"), bool(mark[1])) for line in lines))
+        at = stop + 1
+    return found
+
+
+def _decoded(line: bytes, is_base64: bool) -> bytes:
+    try:
+        return binascii.a2b_base64(line) if is_base64 else binascii.a2b_uu(line) if line else b""
+    except binascii.Error:
+        return b""
+
+
+def _shell_archive(text: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    at = 0
+    while start := _SHAR.search(text, at):
+        mark = _MARK.search(start[1])
+        if mark is None:
+            at = start.end()
+            continue
+        # The text may be empty, and its end the very next line.
+        stop = text.find(b"\n" + mark[1] + b"\n", start.end() - 1)
+        if stop < 0:
+            if has_look(text[start.end() :]):
+                raise Unreadable("The shell archive is not whole: the end of a file is missing.")
+            return found
+        body = text[start.end() : stop + 1]
+        if stripped := _STRIPPED.search(start[1]):
+            body = re.sub(rb"^" + re.escape(stripped[1]), b"", body, flags=re.M)
+        found.append(body)
+        at = stop + 1 + len(mark[1])
+    return found
