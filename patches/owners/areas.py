@@ -78,7 +78,7 @@ def _rules_of_components(patterns: tuple[str, ...]) -> Rules:
 
 def owners_of(product: Product, paths: Sequence[str]) -> list[Owner]:
     """Exactly those who look after any of `paths`, by handle. A constant number of queries."""
-    return _owners(find(product, paths))
+    return owners_of_findings(find(product, paths))
 
 
 def components_of(product: Product, paths: Sequence[str]) -> list[Component]:
@@ -187,10 +187,10 @@ def _of_problems(patch: Patch) -> list[Owner]:
         for person in maintained[problem.component_id]
     ]
     # Of the patch as a whole: of no path more than of others.
-    return _owners([Finding("", (), (), tuple(findings))])
+    return owners_of_findings([Finding("", (), (), tuple(findings))])
 
 
-def _owners(findings: Iterable[Finding]) -> list[Owner]:
+def owners_of_findings(findings: Iterable[Finding]) -> list[Owner]:
     """By person, what of all findings is theirs."""
     people: dict[int, Person] = {}
     words: dict[int, dict[str, None]] = {}

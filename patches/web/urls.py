@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from patches.web import decide, edit, lists, manage, new, patch, review
+from patches.web import decide, edit, lists, manage, new, owners, patch, requests, review
 from tracker.web import converters  # noqa: F401 - registers them
 
 urlpatterns: list[URLPattern] = [
@@ -31,4 +31,15 @@ urlpatterns: list[URLPattern] = [
     ),
     path("products/<short_name:slug>/ratings/rules/new", manage.new_rule, name="rule-new"),
     path("products/<short_name:slug>/ratings/rules/<int:rule>", manage.edit_rule, name="rule-edit"),
+    path("patches/<int:patch>/reviewers", requests.reviewers, name="patch-reviewers"),
+    path("patches/<int:patch>/reviewers/ask", requests.ask, name="patch-ask"),
+    path("patches/<int:patch>/reviewers/claim", requests.claim, name="patch-claim"),
+    path("patches/<int:patch>/reviewers/snooze", requests.snooze, name="patch-snooze"),
+    path("patches/<int:patch>/reviewers/not-mine", requests.not_mine, name="patch-not-mine"),
+    path("products/<short_name:slug>/maintainers", owners.maintainers, name="product-maintainers"),
+    path(
+        "products/<short_name:slug>/components/<short_name:component>/paths",
+        owners.component_paths,
+        name="component-paths",
+    ),
 ]
