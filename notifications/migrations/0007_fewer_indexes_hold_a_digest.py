@@ -21,10 +21,6 @@ class Migration(migrations.Migration):
             model_name="message",
             name="told_of_a_bulk_change_once",
         ),
-        migrations.RemoveIndex(
-            model_name="message",
-            name="message_by_age",
-        ),
         migrations.AlterField(
             model_name="digestdelivery",
             name="subscription",
@@ -95,14 +91,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("bulk_change__isnull", False)),
                 fields=["bulk_change"],
                 name="message_by_bulk_change",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("state__in", ["sent", "failed", "dropped"])),
-                fields=["created_at"],
-                name="message_ended_by_age",
             ),
         ),
         migrations.AddConstraint(
