@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def states(installation: Groundswell) -> Counter[str]:
         return Counter(dict(database.execute(query).fetchall()))
 
 
-def kill_at_random(installation: Groundswell, arrived: Callable[[], int], seed: int) -> list[str]:
+def kill_at_random(
+    installation: Groundswell, arrived: Callable[[], int], seed: int, people: int = PEOPLE
+) -> list[str]:
     """Kill each program twice, in any order, while digests are being sent; what was killed."""
     chance = random.Random(seed)
     order = [*PROGRAMS, *PROGRAMS]
@@ -58,7 +61,7 @@ def kill_at_random(installation: Groundswell, arrived: Callable[[], int], seed: 
     killed = []
     for name in order:
         time.sleep(chance.uniform(0.05, 0.5))
-        if arrived() >= PEOPLE:
+        if arrived() >= people:
             break
         installation.kill(name)
         killed.append(f"{name} at {arrived()}")
@@ -83,14 +86,17 @@ def exactly_one_each(people: int = PEOPLE) -> Counter[str]:
 
 
 def test_each_gets_one_file_whoever_is_killed() -> None:
-    with groundswell() as installation:
-        make_crowd(installation)
-        start_digests(installation)
+    # Files are written within a second or two, while the command that began it ends.
+    people = 3 * PEOPLE
+    with groundswell() as installation, ThreadPoolExecutor(1) as aside:
+        make_crowd(installation, people)
+        begun = aside.submit(start_digests, installation)
         wait_until(lambda: len(digest_files(installation)) > 20, what="the first digests")
-        killed = kill_at_random(installation, lambda: len(digest_files(installation)), SEED)
+        killed = kill_at_random(installation, lambda: len(digest_files(installation)), SEED, people)
+        begun.result()
         assert any(each.startswith("worker") for each in killed), killed
-        wait_for_all(installation)
-        assert readers(installation) == exactly_one_each(), killed
+        wait_for_all(installation, people)
+        assert readers(installation) == exactly_one_each(people), killed
 
 
 def test_each_gets_one_mail_by_smtp_whoever_is_killed() -> None:
