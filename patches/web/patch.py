@@ -11,7 +11,14 @@ from django.views.decorators.http import require_safe
 from accounts.policies import as_person
 from patches import comparing, dimensions, needs, turns
 from patches.models import Patch, PatchVersion
-from patches.overview import contents_of, draft_of, problems_fixed, versions_of
+from patches.overview import (
+    MOST_COMMITS,
+    MOST_FILES,
+    contents_of,
+    draft_of,
+    problems_fixed,
+    versions_of,
+)
 from patches.policies import rights_on
 from patches.standing import standings
 from patches.talk import talk
@@ -20,6 +27,7 @@ from patches.web.review import review_form
 from tracker.web.edit import number_in
 from tracker.web.pages import new_form_token, page
 
+LONG_LINES: Final = 600
 DEEDS: Final = ("integrate", "decline", "withdraw")
 
 
@@ -61,6 +69,9 @@ def _versions(
         "versions": versions,
         "latest": latest,
         "commits": contents_of(latest),
+        "has_more_files": latest.files_count > MOST_FILES or latest.commits_count > MOST_COMMITS,
+        # Its diff may have several pages, so that a mark alone does not lead to a file.
+        "is_long": latest.added + latest.removed > LONG_LINES,
         "standings": standings(shown, versions, known),
         "changed": changed,
         "changes": _changes(changed),
