@@ -10,7 +10,7 @@ like this:
   of a tab, two spaces will do below the head. A line without a second field is prose.
 - A line that begins with white space goes on with the one above. Text that begins left of where
   the note did is more logins, other text more of the note; where there was no note yet, it is
-  logins if each word of it could be one.
+  logins if it is single words with commas between.
 - Logins are parted by commas. Of what has more words the first is the login, and the rest a remark
   ("rmacklem is best for reviews"); what is in brackets is one too. `pkg@` is the same as `pkg`.
 - A path counts from the top of the tree, and for all below it: `sys/netinet` covers
@@ -106,7 +106,7 @@ def _go_on(entry: _Entry, number: int, line: str, gap: re.Pattern[str]) -> None:
     if entry.note_at is not None:
         are_logins = column < entry.note_at
     else:
-        are_logins = all(_LOGIN.fullmatch(word) for word in re.split(r"[,\s]+", logins) if word)
+        are_logins = all(_LOGIN.fullmatch(w) for w in re.split(r"\s*,\s*", logins) if w)
     if are_logins:
         entry.logins.append((number, logins))
     if entry.note_at is None and (note or not are_logins):
