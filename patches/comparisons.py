@@ -1,34 +1,67 @@
-"""Comparing each version with the one before, in a worker: git may take seconds."""
+"""What follows on a new version: its threads land in it, and it is compared with the one before.
+
+Both may take seconds, so a worker does it. Small versions get their threads at once, so that the
+page which is shown next has them.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
+from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 
+from patches.bell import ring_after_commit
 from patches.comparing import compare
-from patches.models import PatchVersion
+from patches.landing import land_all
+from patches.models import Patch, PatchVersion
+
+logger = logging.getLogger(__name__)
 
 NOT_COMPARED = Q(changes_by=PatchVersion.Changes.NONE) & Q(number__gt=1)
+# What is landed while somebody waits, and with SQLite everybody who writes.
+AT_ONCE_BYTES: Final = 200_000
+AT_ONCE_THREADS: Final = 50
+ROWS_AT_ONCE: Final = 100
+
+
+def follow_up(patch: Patch, before: PatchVersion, version: PatchVersion) -> None:
+    """Inside the transaction that made `version` after `before`."""
+    is_small = before.size + version.size <= AT_ONCE_BYTES
+    if is_small and patch.threads.count() <= AT_ONCE_THREADS:
+        _land(patch, version)
+    ring_after_commit("compare_version", version.pk)
+
+
+def _land(patch: Patch, version: PatchVersion) -> None:
+    try:
+        with transaction.atomic():
+            land_all(patch, version)
+    except Exception:  # a thread without a place is a small loss, a version that is refused is not
+        logger.exception("The threads of %s could not be landed.", version)
 
 
 def compare_version(pk: int) -> bool:
-    """Compare one version and keep what was found; False where that was done already."""
+    """Land what has not landed, compare, and keep it; False where that was done already."""
     version = PatchVersion.objects.filter(NOT_COMPARED, pk=pk).select_related("patch").first()
     if version is None:
         return False
+    _land(version.patch, version)
     how, text = compare(version)
     row = PatchVersion.objects.filter(pk=pk, changes_by=PatchVersion.Changes.NONE)
     return bool(row.update(changes_by=how, changes=text))
 
 
 def compare_missing(seconds: float, *, after: int = 0) -> int | None:
-    """Compare those that nobody was rung for. The row after which to go on, None at the end."""
+    """Do what nobody was rung for; the row after which to go on, None where all is done."""
     ends = time.monotonic() + seconds
     rows = PatchVersion.objects.filter(NOT_COMPARED, pk__gt=after).order_by("pk")
-    for pk in list(rows.values_list("pk", flat=True)[:100]):
+    waiting = list(rows.values_list("pk", flat=True)[:ROWS_AT_ONCE])
+    for pk in waiting:
         if time.monotonic() > ends:
             return after
         compare_version(pk)
         after = pk
-    return None
+    return after if len(waiting) == ROWS_AT_ONCE else None

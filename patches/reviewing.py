@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Denied, Viewer, as_person, require
-from patches import rating, turns
+from patches import rating, submitting, suggestions, turns
 from patches.events import record
+from patches.landing import land
 from patches.lines import lines_of
 from patches.locking import lock, refuse_decided
 from patches.models import (
@@ -89,7 +90,15 @@ def add_line_comment(
         start=start,
         end=end,
     )
+    _land_in_later(thread, version)
     return LineComment.objects.create(review=draft, thread=thread, text=words)
+
+
+def _land_in_later(thread: Thread, version: PatchVersion) -> None:
+    """A thread that begins on an old version has its place in those that came since."""
+    later = PatchVersion.objects.filter(patch=thread.patch_id, number__gt=version.number)
+    for newer in later.order_by("number"):
+        land(thread, version, newer)
 
 
 @transaction.atomic
@@ -327,6 +336,37 @@ def resolve(thread: Thread, person: Person, door: Door, *, resolved: bool) -> No
     data = {"resolved": resolved, "path": place.path, "line": place.start}
     kind = PatchEvent.Kind.RESOLVED
     record(patch, kind, person, door, turn_before=turn_before, version=found.version, data=data)
+
+
+@transaction.atomic
+def apply_suggestions(
+    patch: Patch, author: Person, comments: Sequence[LineComment], door: Door
+) -> PatchVersion:
+    """The next version, in which the lines are as these comments suggest; resolves their threads.
+
+    Raises `Denied`, and `Conflict` with a reason where one does not fit the newest version.
+    """
+    require(may("patch.add_version", author, patch))
+    locked = lock(patch)
+    refuse_decided(locked, "Open it again to send another version.")
+    newest = locked.versions.get(number=locked.latest)
+    sent = LineComment.objects.filter(review__patch=locked, review__sent_at__isnull=False)
+    chosen = sent.filter(pk__in=[each.pk for each in comments]).select_related(
+        "thread", "review__author"
+    )
+    found = list(chosen.order_by("id"))
+    if not found or len(found) != len({each.pk for each in comments}):
+        raise Conflict("Choose suggestions that are still there.")
+    parsed = suggestions.edited(newest, [suggestions.edit_of(each, newest) for each in found])
+    names = sorted({each.review.author.handle for each in found if each.review.author})
+    note = f"With suggestions by {', '.join(names)}." if names else "With suggestions."
+    version = submitting.add_version(locked, parsed, author, door, note=note)
+    sent.filter(pk__in=[each.pk for each in found]).update(applied_in=version)
+    for each in found:
+        _resolve(each.thread, author, resolved=True)
+    turns.settle(lock(patch))
+    patch.refresh_from_db()
+    return version
 
 
 def threads_for(patch: Patch, viewer: Viewer) -> QuerySet[Thread]:

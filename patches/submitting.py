@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from patches import demand, on_problems, owners, requests, turns
-from patches.bell import ring_after_commit
+from patches.comparisons import follow_up
 from patches.events import record
 from patches.locking import lock, lock_problems, refuse_decided
 from patches.models import (
@@ -161,7 +161,7 @@ def _follow(
         quiet=door == Door.IMPORT,
     )
     requests.ask_owners(patch, door)
-    ring_after_commit("compare_version", version.pk)
+    follow_up(patch, before, version)
     return version
 
 
