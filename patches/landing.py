@@ -1,0 +1,82 @@
+"""Threads in the next version: each keeps to its lines, or says that they were changed or are gone.
+
+A thread whose lines are gone waits where it was last seen: when they come back, it is with them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from patches.git.series import Series, series_of
+from patches.lander import Lander, Lines
+from patches.models import Patch, PatchVersion, Thread, ThreadPlace
+
+ROWS_AT_ONCE = 500
+
+
+def land(thread: Thread, old: PatchVersion, new: PatchVersion) -> ThreadPlace:
+    """Where the lines of `thread` are in `new`, by where they are in `old` or were last before.
+
+    The place is stored; one that is there already is returned.
+    """
+    known = ThreadPlace.objects.filter(thread=thread, version=new).first()
+    if known is not None:
+        return known
+    seen = _last_seen([thread.pk], old.number).get(thread.pk)
+    if seen is None:
+        message = f"thread {thread.pk} has no place in version {old.number} or before"
+        raise ValueError(message)
+    place = _landed([seen], new, series_of(new))[0]
+    ThreadPlace.objects.bulk_create([place], ignore_conflicts=True)
+    return ThreadPlace.objects.get(thread=thread, version=new)
+
+
+def land_all(patch: Patch, new: PatchVersion) -> None:
+    """Give every thread of `patch` that began before `new` its place there. Safe to run twice."""
+    begun = Thread.objects.filter(patch=patch, version__number__lt=new.number)
+    waiting = begun.exclude(places__version=new).values_list("pk", flat=True)
+    seen = _last_seen(list(waiting), new.number - 1)
+    by_version: defaultdict[int, list[ThreadPlace]] = defaultdict(list)
+    for place in seen.values():
+        by_version[place.version_id].append(place)
+    series = series_of(new) if by_version else None
+    for places in by_version.values():
+        assert series is not None  # noqa: S101 - for the type checker
+        landed = _landed(places, new, series)
+        ThreadPlace.objects.bulk_create(landed, ROWS_AT_ONCE, ignore_conflicts=True)
+
+
+def _last_seen(threads: list[int], until: int) -> dict[int, ThreadPlace]:
+    """By thread, its place in the latest version up to `until` in which its lines were there."""
+    found: dict[int, ThreadPlace] = {}
+    for at in range(0, len(threads), ROWS_AT_ONCE):
+        places = ThreadPlace.objects.filter(
+            thread__in=threads[at : at + ROWS_AT_ONCE], version__number__lte=until, commit__gt=0
+        )
+        for place in places.select_related("version").order_by("thread", "version__number"):
+            found[place.thread_id] = place
+    return found
+
+
+def _landed(places: Iterable[ThreadPlace], new: PatchVersion, series: Series) -> list[ThreadPlace]:
+    """Rows, not yet stored, for places that are all in one version."""
+    rows = []
+    lander: Lander | None = None
+    for place in places:
+        lander = lander or Lander(series_of(place.version), series)
+        own = Lines(place.commit, place.path, place.side, place.start, place.end)
+        found, lines = lander.land(own)
+        rows.append(
+            ThreadPlace(
+                thread_id=place.thread_id,
+                version=new,
+                found=found,
+                commit=lines.commit,
+                path=lines.path,
+                side=lines.side,
+                start=lines.start,
+                end=lines.end,
+            )
+        )
+    return rows
