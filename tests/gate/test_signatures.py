@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -139,6 +140,15 @@ def test_of_many_signatures_only_the_first_five_are_looked_at() -> None:
     assert domain_of(rubbish * 5 + once) == ""
 
 
+def test_of_a_large_mail_fewer_signatures_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = sign(letter())
+    wrong = re.sub(rb"bh=[^;]+;", b"bh=AAAA;", once.partition(b"\r\nFrom:")[0]) + b"\r\n"
+    assert domain_of(wrong * 2 + once) == "example.org"
+    monkeypatch.setattr(signatures, "LARGE", 100)
+    assert domain_of(wrong + once) == "example.org"
+    assert domain_of(wrong * 2 + once) == ""
+
+
 def test_a_name_server_that_is_away_makes_a_mail_unsigned(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +175,7 @@ def test_two_keys_under_one_name_are_none(server: NameServer) -> None:
 
 def test_what_would_cost_too_much_is_not_even_asked_for(server: NameServer) -> None:
     assert domain_of(sign(letter(text="a" + " " * 300 + "b"))) == ""
+    assert domain_of(sign(letter(text="a " * (signatures.BLANKS + 1)))) == ""
     assert domain_of(b"X-Long: " + b"x" * 300_000 + b"\r\n" + sign(letter())) == ""
     assert server.asked == []
 
