@@ -29,6 +29,8 @@ HEAD: Final = {
 TEXTS: Final = {"description": "description", "how-to-repeat": "how_to_repeat"}
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z _-]*")
 _LONGEST_NAME: Final = 40
+# Whose form has more faults has sent something else.
+MOST_FAULTS: Final = 30
 _TEXT_HEADER: Final = re.compile(r"(Description|How-To-Repeat)[ \t]*:(.*)", re.IGNORECASE)
 _ESCAPED: Final = re.compile(
     rf"\\+(?:#:|(?:{'|'.join([*HEAD, *TEXTS])})[ \t]*:)", re.IGNORECASE
@@ -37,6 +39,9 @@ _ESCAPED: Final = re.compile(
 _DECORATED: Final = re.compile(
     rf"[\W_]+(?:{'|'.join([*HEAD, *TEXTS])})[\W_]*:", re.IGNORECASE
 )  # fmt: skip
+
+
+MANY_FAULTS: Final = "There are more faults than these: put in the form only what it asks for."
 
 
 @dataclass
@@ -58,6 +63,8 @@ def read_form(text: str) -> Form | None:
     reader = _Reader()
     for line in lines[first:]:
         reader.take(line)
+        if len(reader.faults) > MOST_FAULTS:
+            return Form(faults=[*reader.faults[:MOST_FAULTS], MANY_FAULTS])
     greeting = [line for line in lines[:first] if not line.startswith(NOTE)]
     return reader.form("\n".join(greeting).strip("\n"))
 

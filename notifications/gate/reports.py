@@ -28,6 +28,8 @@ from tracker.suggesting import Suggestion
 from tracker.text import clean_text
 
 NAMED_SIMILAR: Final = 3
+# Of an attached one; what is longer is no form that somebody filled in, and is kept as a file.
+LONGEST_FORM: Final = 1_000_000
 _TRUTH: Final = {"": False, "no": False, "n": False, "false": False,
                  "yes": True, "y": True, "true": True}  # fmt: skip
 _THREAD: Final = re.compile(r"problem-(\d{1,18})@", re.ASCII)
@@ -134,7 +136,7 @@ def _read(mail: ParsedMail, leading: Leading) -> _Read:
 
 
 def _is_text(file: IncomingFile) -> bool:
-    return file.content_type.startswith("text/") and len(file.content) < settings.ATTACHMENT_BYTES
+    return file.content_type.startswith("text/") and len(file.content) <= LONGEST_FORM
 
 
 def _free_text(mail: ParsedMail, text: str, files: list[IncomingFile]) -> _Read:

@@ -11,6 +11,7 @@ from notifications.gate.acting import Refusal
 from notifications.gate.addresses import ReportTo
 from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import IncomingFile, ParsedMail
+from notifications.gate.report_form import MANY_FAULTS, MOST_FAULTS
 from notifications.models import Message
 from tests.gate.acts import PATCH, counts, picture, report
 from tests.gate.test_commands import filled_template
@@ -158,6 +159,13 @@ def test_every_wrong_field_of_a_form_is_named(product: Product, outsider: Person
     assert [sentence.partition(":")[0] for sentence in said] == ["Component", "Severity"]
     assert "“net”" in said[0]
     assert "yes or no" in refused(outsider, text.replace("Confidential: no", "Confidential: ?"))[0]
+
+
+def test_of_a_form_with_very_many_faults_the_first_are_named(
+    product: Product, outsider: Person
+) -> None:
+    said = refused(outsider, filled_template().replace("Component:", "Prduct: x\n" * 2_000))
+    assert (len(said), said[-1]) == (MOST_FAULTS + 1, MANY_FAULTS)
 
 
 def test_a_bold_confidential_is_not_taken_for_words_of_the_field_above_it(
