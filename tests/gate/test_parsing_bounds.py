@@ -12,13 +12,14 @@ from importlib import import_module
 import pytest
 
 from notifications.gate.parsing import limits, read
+from notifications.gate.parsing.headers import parameters
 from notifications.gate.parsing.html import text_of_html
 from notifications.gate.parsing.own_words import own_words as cut
 from notifications.gate.parsing.tnef import read_winmail
 from notifications.gate.parsing.tree import read_tree
 from tests.gate.corpus import OTHERS
 from tests.gate.corpus.building import answer, head, multipart, part
-from tests.gate.corpus.structures import winmail
+from tests.gate.corpus.structures import OBJECT_OF_PROPERTIES, winmail
 
 
 def nested(levels: int) -> bytes:
@@ -171,3 +172,80 @@ def test_counts_in_a_winmail_are_not_believed() -> None:
     pieces = b"\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00" * 10 * limits.TNEF_OBJECTS
 
     assert len(read_winmail(whole[:6] + pieces).files) == limits.TNEF_OBJECTS
+
+
+def test_properties_of_a_winmail_are_counted_over_all_of_it() -> None:
+    whole = winmail()
+    # Each has a value, which counts too.
+    times = limits.TNEF_PROPERTIES // 2_000
+    few, many = (OBJECT_OF_PROPERTIES * count for count in (times - 1, times))
+
+    assert read_winmail(whole[:6] + few + whole[6:]).body == "It stops."
+    assert read_winmail(whole[:6] + many + whole[6:]).body == b""
+
+
+def test_only_the_first_of_many_winmails_are_opened() -> None:
+    one = part(winmail(""), "application/ms-tnef; name=winmail.dat", "base64")
+    files = read(head() + multipart("mixed", *[one] * (limits.WINMAILS + 2))).files
+
+    assert [file.name for file in files].count("a.log") == limits.WINMAILS
+    assert [file.name for file in files].count("winmail.dat") == 2
+
+
+def test_thousands_of_markers_with_an_answer_far_below_are_read() -> None:
+    quoted = "> q\n> ----- Reply above this line -----\n" * 9_000
+    assert cut(f"{quoted}> q\n\nMine.", is_reply=True).endswith("Mine.")
+
+
+def test_an_author_before_each_of_many_quotes_is_asked_about_so_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def tells(words: str) -> bool:
+        asked.append(words)
+        return False
+
+    monkeypatch.setattr(
+        import_module("notifications.gate.parsing.own_words"), "names_author", tells
+    )
+    cut("it was 12:30 there:\n> q\n" * 10 * limits.ATTRIBUTIONS, is_reply=True)
+
+    assert 0 < len(asked) <= limits.ATTRIBUTIONS * 4
+
+
+def test_of_very_many_parameters_the_first_are_read() -> None:
+    pieces = "; ".join(f"name*{number}*=%41" for number in range(20))
+
+    assert parameters(f"a/b; {pieces}", "name") == "A" * 20
+    assert parameters("a/b; name=x" + ";" * 16_000, "name") == "x"
+    assert parameters("a/b" + ";" * 2 * limits.PARAMETERS + "; name=x", "name") == ""
+
+
+def test_headers_above_all_parts_are_read_up_to_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    each = b"X-A: b\n" * 100 + b"\nhi\n"
+    monkeypatch.setattr(limits, "ALL_HEADER_BYTES", 10 * len(each))
+
+    assert len(list(read_tree(head() + multipart("mixed", *[each] * 50)).walk())) < 20
+
+
+def test_lines_that_are_hardly_uuencoded_are_read_so_far() -> None:
+    short = part("a\n" * 100_000, "application/x; name=a", "x-uuencode")
+    (file,) = read(head() + multipart("mixed", short)).files
+
+    assert 0 < len(file.content) <= len(short) // limits.UU_LINE + limits.UU_BROKEN
+
+
+def test_a_tag_of_very_many_attributes_keeps_its_name_only() -> None:
+    many = " ".join(f"a{number}='>'" for number in range(20_000))
+
+    assert text_of_html(f"<p hidden {many}>shown</p>") == "shown"
+    assert text_of_html("<p hidden a='>'>not shown</p>shown") == "shown"
+
+
+def test_letters_that_no_document_may_hold_are_left_out() -> None:
+    link = "<a href='https://x.example/y'>%s</a>"
+
+    assert text_of_html(link % "a\x0bb") == "ab (https://x.example/y)"
+    assert text_of_html(link % "<b>a</b>b&#11;") == "ab (https://x.example/y)"
+    assert text_of_html("<blockquote type=cite>&#1;q</blockquote>a") == "> q\na"

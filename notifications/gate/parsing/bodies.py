@@ -96,6 +96,7 @@ class Spent:
 
     texts: int = 0
     letters: int = 0
+    winmails: int = 0
 
     @property
     def is_all(self) -> bool:
@@ -174,7 +175,9 @@ def _take_leaf(part: Part, body: Body) -> None:
     kind, name = part.content_type, part.name
     if kind in _FOR_PROGRAMS:
         return
-    if kind in _WINMAIL or name.lower() == "winmail.dat":
+    is_winmail = kind in _WINMAIL or name.lower() == "winmail.dat"
+    if is_winmail and body.spent.winmails < limits.WINMAILS:
+        body.spent.winmails += 1
         _take_winmail(part, body)
     elif kind in _OPAQUE or name.lower() == "smime.p7m":
         _take_opaque(part, body)
@@ -183,7 +186,7 @@ def _take_leaf(part: Part, body: Body) -> None:
     else:
         if kind in _PLAIN and part.disposition != "attachment" and body.spare is None:
             body.spare = part
-        _take_file(part, body)
+        _take_file(part, name, body)
 
 
 def _is_text(part: Part, name: str) -> bool:
@@ -232,7 +235,7 @@ def _take_text(part: Part, body: Body) -> None:
         body.note(UNREADABLE)
     text = _text_of(part, given)
     body.spent.texts += 1
-    body.spent.letters += max(len(given) // 4, len(text.words))
+    body.spent.letters += max(min(len(given), limits.HTML), len(text.words))
     if any(_is_same(text.words, other.words) for other in body.texts):
         return
     if ENCRYPTED in text.words[: limits.TEXT]:
@@ -267,11 +270,11 @@ def _use_spare(body: Body) -> None:
         _take_text(body.spare, body)
 
 
-def _take_file(part: Part, body: Body) -> None:
+def _take_file(part: Part, name: str, body: Body) -> None:
     content = part.bytes()
-    if not content and not part.name:
+    if not content and not name:
         return
-    name = part.name or _default_name(part, content, len(body.files) + 1)
+    name = name or _default_name(part, content, len(body.files) + 1)
     body.files.append(IncomingFile(name, part.content_type, content, part.is_part_of_text))
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
+from notifications.gate.parsing import limits
+
 # What is called by the left name is written in the right one: browsers decided so long ago
 # (https://encoding.spec.whatwg.org/#names-and-labels), and mail programs follow.
 _MEANT: Final = {
@@ -66,27 +68,32 @@ _SAMPLE: Final = 4_000
 _LEAST: Final = 12
 
 
-def decode(content: bytes, declared: str = "") -> tuple[str, bool]:
+def decode(content: bytes, declared: str = "", sample: int = _SAMPLE) -> tuple[str, bool]:
     """The text, and whether every letter of it could be read as declared (or was plain).
+
+    Where nobody said in which letters it is written, so many bytes (`sample`) are looked at.
 
     Never raises: what is no letter at all becomes U+FFFD, as does half of one.
     """
-    text, is_as_declared = _decode(content, declared)
+    text, is_as_declared = _decode(content, declared, sample)
     if text.isascii():
         return text, is_as_declared
     return _HALVES.sub("\ufffd", text), is_as_declared
 
 
-def _decode(content: bytes, declared: str) -> tuple[str, bool]:
+def _decode(content: bytes, declared: str, sample: int) -> tuple[str, bool]:
     name = _codec(declared)
+    if _is_shifted(name):
+        # Each broken byte of them takes a microsecond.
+        content = content[: limits.TEXT_BYTES]
     if content.isascii() and not _is_shifted(name):
         return content.decode("ascii"), True
     unicode = _as_unicode(content)
     if unicode is not None and not _is_shifted(name):
         return unicode, True
     if not name or name == "utf-8":
-        return _guess(content), not name
-    return _decode_as(content, name)
+        return _guess(content, sample), not name
+    return _decode_as(content, name, sample)
 
 
 def _is_shifted(name: str) -> bool:
@@ -120,7 +127,7 @@ def _as_unicode(content: bytes) -> str | None:
         return None
 
 
-def _decode_as(content: bytes, name: str) -> tuple[str, bool]:
+def _decode_as(content: bytes, name: str, sample: int) -> tuple[str, bool]:
     try:
         return content.decode(name), True
     except (UnicodeError, ValueError):
@@ -129,19 +136,21 @@ def _decode_as(content: bytes, name: str) -> tuple[str, bool]:
         # Its five holes are those of latin-1, where nothing is a hole.
         return content.decode("latin-1").translate(_WINDOWS), True
     try:
-        return content.decode(name, "replace"), False
+        # What is broken costs a call for each byte.
+        return content[: 2 * limits.TEXT_BYTES].decode(name, "replace"), False
     except (UnicodeError, ValueError):
-        return _guess(content), False
+        return _guess(content, sample), False
 
 
-def _guess(content: bytes) -> str:
+def _guess(content: bytes, sample: int) -> str:
     """Text of which nobody said in which letters, and which is no UTF-8."""
     broken = content.decode("utf-8", "replace")
-    if broken.count("\ufffd") * 4 < sum(1 for letter in broken if letter > "\x7f"):
+    others = len(broken) - len(broken.encode("ascii", "ignore"))
+    if broken.count("\ufffd") * 4 < others:
         return broken
     beyond = bytes(byte for byte in content[:200_000] if byte > 0x7F)
-    if len(beyond) >= _LEAST and len(beyond) * 5 > min(len(content), 200_000):
-        best = from_bytes(content[:_SAMPLE], steps=3, chunk_size=512, threshold=0.3).best()
+    if sample and len(beyond) >= _LEAST and len(beyond) * 5 > min(len(content), 200_000):
+        best = from_bytes(content[:sample], steps=3, chunk_size=512, threshold=0.3).best()
         if best is not None:
             return content.decode(_MEANT.get(best.encoding, best.encoding), "replace")
-    return _decode_as(content, "cp1252")[0]
+    return _decode_as(content, "cp1252", sample)[0]

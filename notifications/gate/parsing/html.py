@@ -25,9 +25,14 @@ OTHERS_FOLLOW: Final = "\ue003"
 SIGNS: Final = QUOTE_FOLLOWS + OTHERS_FOLLOW
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _ALL_SIGNS: Final = re.compile("[\ue000-\ue003\x00]")
+# What the library reads, raw or as a reference, and does not take back.
+_NOT_TAKEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # Pictures within the markup; a screenshot is longer than all that is read.
 _PICTURE: Final = re.compile(r"data:[a-z]{1,20}/[^\"'<>\s]{200,}", re.IGNORECASE)
+# A tag, with its attributes as the library reads them; it compares each with each.
+_TAG: Final = re.compile(r"(<[a-zA-Z][a-zA-Z0-9:]*+)(?:=\s*+\"[^\"]*+\"|=\s*+'[^']*+'|[^>])*+>?")
+_LONGEST_TAG: Final = 4_000
 _NOT_SHOWN: Final = (
     "script",
     "style",
@@ -40,6 +45,7 @@ _NOT_SHOWN: Final = (
     "iframe",
 )
 _NOT_SHOWN_EITHER: Final = ("svg", "template", "noscript", "applet", "map", "audio", "video", "xml")
+_UNSEEN: Final = "unseen"
 _HIDDEN: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0(?![.\d])"
     r"|font-size\s*:\s*0(?![.\d])|max-height\s*:\s*0(?![.\d])",
@@ -72,7 +78,7 @@ def text_of_html(html: str) -> str:
     html = _ALL_SIGNS.sub("", _PICTURE.sub("", html)[: limits.HTML])
     if not html.strip():
         return ""
-    root = _tree(html)
+    root = _tree(_TAG.sub(_bounded_tag, html))
     if root is None:
         return ""
     _drop_unseen(root)
@@ -81,6 +87,10 @@ def text_of_html(html: str) -> str:
         _mark(element)
         _simplify(element)
     return _mark_quotes(_render(root))
+
+
+def _bounded_tag(tag: re.Match[str]) -> str:
+    return tag[0] if len(tag[0]) <= _LONGEST_TAG else f"{tag[1]}>"
 
 
 def without_signs(text: str) -> str:
@@ -99,16 +109,11 @@ def _tree(html: str) -> HtmlElement | None:
 
 
 def _drop_unseen(root: HtmlElement) -> None:
-    etree.strip_elements(root, *_NOT_SHOWN, *_NOT_SHOWN_EITHER, with_tail=False)
+    """Take elements out, and leave the text that follows them; all at once, as each moves it."""
     for element in root.xpath("//*[@style or @hidden]"):
         if "hidden" in element.attrib or _HIDDEN.search(element.get("style", "")[:2_000]):
-            _remove(element)
-
-
-def _remove(element: HtmlElement) -> None:
-    """Take an element out, and leave the text that follows it."""
-    if element.getparent() is not None:
-        element.drop_tree()
+            element.tag = _UNSEEN
+    etree.strip_elements(root, *_NOT_SHOWN, *_NOT_SHOWN_EITHER, _UNSEEN, with_tail=False)
 
 
 def _bound(root: HtmlElement) -> None:
@@ -133,14 +138,14 @@ def _bound(root: HtmlElement) -> None:
         text = " ".join(element.itertext())
         for child in list(element):
             element.remove(child)
-        element.text = text
+        element.text = _taken(text)
 
 
 def _mark(element: HtmlElement) -> None:
     """Write down, as text, where others' words begin."""
     if element.tag == "blockquote" and _is_quote(element):
         opening = _sign(_OPEN)
-        opening.tail, element.text = element.text, None
+        opening.tail, element.text = _taken(element.text), None
         element.insert(0, opening)
         element.append(_sign(_CLOSE))
         return
@@ -189,9 +194,13 @@ def _name_target(element: HtmlElement) -> None:
     if shown and bare not in shown:
         last = element[-1] if len(element) else None
         if last is None:
-            element.text = f"{element.text or ''} ({target})"
+            element.text = f"{_taken(element.text)} ({_taken(target)})"
         else:
-            last.tail = f"{last.tail or ''} ({target})"
+            last.tail = f"{_taken(last.tail)} ({_taken(target)})"
+
+
+def _taken(text: str | None) -> str:
+    return _NOT_TAKEN.sub("", text or "")
 
 
 def _simplify(element: HtmlElement) -> None:

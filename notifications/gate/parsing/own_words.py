@@ -134,12 +134,14 @@ def _line(text: str, before: str) -> _Line:
 def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
     """The lines before the first that says that all below it is somebody else's."""
     bare = [line.bare if line.kind is not _Kind.QUOTE else "> " + line.bare for line in lines]
-    asked = 0
+    asked = answered = 0
     for at, line in enumerate(lines):
         if line.kind is _Kind.BLANK:
             continue
         if is_marker(line.text):
-            if line.kind is not _Kind.QUOTE or not _answers_below(lines, at):
+            if line.kind is _Kind.QUOTE:
+                answered = _answer_below(lines, at, answered)
+            if line.kind is not _Kind.QUOTE or not answered:
                 # It stays as the quote of which somebody is named above.
                 line.kind = _Kind.QUOTE
                 return lines[: at + 1]
@@ -156,18 +158,25 @@ def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
     return lines
 
 
-def _answers_below(lines: list[_Line], at: int) -> bool:
-    """Whether somebody answers below the marker, between the quoted paragraphs of our mail."""
+def _answer_below(lines: list[_Line], at: int, known: int) -> int:
+    """Where somebody answers below the marker, between the quoted paragraphs of our mail, or 0.
+
+    `known` is that of a marker above: what lies between was looked at then, or a mail of nothing
+    but markers takes a minute.
+    """
     if not any(line.kind is _Kind.QUOTE for line in lines[at + 1 : at + 50]):
-        return False
-    for before, line in zip(lines[at:], lines[at + 1 :], strict=False):
+        return 0
+    if known > at:
+        return known
+    for place in range(at + 1, len(lines)):
+        before, line = lines[place - 1], lines[place]
         if line.text in {"-- ", "--"}:
-            return False
+            return 0
         # Words that follow a quoted line at once may be its end, wrapped by a program.
         stands_alone = not before.is_own and not before.bare.strip("> ")
         if line.is_own and stands_alone and not _MOBILE.fullmatch(line.bare):
-            return True
-    return False
+            return place
+    return 0
 
 
 def _author_without_quote(lines: list[_Line], at: int) -> int | None:
@@ -209,14 +218,15 @@ def _next(lines: list[_Line], at: int) -> int | None:
 
 def _find_attributions(lines: list[_Line]) -> bool:
     """Take note of who is named before quotes; whether anybody is."""
-    found = False
+    found, asked = False, 0
     for at, line in enumerate(lines):
         if line.bare == QUOTE_FOLLOWS:
             found = True
             _take_as_attribution(lines, at)
-        elif line.is_own and may_end(line.bare):
+        elif line.is_own and asked < limits.ATTRIBUTIONS and may_end(line.bare):
             below = _next(lines, at + 1)
             if below is None or lines[below].kind is _Kind.QUOTE:
+                asked += 1
                 found |= _take_author(lines, at, is_last=below is None)
     return found
 

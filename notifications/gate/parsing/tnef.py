@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from notifications.gate.parsing import limits
@@ -57,15 +58,16 @@ def read_winmail(content: bytes) -> Winmail:
     mail = Winmail()
     if not is_winmail(content) or len(content) > limits.TNEF_BYTES:
         return Winmail(is_whole=False)
+    budget = iter(range(limits.TNEF_PROPERTIES))
     try:
         for name, data in _objects(memoryview(content)):
-            _take(mail, name, data)
+            _take(mail, name, data, budget)
     except _BrokenOff:
         mail.is_whole = False
     return mail
 
 
-def _take(mail: Winmail, name: int, data: memoryview) -> None:
+def _take(mail: Winmail, name: int, data: memoryview, budget: Iterator[int]) -> None:
     if name == _RENDER:
         mail.files.append(Attached())
     elif name == _BODY:
@@ -73,17 +75,17 @@ def _take(mail: Winmail, name: int, data: memoryview) -> None:
     elif name == _CODEPAGE and len(data) >= 4:
         mail.charset = mail.charset or f"cp{_number(data, 0)}"
     elif name == _PROPERTIES:
-        _take_properties(mail, data)
+        _take_properties(mail, data, budget)
     elif mail.files and name == _TITLE:
         mail.files[-1].name = mail.files[-1].name or bytes(data).rstrip(b"\x00")
     elif mail.files and name == _DATA:
         mail.files[-1].content = bytes(data)
     elif mail.files and name == _ATTACHMENT:
-        _take_file(mail.files[-1], data)
+        _take_file(mail.files[-1], data, budget)
 
 
-def _take_properties(mail: Winmail, data: memoryview) -> None:
-    for name, kind, value in _properties(data):
+def _take_properties(mail: Winmail, data: memoryview, budget: Iterator[int]) -> None:
+    for name, kind, value in _properties(data, budget):
         if name == _P_CODEPAGE and len(value) >= 4:
             page = _number(value, 0)
             mail.charset = "utf-8" if page == 65001 else f"cp{page}"
@@ -93,8 +95,8 @@ def _take_properties(mail: Winmail, data: memoryview) -> None:
             mail.html = _letters(kind, value)
 
 
-def _take_file(file: Attached, data: memoryview) -> None:
-    for name, kind, value in _properties(data):
+def _take_file(file: Attached, data: memoryview, budget: Iterator[int]) -> None:
+    for name, kind, value in _properties(data, budget):
         if name == _P_LONG_NAME or (name == _P_NAME and not file.name):
             file.name = _letters(kind, value)
         elif name == _P_TYPE:
@@ -123,19 +125,22 @@ def _objects(view: memoryview) -> Iterator[tuple[int, memoryview]]:
         at += 11 + length
 
 
-def _properties(view: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    """(name, kind, value) of each MAPI property; of several values the first."""
+def _properties(view: memoryview, budget: Iterator[int]) -> Iterator[tuple[int, int, memoryview]]:
+    """(name, kind, value) of each MAPI property; of several values the first.
+
+    `budget` has an element for each property and value that may still be read of the message.
+    """
     if len(view) < 4:
         return
     at = 4
-    for _ in range(min(_number(view, 0), limits.TNEF_PROPERTIES)):
+    for _ in islice(budget, _number(view, 0)):
         if at + 4 > len(view):
             return
         both = _number(view, at)
         name, kind = both >> 16, both & 0xFFFF
         at = _past_name(view, at + 4, name)
         values: list[memoryview] = []
-        at = _past_values(view, at, kind, values)
+        at = _past_values(view, at, kind, values, budget)
         if values:
             yield name, kind & 0xFFF, values[0]
 
@@ -150,7 +155,9 @@ def _past_name(view: memoryview, at: int, name: int) -> int:
     return at + 24 + _padded(_number(view, at + 20))
 
 
-def _past_values(view: memoryview, at: int, kind: int, values: list[memoryview]) -> int:
+def _past_values(
+    view: memoryview, at: int, kind: int, values: list[memoryview], budget: Iterator[int]
+) -> int:
     many, kind = bool(kind & 0x1000), kind & 0xEFFF
     count = 1
     if many or kind in _SIZED:
@@ -158,7 +165,7 @@ def _past_values(view: memoryview, at: int, kind: int, values: list[memoryview])
         at += 4
     if kind not in _SIZED and kind not in _FIXED:
         raise _BrokenOff
-    for _ in range(min(count, limits.TNEF_PROPERTIES)):
+    for _ in islice(budget, count):
         length = _FIXED.get(kind, 0)
         if kind in _SIZED:
             length = _number(view, at)

@@ -115,6 +115,7 @@ class _Reader:
         self.parts = 1
         self.scanned = 0
         self.boundaries = 0
+        self.headed = 0
 
     def read(self) -> None:
         waiting = [(self.tree.root, 0)]
@@ -145,10 +146,11 @@ class _Reader:
             self._note(BROKEN)
         otherwise = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
         for start, end in _between(places, part.end):
-            if self.parts >= limits.PARTS:
+            if self.parts >= limits.PARTS or self.headed > limits.ALL_HEADER_BYTES:
                 self._note(TOO_MANY)
                 return
             child = _read_part(part.raw, start, end, otherwise)
+            self.headed += min(child.start - start, limits.HEADER_BYTES)
             # A boundary that stands there twice encloses nothing.
             if child.headers.pairs or part.raw[child.start : min(end, child.start + 200)].strip():
                 part.children.append(child)
@@ -244,10 +246,13 @@ def _quoted_printable(body: bytes) -> bytes:
 
 def _uuencoded(body: bytes) -> bytes:
     read: list[bytes] = []
-    for line in body.splitlines():
+    most = len(body) // limits.UU_LINE + limits.UU_BROKEN
+    broken = 0
+    for given in body.split(b"\n", most)[:most]:
+        line = given.rstrip(b"\r")
         if line.startswith(b"begin ") or not line.strip():
             continue
-        if line.strip() == b"end":
+        if line.strip() == b"end" or broken > limits.UU_BROKEN:
             break
         try:
             read.append(binascii.a2b_uu(line))
@@ -257,5 +262,5 @@ def _uuencoded(body: bytes) -> bytes:
             try:
                 read.append(binascii.a2b_uu(line[:length]))
             except binascii.Error:
-                continue
+                broken += 1
     return b"".join(read)

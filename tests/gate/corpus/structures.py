@@ -64,6 +64,11 @@ def winmail(body: str = "It stops.", broken: bool = False) -> bytes:
     return made[:-9] + struct.pack("<I", 2**31) if broken else made
 
 
+OBJECT_OF_PROPERTIES = _object(
+    0x9003, struct.pack("<I", 1_000) + struct.pack("<II", 0x00010003, 0) * 1_000
+)
+
+
 def _winmail(content: bytes, kind: str = "application/ms-tnef") -> bytes:
     return part(
         content,
