@@ -10,11 +10,15 @@ Time grows with the number of bytes, which `limits` bounds; names of files stay 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from patches.finding.assembling import assemble
+from patches.finding.diffs import has_look
 from patches.finding.limits import MOST_BYTES
 from patches.finding.messages import read_messages
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
+
+_LOOKED_AT: Final = 2**20
 
 __all__ = ["NotAPatch", "ParsedPatch", "Unreadable", "read", "read_series"]
 
@@ -26,7 +30,7 @@ def read(data: bytes, name: str = "", *, is_mail: bool = False) -> ParsedPatch:
     there is something that has the look of one.
     """
     if len(data) > MOST_BYTES:
-        raise _too_large()
+        raise _too_large() if has_look(data[:_LOOKED_AT]) else NotAPatch("It is too large.")
     return assemble(read_messages(data, is_mail=is_mail), data)
 
 

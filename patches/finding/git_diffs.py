@@ -102,10 +102,10 @@ def read_git(lines: list[bytes], at: int, first: int) -> tuple[Section, int] | N
         while at < len(lines) and is_hunk(lines[at]):
             hunk, at = read_hunk(lines, at, first, path)
             hunks.append(hunk)
-    if not (hunks or body or head.extended):
-        return None
     if not hunks and not body and (head.has_names or head.needs_lines):
         raise Unreadable(f"The change of “{shown(path)}” has no lines: the patch is not whole.")
+    if not (hunks or body or head.extended):
+        return None
     return _section(head, hunks, body), at
 
 

@@ -103,13 +103,13 @@ def _shell_archive(text: bytes) -> list[bytes]:
             continue
         # The text may be empty, and its end the very next line.
         stop = text.find(b"\n" + mark[1] + b"\n", start.end() - 1)
-        if stop < 0:
-            if has_look(text[start.end() :]):
-                raise Unreadable("The shell archive is not whole: the end of a file is missing.")
-            return found
-        body = text[start.end() : stop + 1]
+        body = text[start.end() : stop + 1 if stop >= 0 else len(text)]
         if stripped := _STRIPPED.search(start[1]):
             body = re.sub(rb"^" + re.escape(stripped[1]), b"", body, flags=re.M)
+        if stop < 0:
+            if has_look(body):
+                raise Unreadable("The shell archive is not whole: the end of a file is missing.")
+            return found
         found.append(body)
         at = stop + 1 + len(mark[1])
     return found
