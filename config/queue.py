@@ -68,6 +68,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         # is missing it costs two counts.
         "schedule": timedelta(seconds=10),
     },
+    "sweep versions to compare": {
+        "task": "patches.tasks.sweep_comparisons",
+        "schedule": timedelta(seconds=60),
+    },
+    "recount the demand of patches": {
+        "task": "patches.tasks.recount_demand",
+        "schedule": timedelta(hours=6),
+    },
     "empty the IMAP mailbox": {
         "task": "notifications.tasks.poll_imap",
         "schedule": timedelta(seconds=60),

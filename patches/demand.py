@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
-from patches.models import Patch, PatchFix
+from patches.models import WAITING, Patch, PatchFix
 from tracker.duplicates import adds_up
 from votes.models import Vote
 
@@ -35,6 +35,16 @@ def recount_numbers(numbers: Iterable[int]) -> None:
     of two who vote at once the second counts both."""
     rows = Patch.objects.select_for_update(of=("self",)).filter(pk__in=sorted(set(numbers)))
     recount(rows.only("number", "demand").order_by("pk"))
+
+
+def recount_waiting(after: int = 0, limit: int = 1000) -> int | None:
+    """Count the next `limit` patches that wait, in case that a crash came between a vote and its
+    count. The number after which to go on, None where all are done."""
+    rows = Patch.objects.filter(WAITING, pk__gt=after).order_by("pk")
+    waiting = list(rows.only("number", "demand")[:limit])
+    found = counts(patch.pk for patch in waiting)
+    recount_numbers(patch.pk for patch in waiting if patch.demand != found[patch.pk])
+    return waiting[-1].pk if len(waiting) == limit else None
 
 
 def counts(numbers: Iterable[int]) -> dict[int, int]:

@@ -278,6 +278,9 @@ class PatchVersion(models.Model):
             models.Index(
                 fields=["message_id"], condition=~Q(message_id=""), name="patch_version_by_mail"
             ),
+            models.Index(
+                fields=["number"], condition=Q(changes_by=""), name="patch_version_not_compared"
+            ),
         ]
 
     def __str__(self) -> str:

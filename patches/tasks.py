@@ -1,0 +1,37 @@
+"""What workers do for patches. Every task is safe to run twice and ends within 15 s."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from patches import comparisons, demand
+
+# Well below what `config.queue` gives a task before another worker gets it too.
+SECONDS = 8.0
+
+
+@shared_task
+def compare_version(pk: int) -> None:
+    """Say what a version changes against the one before, and where its threads are now."""
+    comparisons.compare_version(pk)
+
+
+@shared_task
+def sweep_comparisons(after: int = 0) -> None:
+    """Compare the versions that no bell was heard for."""
+    last = comparisons.compare_missing(SECONDS, after=after)
+    if last is not None:
+        sweep_comparisons.delay(last)
+
+
+@shared_task
+def recount_demand(after: int = 0) -> None:
+    """Put right the demand of patches that a crash left behind the votes."""
+    ends = time.monotonic() + SECONDS
+    last: int | None = after
+    while last is not None and time.monotonic() < ends:
+        last = demand.recount_waiting(last)
+    if last is not None:
+        recount_demand.delay(last)
