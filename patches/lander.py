@@ -82,6 +82,17 @@ class Text:
             return range(0)
         return range(first, last + 1)
 
+    @cached_property
+    def _hunks(self) -> dict[int, tuple[int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        for n, line in enumerate(self.lines):
+            found[line.hunk] = (found.get(line.hunk, (n, n))[0], n)
+        return found
+
+    def bounds(self, place: int) -> tuple[int, int]:
+        """The indexes of the first and the last line of its hunk."""
+        return self._hunks[self.lines[place].hunk]
+
     def are_together(self, places: Sequence[int]) -> bool:
         """Whether they follow upon each other, in one hunk."""
         first, last = places[0], places[-1]
@@ -306,36 +317,21 @@ def _edited(own: Text, lines: range, text: Text, found: Sequence[int]) -> tuple[
 
 def _gap(own: Text, lines: range, text: Text, found: Sequence[int]) -> tuple[int, int] | None:
     """The new lines from below the last one above that is as it was, to above the first below."""
-    hunk = own.lines[lines[0]].hunk
-    above = lines[0] - 1
-    while above >= 0 and own.lines[above].hunk == hunk and found[above] < 0:
-        above -= 1
-    below = lines[-1] + 1
-    while below < len(found) and own.lines[below].hunk == hunk and found[below] < 0:
-        below += 1
-    is_above = above >= 0 and own.lines[above].hunk == hunk
-    is_below = below < len(found) and own.lines[below].hunk == hunk
+    above = _nearest(found, range(lines[0] - 1, own.bounds(lines[0])[0] - 1, -1))
+    below = _nearest(found, range(lines[-1] + 1, own.bounds(lines[-1])[1] + 1))
     inside = [found[n] for n in lines if found[n] >= 0]
-    if not (is_above or is_below or inside):
+    anchors = [*inside[:1], *(place for place in (above, below) if place is not None)]
+    if not anchors:
         return None
-    anchor = inside[0] if inside else found[above] if is_above else found[below]
-    at = text.lines[anchor].hunk
-    first = found[above] + 1 if is_above else _first_of(text, anchor, at)
-    last = found[below] - 1 if is_below else _last_of(text, anchor, at)
-    first, last = max(first, _first_of(text, anchor, at)), min(last, _last_of(text, anchor, at))
+    first, last = text.bounds(anchors[0])
+    first = first if above is None else max(first, above + 1)
+    last = last if below is None else min(last, below - 1)
     return (first, last) if first <= last else None
 
 
-def _first_of(text: Text, place: int, hunk: int) -> int:
-    while place > 0 and text.lines[place - 1].hunk == hunk:
-        place -= 1
-    return place
-
-
-def _last_of(text: Text, place: int, hunk: int) -> int:
-    while place + 1 < len(text.lines) and text.lines[place + 1].hunk == hunk:
-        place += 1
-    return place
+def _nearest(found: Sequence[int], lines: range) -> int | None:
+    """What the first of these lines became that is still there, if it is not too far away."""
+    return next((found[n] for n in lines[:GAP_LINES] if found[n] >= 0), None)
 
 
 def _likest(own: Text, lines: range, text: Text, gap: tuple[int, int]) -> tuple[int, int] | None:
