@@ -33,11 +33,11 @@ Piece = tuple[str, str]
 _CLASSES: Final[dict[Any, str]] = {
     Comment.Preproc: "p",
     Comment.PreprocFile: "p",
-    Comment: "c",
+    Comment: "r",
     Keyword.Type: "t",
     Keyword.Constant: "m",
     Keyword: "k",
-    String.Doc: "c",
+    String.Doc: "r",
     String: "s",
     Number: "m",
     Name.Function: "f",

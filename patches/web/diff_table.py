@@ -43,11 +43,22 @@ class Table:
     name: str
     look: Look
     under: Under
-    placed: set[tuple[str, int]] = field(default_factory=set)
+    placed: set[tuple[str, int]] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self._comment = self.look.comment and f"{self.look.comment}{_quoted(self.name)}"
+
+    def message(self, painted: Painted) -> SafeString:
+        """The rows of words: one number for each."""
+        found: list[str] = []
+        for line, row in enumerate(painted.rows, 1):
+            number = self._number("n", line, is_link=True)
+            found.append(f'<tr>{number}<td class="c">{row.html}</td></tr>')
+            found += self._talk(2, (Side.NEW, line))
+        return mark_safe("".join(found))  # noqa: S308 - every piece of it is escaped
 
     def html(self, parts: Sequence[Part], painted: Sequence[Painted]) -> SafeString:
         """The body of the table. What it put under its lines is in `placed` afterwards."""
-        self._comment = self.look.comment and f"{self.look.comment}{_quoted(self.name)}"
         rows = self._split if self.look.is_split else self._unified
         found: list[str] = []
         for part, paint in zip(parts, painted, strict=True):
@@ -71,7 +82,7 @@ class Table:
             kind = _CLASSES[row.sign]
             yield f'<tr class="{kind}">' if kind else "<tr>"
             yield f'{left}{right}<td class="c">{self._code(row, old, new)}</td></tr>'
-            yield from self._talk((Side.OLD, old), (Side.NEW, new))
+            yield from self._talk(3, (Side.OLD, old), (Side.NEW, new))
 
     # ---- two columns
 
@@ -85,7 +96,7 @@ class Table:
             yield self._half("n", other)
             yield "</tr>"
             yield from self._talk(
-                (Side.OLD, one[1] if one else 0), (Side.NEW, other[2] if other else 0)
+                4, (Side.OLD, one[1] if one else 0), (Side.NEW, other[2] if other else 0)
             )
 
     def _half(self, side: str, numbered_row: Numbered | None) -> str:
@@ -115,12 +126,11 @@ class Table:
         address = f"{self.look.whole}{_quoted(place)}"
         return f'{row.html}… <a class="whole" href="{address}">the whole line</a>'
 
-    def _talk(self, *places: tuple[Side, int]) -> Iterator[str]:
+    def _talk(self, columns: int, *places: tuple[Side, int]) -> Iterator[str]:
         here = [(side.value, line) for side, line in places if (side.value, line) in self.under]
         if not here:
             return
         self.placed.update(here)
-        columns = 4 if self.look.is_split else 3
         inner = "".join(self.under[place] for place in here)
         yield f'<tr class="talk-row"><td colspan="{columns}">{inner}</td></tr>'
 

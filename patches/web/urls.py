@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from patches.web import decide, edit, lists, manage, new, owners, patch, requests, review
+from patches.web import decide, diff_urls, edit, lists, manage, new, owners, patch, requests, review
 from tracker.web import converters  # noqa: F401 - registers them
 
 urlpatterns: list[URLPattern] = [
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
         path(f"patches/<int:patch>/{deed}", decide.decide, {"deed": deed}, name=f"patch-{deed}")
         for deed in decide.DEEDS
     ),
+    *diff_urls.urlpatterns,
     path("patches/<int:patch>/<int:version>/review", review.review, name="patch-review"),
     path("patches/<int:patch>/<int:version>/rate", review.rate_alone, name="patch-rate"),
     path("products/<short_name:slug>/ratings", manage.ratings, name="product-ratings"),

@@ -1,0 +1,309 @@
+"""The diff of a version: `/patches/<patch>/<version>/`.
+
+What is shown is in the address: `commit` (a position, or "all" for one diff of all), `page`, `file`
+(one file alone), `at` or `thread` (what has to be on the page), `since` (another version), `view`
+and `blanks` (which a cookie keeps), `comment` (the form for some lines, where there is no script).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from patches.lines import message_lines
+from patches.models import Patch, PatchVersion
+from patches.policies import rights_on
+from patches.reading.files import ALL, FileDiff
+from patches.reading.places import Place, in_address, read_file, read_place
+from patches.reading.showing import Asked, NoSuchFile, Section, Showing, ShownFile, show
+from patches.reading.talks import Talk, talks_of
+from patches.reading.tree import tree_of
+from patches.reading.whole import Between, CannotBeShown, between
+from patches.web.diff_lines import read_whole_line
+from patches.web.diff_table import Look, Table, plain_rows
+from patches.web.diff_text import coloured
+from patches.web.pages import the_patch, the_version
+from tracker.web.edit import number_in
+from tracker.web.pages import new_form_token, page
+
+VIEWS: Final = ("unified", "split")
+_VIEW_COOKIE, _BLANKS_COOKIE = "diff_view", "diff_blanks"
+_A_YEAR: Final = 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the viewer wants it: side by side or not, blanks visible or not."""
+
+    is_split: bool
+    blanks: bool
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Choice:
+        """From the address, else from the cookie."""
+        asked = request.GET.get("view") or request.COOKIES.get(_VIEW_COOKIE)
+        blanks = request.GET.get("blanks") or request.COOKIES.get(_BLANKS_COOKIE)
+        return cls(asked == "split", blanks == "shown")
+
+    def keep(self, response: HttpResponseBase, request: HttpRequest) -> None:
+        """In cookies, where the address says so."""
+        kept = {
+            _VIEW_COOKIE: ("view", "split" if self.is_split else "unified"),
+            _BLANKS_COOKIE: ("blanks", "shown" if self.blanks else "plain"),
+        }
+        for cookie, (name, value) in kept.items():
+            if name in request.GET:
+                response.set_cookie(
+                    cookie, value, max_age=_A_YEAR, path="/patches/", samesite="Lax",
+                    secure=request.is_secure(), httponly=True,
+                )  # fmt: skip
+
+
+@dataclass
+class FileView:
+    """A file as the template shows it. `elsewhere` are threads on lines that are not shown."""
+
+    file: FileDiff
+    is_folded: bool
+    rows: SafeString
+    elsewhere: list[SafeString] = field(default_factory=list)
+
+
+@dataclass
+class SectionView:
+    """A commit, the rows of its message, and its files."""
+
+    section: Section
+    message: SafeString
+    files: list[FileView]
+
+
+@require_safe
+@page
+def diff(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
+    """The diff, or what changed since another version, or the form of a comment.
+
+    A constant number of queries.
+    """
+    shown = the_patch(request, patch)
+    read = the_version(shown, version)
+    if "since" in request.GET:
+        return _since(request, read)
+    if "comment" in request.GET:
+        from patches.web.diff_talk import comment_page
+
+        return comment_page(request, read)
+    choice = Choice.of(request)
+    response = _diff(request, read, choice)
+    choice.keep(response, request)
+    return response
+
+
+def _diff(request: HttpRequest, version: PatchVersion, choice: Choice) -> HttpResponseBase:
+    context = frame(request, version)
+    talks: list[Talk] = context["talks"]
+    try:
+        asked = _asked(request, talks, choice)
+        showing = show(version, asked)
+    except NoSuchFile:
+        raise Http404 from None
+    except CannotBeShown as reason:
+        context |= {"reason": str(reason), "commits": version.commits.order_by("position")}
+        return render(request, "patches/diff_not.html", context)
+    views = Views(request, context, choice, asked, is_one=len(showing.commits) == 1)
+    sections = [views.section(section) for section in showing.sections]
+    counts = Counter((t.where.commit, t.where.path) for t in talks if t.where and not t.is_gone)
+    context |= {
+        "asked": asked,
+        "choice": choice,
+        "showing": showing,
+        "sections": sections,
+        "tree": tree_of(showing.pages, 0 if showing.alone else showing.number, counts),
+        "gone": [views.talk(talk) for talk in talks if talk.is_gone] if not asked.file else [],
+        "is_combined": asked.commit == ALL,
+        "series": version.kind == PatchVersion.Kind.SERIES,
+        "kept": _query(asked, with_file=False),
+        "previous_url": _page_url(asked, showing, -1),
+        "next_url": _page_url(asked, showing, +1),
+        "here": _query(asked, page=showing.number),
+    }
+    return render(request, "patches/diff.html", context)
+
+
+def frame(request: HttpRequest, version: PatchVersion) -> dict[str, Any]:
+    """What every page of a diff has around it. Four queries at most."""
+    patch = version.patch
+    rights = rights_on(request.user, patch)
+    talks = talks_of(version, request.user)
+    return {
+        "patch": patch,
+        "version": version,
+        "versions": list(patch.versions.order_by("number").values_list("number", flat=True)),
+        "rights": rights,
+        "talks": talks,
+        "drafts": drafts_in(talks),
+        "form_token": new_form_token(),
+    }
+
+
+def drafts_in(talks: Iterable[Talk]) -> int:
+    """How many comments of the viewer are not sent."""
+    return sum(said.is_draft for talk in talks for said in talk.said)
+
+
+def _asked(request: HttpRequest, talks: Iterable[Talk], choice: Choice) -> Asked:
+    given = request.GET
+    commit: int | None = None
+    if word := given.get("commit", ""):
+        commit = ALL if word == "all" else number_in(given, "commit") or -1
+    file = read_file(given["file"]) if "file" in given else None
+    if "file" in given and file is None:
+        raise NoSuchFile
+    if file and file[0] == ALL:
+        commit = ALL
+    seek = read_place(given.get("at", "")) or _place_of(talks, number_in(given, "thread"))
+    return Asked(commit, number_in(given, "page") or 1, file, seek, choice.blanks)
+
+
+def _place_of(talks: Iterable[Talk], thread: int) -> Place | None:
+    return next((talk.where for talk in talks if talk.thread.pk == thread), None)
+
+
+def _query(asked: Asked, *, with_file: bool = True, page: int = 0) -> str:
+    """The address of what is asked for, from the question mark on; without the page unless told."""
+    said: dict[str, str] = {}
+    if asked.commit is not None:
+        said["commit"] = str(asked.commit or "all")
+    if asked.file and with_file:
+        said["file"] = f"{asked.file[0] or 'all'}:{asked.file[1]}"
+    if page > 1:
+        said["page"] = str(page)
+    return f"?{urlencode(said, safe='/:,')}"
+
+
+def _page_url(asked: Asked, showing: Showing, step: int) -> str:
+    number = showing.number + step
+    return _query(asked, page=number) if 1 <= number <= showing.count else ""
+
+
+class Views:
+    """Makes HTML of files and threads, each once."""
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        context: Mapping[str, Any],
+        choice: Choice,
+        asked: Asked,
+        *,
+        is_one: bool,
+    ) -> None:
+        self._request, self._context = request, context
+        may_comment = bool(context["rights"]["review"]) and (asked.commit != ALL or is_one)
+        kept = _query(asked)
+        sep = "&amp;" if len(kept) > 1 else ""
+        version: PatchVersion = context["version"]
+        whole = f"/patches/{version.patch_id}/{version.number}/line?at="
+        self._look = Look(choice.is_split, f"{kept}{sep}comment=" if may_comment else "", whole)
+        self._by_file: dict[tuple[int, str], list[Talk]] = defaultdict(list)
+        for talk in context["talks"]:
+            if talk.where and not talk.is_gone and (asked.commit != ALL):
+                self._by_file[talk.where.commit, talk.where.path].append(talk)
+
+    def talk(self, talk: Talk) -> SafeString:
+        """One thread."""
+        return talk_html(self._request, self._context, talk)
+
+    def section(self, section: Section) -> SectionView:
+        """One commit with its message, where it begins."""
+        message = SafeString("")
+        commit = section.commit
+        if commit and section.begins and (commit.subject or commit.message):
+            table = Table(
+                f"m{commit.position}", f"{commit.position}:", self._look,
+                self._under(commit.position, ""),
+            )  # fmt: skip
+            message = table.message(plain_rows(message_lines(commit.subject, commit.message)))
+        return SectionView(section, message, [self.file(each) for each in section.files])
+
+    def file(self, shown: ShownFile) -> FileView:
+        """One file with its rows and threads."""
+        file = shown.file
+        under = self._under(file.commit, file.path)
+        table = Table(file.lines_anchor, file.name, self._look, under)
+        rows = table.html(shown.parts, shown.painted)
+        rest = [mark_safe(under[at]) for at in under if at not in table.placed]  # noqa: S308 - a template's
+        return FileView(file, shown.is_folded, rows, rest)
+
+    def _under(self, commit: int, path: str) -> dict[tuple[str, int], str]:
+        """Threads as HTML by the side and line under which they stand."""
+        found: dict[tuple[str, int], str] = defaultdict(str)
+        for talk in self._by_file.get((commit, path), ()):
+            if talk.where:
+                found[talk.where.side.value, talk.where.end] += self.talk(talk)
+        return found
+
+
+def talk_html(request: HttpRequest, context: Mapping[str, Any], talk: Talk) -> SafeString:
+    """A thread as a fragment."""
+    shared = {name: context[name] for name in ("patch", "version", "rights", "form_token")}
+    html = render_to_string("patches/diff_talk.html", {**shared, "talk": talk}, request)
+    return mark_safe(html)  # noqa: S308 - a template's
+
+
+# ---- between versions
+
+
+def _since(request: HttpRequest, version: PatchVersion) -> HttpResponseBase:
+    old = get_object_or_404(version.patch.versions, number=number_in(request.GET, "since"))
+    if old.number >= version.number:
+        raise Http404
+    reason, found = "", Between()
+    try:
+        found = between(old, version)
+    except CannotBeShown as error:
+        reason = str(error)
+    context = frame(request, version) | {
+        "old": old,
+        "reason": reason,
+        "between": found,
+        "entries": [(entry, coloured(entry.text, is_nested=True)) for entry in found.entries],
+        "text": coloured(found.text),
+    }
+    return render(request, "patches/diff_since.html", context)
+
+
+# ---- one line, whole
+
+
+@require_safe
+@page
+def whole_line(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
+    """A line that is too long for the page, as plain text."""
+    read = the_version(the_patch(request, patch), version)
+    place = read_place(request.GET.get("at", ""))
+    line = read_whole_line(read, place) if place else None
+    if line is None:
+        raise Http404
+    response = HttpResponse(line, content_type="text/plain; charset=utf-8")
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def address_of(patch: Patch, version: int, place: Place | None, thread: int = 0) -> str:
+    """Where a place is read, whichever page that is on."""
+    address = f"/patches/{patch.pk}/{version}/"
+    if thread:
+        return f"{address}?thread={thread}#thread-{thread}"
+    return f"{address}?at={in_address(str(place))}" if place else address
