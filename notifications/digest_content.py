@@ -112,6 +112,10 @@ def readers(people: Sequence[Person]) -> dict[int, Reader]:
     return {pk: Reader(tuple(components[pk]), tuple(aside[pk])) for pk in pks}
 
 
+# That in which what is kept was read.
+_minute = [0]
+
+
 def compose(
     person: Person, window: Window, *, is_preview: bool = False, reader: Reader | None = None
 ) -> Digest:
@@ -121,6 +125,10 @@ def compose(
     has become confidential lives on in it.
     """
     minute = int(timezone.now().timestamp() // 60)
+    if minute != _minute[0]:
+        # They would stay until there are as many as may be, each with its problems.
+        _minute[0] = minute
+        forget_shared_parts()
     own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
     reader = reader or readers([person])[person.pk]
     components, aside = reader.components, reader.aside

@@ -103,6 +103,8 @@ class Writer:
     def __init__(self, to_html: Callable[[DigestWords], str]) -> None:
         self._to_html = to_html
         self._patterns: dict[object, Pattern] = {}
+        # In which the first of them was written: none is asked for when its lists are forgotten.
+        self._minute = 0
 
     def write(self, digest: Digest, row: DigestSubscription, voted: set[int]) -> Written:
         """`digest` for its reader, who voted for `voted`."""
@@ -114,7 +116,9 @@ class Writer:
         )
         pattern = self._patterns.get(key)
         if pattern is None:
-            if len(self._patterns) >= MOST_PATTERNS:
+            now = int(timezone.now().timestamp() // 60)
+            if now != self._minute or len(self._patterns) >= MOST_PATTERNS:
+                self._minute = now
                 self._patterns.clear()
             pattern = self._patterns[key] = self._pattern(digest, row, voted)
         tokens = deeds.tokens(row.reader.pk, pattern.numbers, timezone.now())
