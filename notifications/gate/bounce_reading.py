@@ -211,7 +211,7 @@ def _line(value: str) -> str:
 
 def _guess(raw: bytes, message: Message, sent_to: Collection[str]) -> list[Failure]:
     piece = bounded(raw)
-    late, failed = (_lower(each) for each in all_failures(message_from_bytes(piece)))
+    late, failed = (_lower(each) for each in all_failures(message_from_bytes(_plain_head(piece))))
     text = _text(piece)
     is_from_a_machine = _is_from_a_machine(message)
     found = []
@@ -230,6 +230,12 @@ def bounded(raw: bytes) -> bytes:
     """The beginning of a message, with the beginnings of its lines."""
     lines = raw[:GUESSED_AT_MOST].splitlines()
     return b"\n".join(line[:LONGEST_GUESSED_LINE] for line in lines)
+
+
+def _plain_head(piece: bytes) -> bytes:
+    """With no letters beyond ASCII in its headers, at which the library stops."""
+    head, blank, body = piece.partition(b"\n\n")
+    return re.sub(rb"[\x80-\xff]", b"?", head) + blank + body
 
 
 def _lower(addresses: frozenset[bytes]) -> set[str]:

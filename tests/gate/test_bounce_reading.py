@@ -40,6 +40,14 @@ def test_a_report_of_success_is_one() -> None:
     assert failure.fate == Fate.ARRIVED
 
 
+def test_letters_beyond_ascii_in_its_headers_hide_no_bounce() -> None:
+    raw = bounce_mails.qmail("rita@example.org")
+    named = raw.replace(b"From: ", "From: Système ".encode("latin-1"), 1)
+    assert named != raw
+    assert read_failures(named, ["rita@example.org"]) == read_failures(raw, ["rita@example.org"])
+    assert read_failures(named, ["rita@example.org"]) != []
+
+
 def test_words_for_people_are_believed_of_the_right_address_only() -> None:
     assert read_failures(bounce_mails.qmail("sam@example.org"), [RITA]) == []
     assert read_failures(bounce_mails.german_words("sam@example.org"), [RITA]) == []
