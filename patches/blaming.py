@@ -31,7 +31,7 @@ _HEADER = re.compile(rb"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
 class Blamed:
     """Lines of a file whose last change came with a commit, and the address of its author.
 
-    `lines` are the first and the last of them, in the file as it is in the branch.
+    `lines` are the most of them that are in a row, the first and the last, as the branch has them.
     """
 
     address: str
@@ -100,8 +100,19 @@ def _read(said: bytes, path: str) -> Iterator[Blamed]:
     for commit, numbers in lines.items():
         known = about.get(commit, {})
         address = known.get(b"author-mail", b"").decode(errors="replace").strip("<> ")
-        span = min(numbers), max(numbers)
-        yield Blamed(address, _at(known.get(b"author-time", b"")), path, span, commit[:12])
+        at = _at(known.get(b"author-time", b""))
+        yield Blamed(address, at, path, _longest_run(numbers), commit[:12])
+
+
+def _longest_run(numbers: list[int]) -> Lines:
+    """The first and last of the most numbers in a row, which are all the same commit's."""
+    runs: list[Lines] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], number
+        else:
+            runs.append((number, number))
+    return max(runs, key=lambda run: run[1] - run[0])
 
 
 def _at(seconds: bytes) -> datetime:
