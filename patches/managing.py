@@ -277,14 +277,21 @@ def _check_part(
         faults.add(f"dimension_{place}", "Choose one of the product’s dimensions.")
         return None
     count = _check_count(place, part.count, faults)
-    by = check_choice(f"by_{place}", part.by, needs.By.values, faults, needs.By.ANYBODY)
-    values = [value for value in needs.Different.values if value]
-    different = check_choice(f"different_{place}", part.different, values, faults, "")
+    by = _choice(f"by_{place}", part.by or needs.By.ANYBODY, needs.By.values, faults)
+    values = needs.Different.values
+    different = _choice(f"different_{place}", part.different, values, faults)
     if dimension.is_objection and count:
         faults.add(f"count_{place}", f"“{dimension.title}” speaks against a patch: ask for 0.")
     if different and not dimension.asks_environment:
         faults.add(f"different_{place}", f"“{dimension.title}” does not ask where.")
     return Needed(part.dimension, count, needs.By(by), needs.Different(different))
+
+
+def _choice(name: str, word: str, choices: Iterable[str], faults: Faults) -> str:
+    if word in choices:
+        return word
+    faults.add(name, "Choose one of those offered.")
+    return next(iter(choices))
 
 
 def _check_count(place: int, typed: str, faults: Faults) -> int:

@@ -2,13 +2,28 @@
 
 from django.urls import URLPattern, path
 
-from patches.web import decide, diff_urls, edit, lists, manage, new, owners, patch, requests, review
+from patches.web import (
+    decide,
+    diff_urls,
+    edit,
+    lists,
+    manage,
+    new,
+    owners,
+    patch,
+    requests,
+    review,
+    text,
+)
 from tracker.web import converters  # noqa: F401 - registers them
 
 urlpatterns: list[URLPattern] = [
     path("patches/", lists.patches, name="patches"),
     path("patches/new", new.new, name="patch-new"),
     path("patches/<int:patch>/", patch.patch, name="patch"),
+    path("patches/<int:patch>.patch", text.latest, name="patch-text"),
+    path("patches/<int:patch>/<int:version>.patch", text.diff, name="patch-version-text"),
+    path("patches/<int:patch>/<int:version>.mbox", text.mbox, name="patch-mbox"),
     path("patches/<int:patch>/edit", edit.edit, name="patch-edit"),
     path("patches/<int:patch>/new-version", new.new_version, name="patch-new-version"),
     path("patches/<int:patch>/discard", review.discard, name="patch-discard"),

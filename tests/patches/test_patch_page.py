@@ -34,7 +34,7 @@ def words(response: Any) -> str:
 
 def plain(text: str) -> str:
     words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
-    return re.sub(r" ([.,?;])", r"\1", words)
+    return re.sub(r" ([.,:?;])", r"\1", words)
 
 
 def page(client: Client, patch: Patch) -> str:
