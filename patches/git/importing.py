@@ -106,7 +106,10 @@ def quoted(path: str) -> bytes:
 def write_all(
     repository: Path, versions: Sequence[tuple[str, Series, Composed]], timeout: float = TIMEOUT
 ) -> None:
-    """All `versions`, each as `add_series` says, to be compared. Raises GitFailed, DoesNotCompose."""
+    """All `versions`, each as `add_series` says, to be compared.
+
+    Raises GitFailed and DoesNotCompose.
+    """
     stream = Stream(tells_blobs=True)
     for name, series, made in versions:
         add_series(stream, name, series, made)
