@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.http import content_disposition_header, parse_etags
 from django.views.decorators.http import require_safe
 
-from patches.git import writing
+from patches.git.writing import as_mbox, as_patch
 from patches.models import PatchVersion
 from patches.web.pages import the_patch, the_version
 from tracker.web.pages import page
@@ -20,7 +20,7 @@ def latest(request: HttpRequest, patch: int) -> HttpResponseBase:
     """The diff of the newest version."""
     shown = the_patch(request, patch)
     version = the_version(shown, shown.latest)
-    return _as_text(request, writing.as_patch(version), f"patch-{patch}.patch")
+    return _as_text(request, as_patch(version), f"patch-{patch}.patch")
 
 
 @require_safe
@@ -28,7 +28,7 @@ def latest(request: HttpRequest, patch: int) -> HttpResponseBase:
 def diff(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     """The diff of a version."""
     read = _version(request, patch, version)
-    return _as_text(request, writing.as_patch(read), f"patch-{patch}-v{version}.patch")
+    return _as_text(request, as_patch(read), f"patch-{patch}-v{version}.patch")
 
 
 @require_safe
@@ -36,7 +36,7 @@ def diff(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
 def mbox(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     """A version as the mails of a series."""
     read = _version(request, patch, version)
-    return _as_text(request, writing.as_mbox(read), f"patch-{patch}-v{version}.mbox")
+    return _as_text(request, as_mbox(read), f"patch-{patch}-v{version}.mbox")
 
 
 def _version(request: HttpRequest, patch: int, number: int) -> PatchVersion:
