@@ -35,7 +35,9 @@ from patches.web.pages import the_patch, the_version
 from tracker.web.edit import number_in
 from tracker.web.pages import new_form_token, page
 
-VIEWS: Final = ("unified", "split")
+# From so many rows on a page, browsers lay out files only when they come into sight.
+LONG: Final = 1000
+_HEIGHTS: Final = ((20, "rows-20"), (80, "rows-80"), (300, "rows-300"), (1000, "rows-1000"))
 _VIEW_COOKIE, _BLANKS_COOKIE = "diff_view", "diff_blanks"
 _A_YEAR: Final = 365 * 24 * 60 * 60
 
@@ -76,6 +78,8 @@ class FileView:
     is_folded: bool
     rows: SafeString
     elsewhere: list[SafeString] = field(default_factory=list)
+    # One of a few classes by its rows: how high a browser takes it to be before it lays it out.
+    height: str = ""
 
 
 @dataclass
@@ -130,6 +134,7 @@ def _diff(request: HttpRequest, version: PatchVersion, choice: Choice) -> HttpRe
         "tree": tree_of(showing.pages, 0 if showing.alone else showing.number, counts),
         "gone": [views.talk(talk) for talk in talks if talk.is_gone] if not asked.file else [],
         "is_combined": asked.commit == ALL,
+        "is_long": _rows(showing) > LONG,
         "series": version.kind == PatchVersion.Kind.SERIES,
         "kept": _query(asked, with_file=False),
         "previous_url": _page_url(asked, showing, -1),
@@ -137,6 +142,11 @@ def _diff(request: HttpRequest, version: PatchVersion, choice: Choice) -> HttpRe
         "here": _query(asked, page=showing.number),
     }
     return render(request, "patches/diff.html", context)
+
+
+def _rows(showing: Showing) -> int:
+    files = (file for section in showing.sections for file in section.files)
+    return sum(len(painted.rows) for file in files for painted in file.painted)
 
 
 def frame(request: HttpRequest, version: PatchVersion) -> dict[str, Any]:
@@ -242,7 +252,7 @@ class Views:
         table = Table(file.lines_anchor, file.name, self._look, under)
         rows = table.html(shown.parts, shown.painted)
         rest = [mark_safe(under[at]) for at in under if at not in table.placed]  # noqa: S308 - a template's
-        return FileView(file, shown.is_folded, rows, rest)
+        return FileView(file, shown.is_folded, rows, rest, _height(shown))
 
     def _under(self, commit: int, path: str) -> dict[tuple[str, int], str]:
         """Threads as HTML by the side and line under which they stand."""
@@ -251,6 +261,11 @@ class Views:
             if talk.where:
                 found[talk.where.side.value, talk.where.end] += self.talk(talk)
         return found
+
+
+def _height(shown: ShownFile) -> str:
+    rows = sum(len(painted.rows) for painted in shown.painted)
+    return next((name for most, name in _HEIGHTS if rows <= most), "rows-many")
 
 
 def talk_html(request: HttpRequest, context: Mapping[str, Any], talk: Talk) -> SafeString:

@@ -148,7 +148,7 @@
     form.elements.text.value = written;
     const lines = start === end ? `line ${start}` : `lines ${start} to ${end}`;
     one("[data-lines]", form).textContent = `Comment on ${lines}${side === "old" ? " of before" : ""}`;
-    if (chosen.to.side === "o" || chosen.to.table.classList.contains("message")) one("[data-suggest]", form).remove();
+    if (chosen.to.side === "o" || chosen.to.table.classList.contains("commit-words")) one("[data-suggest]", form).remove();
     talkRow(last.row).firstElementChild.append(form);
     show();
     form.elements.text.focus();
@@ -443,7 +443,8 @@
 
   root.addEventListener("focusin", (event) => {
     const line = numberAt(event.target);
-    if (line && event.target.matches(":focus-visible") && !opened() && !pull) choose(line, false);
+    if (!line || opened() || pull || (chosen && chosen.to.cell === line.cell)) return;
+    if (event.target.matches(":focus-visible")) choose(line, false);
   });
 
   // Before the keys of all pages.

@@ -15,8 +15,8 @@ from patches.reading.characters import visible
 from patches.reading.colours import Clock, language_of
 from patches.reading.files import Bytes, FileDiff
 from patches.reading.lines import LINE_CHARS, HunkAt, lines_of
-from patches.reading.painting import Painted, Wanted, paint
 from patches.reading.paging import BYTES, ROWS, page_of_file, pages_of
+from patches.reading.painting import Painted, Wanted, paint
 from patches.reading.places import Place, read_place
 from patches.reading.suggestions import fenced, segments
 from patches.reading.words import BLOCK_CELLS, HUNK_CELLS, Budget, differences, pairs
