@@ -22,12 +22,14 @@ from patches.overview import (
 from patches.policies import rights_on
 from patches.standing import standings
 from patches.talk import talk
+from patches.web.diff_text import coloured
 from patches.web.pages import the_patch
 from patches.web.review import review_form
 from tracker.web.edit import number_in
 from tracker.web.pages import new_form_token, page
 
 LONG_LINES: Final = 600
+BRIEF_CHARS: Final = 40_000
 DEEDS: Final = ("integrate", "decline", "withdraw")
 
 
@@ -73,16 +75,26 @@ def _versions(
         # Its diff may have several pages, so that a mark alone does not lead to a file.
         "is_long": latest.added + latest.removed > LONG_LINES,
         "standings": standings(shown, versions, known),
-        "changed": changed,
-        "changes": _changes(changed),
+        **_changes(changed),
     }
 
 
-def _changes(version: PatchVersion | None) -> list[comparing.Entry]:
-    """What is new in a version, by commit; nothing where it was not compared yet."""
-    if version is None or version.changes_by != PatchVersion.Changes.RANGE_DIFF:
-        return []
-    return comparing.entries(version.changes)
+def _changes(version: PatchVersion | None) -> dict[str, Any]:
+    """What is new in a version: by commit where it was compared so, else as one text. What is long
+    is left to the page that compares."""
+    if version is None:
+        return {"changed": None}
+    text = version.changes
+    is_brief = len(text) <= BRIEF_CHARS
+    found: dict[str, Any] = {"changed": version, "is_brief": is_brief}
+    if version.changes_by == PatchVersion.Changes.RANGE_DIFF:
+        found["entries"] = [
+            (entry, coloured(entry.text, is_nested=True) if is_brief else "")
+            for entry in comparing.entries(text)
+        ]
+    elif version.changes_by == PatchVersion.Changes.INTERDIFF and is_brief:
+        found["interdiff"] = coloured(text)
+    return found
 
 
 def _own(request: HttpRequest, shown: Patch) -> dict[str, Any]:
