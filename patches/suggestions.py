@@ -157,26 +157,38 @@ def _edit_rows(hunk: Hunk, edits: Sequence[Edit]) -> list[Row]:
     """The rows of a hunk with the edits, from the last one up so that places stay."""
     rows = list(hunk.rows)
     for edit in sorted(edits, key=lambda each: -each.start):
-        first, last = _places(hunk, rows, edit)
-        rows[first : last + 1] = _replaced(rows[first : last + 1], edit)
+        first, end = _places(hunk, rows, edit)
+        replaced = [text for sign, text in rows[first:end] if sign != REMOVED]
+        start, stop = _changed_around(rows, first, end)
+        old = [text for sign, text in rows[start:stop] if sign != ADDED]
+        above = [text for sign, text in rows[start:first] if sign != REMOVED]
+        below = [text for sign, text in rows[end:stop] if sign != REMOVED]
+        rows[start:stop] = _compared(old, [*above, *_as_bytes(edit, replaced), *below])
     return rows
 
 
 def _places(hunk: Hunk, rows: Sequence[Row], edit: Edit) -> tuple[int, int]:
-    """Between which rows the lines of an edit stand."""
+    """From which row up to which one the lines of an edit stand, the last not included."""
     numbers: list[int] = []
     number = hunk.new_start
     for sign, _ in rows:
         numbers.append(0 if sign == REMOVED else number)
         number += sign != REMOVED
-    return numbers.index(edit.start), numbers.index(edit.end)
+    return numbers.index(edit.start), numbers.index(edit.end) + 1
 
 
-def _replaced(rows: Sequence[Row], edit: Edit) -> list[Row]:
-    """Rows that remove what those do, and add the new lines instead of theirs."""
-    old = [text for sign, text in rows if sign != ADDED]
-    had = [text for sign, text in rows if sign != REMOVED]
-    new = _as_bytes(edit, had)
+def _changed_around(rows: Sequence[Row], first: int, end: int) -> tuple[int, int]:
+    """The same rows with what is changed right above and below: what was removed there may be what
+    comes back."""
+    while first and rows[first - 1][0] != CONTEXT:
+        first -= 1
+    while end < len(rows) and rows[end][0] != CONTEXT:
+        end += 1
+    return first, end
+
+
+def _compared(old: Sequence[bytes], new: Sequence[bytes]) -> list[Row]:
+    """Rows that make the new lines of the old ones."""
     found: list[Row] = []
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():

@@ -1,0 +1,112 @@
+"""Several people at one patch at once: what each is told, and what the rows are afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import Role
+from patches import deciding, demand, rating, reviewing, turns
+from patches.clocks import AFTER, Stage
+from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
+from patches.rating import Said
+from tests.patching import diff, make_patch, newest, next_version
+from tests.people import make_person
+from tests.problems import make_problem, make_product
+from tests.test_vote_races import all_at_once
+from tracker.changes import Conflict, ProblemChange
+from tracker.models import Door
+from tracker.services import change
+from votes.services import cast_vote, withdraw_vote
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Calls = list[Callable[[], object]]
+
+
+def test_versions_that_come_at_once_are_numbered_and_the_same_is_one() -> None:
+    patch = make_patch()
+    texts = [diff(new=f"\treturn ({number});") for number in (7, 8, 9, 9)]
+    calls: Calls = [lambda text=text: next_version(patch, text) for text in texts]  # type: ignore[misc]
+    results = all_at_once(calls)
+    assert all(isinstance(each, PatchVersion) for each in results)
+    assert [v.number for v in patch.versions.all()] == [1, 2, 3, 4]
+    patch.refresh_from_db()
+    assert (patch.latest, patch.content_since) == (4, 4)
+    assert results[2] == results[3]
+
+
+def test_of_two_who_decide_at_once_one_does() -> None:
+    product, cleo = make_product(), make_person("cleo", Role.COMMITTER)
+    problem = make_problem(product)
+    patch = make_patch(fixes=[problem])
+    results = all_at_once([
+        lambda: deciding.integrate(patch, cleo, Door.WEB),
+        lambda: deciding.integrate(patch, cleo, Door.API),
+        lambda: deciding.decline(patch, cleo, Door.WEB, note="No."),
+    ])  # fmt: skip
+    assert sum(isinstance(each, Conflict) for each in results) == 2
+    assert PatchEvent.objects.filter(kind=PatchEvent.Kind.DECIDED).count() == 1
+
+
+def test_a_draft_that_is_sent_twice_at_once_is_one_review() -> None:
+    patch, rita = make_patch(), make_person("rita")
+    version = newest(patch)
+    place = {"commit": 1, "path": "sys/dev/em/if_em.c", "side": "new", "start": 13, "end": 13}
+    results = all_at_once(
+        [lambda: reviewing.add_line_comment(version, rita, "Why?", **place)] * 2  # type: ignore[arg-type]
+    )
+    assert Review.objects.count() == 1
+    results = all_at_once([lambda: reviewing.send_review(version, rita, Door.WEB, text="Hm.")] * 3)
+    assert len({each.pk for each in results}) == 1  # type: ignore[attr-defined]
+    assert Review.objects.get().comments.count() == 2
+
+
+def test_two_words_of_one_person_at_once_leave_one_that_holds() -> None:
+    patch, rita, cleo = make_patch(), make_person("rita"), make_person("cleo", Role.COMMITTER)
+    version = newest(patch)
+
+    def rate(slug: str, value: int = 1) -> Callable[[], object]:
+        word = Said(slug, value, architecture="amd64" if slug != "quality" else "")
+        who = cleo if slug == "quality" else rita
+        return lambda: rating.rate(version, who, Door.API, word)
+
+    all_at_once([rate("works"), rate("fails"), rate("quality"), rate("quality", -1)])
+    assert Rating.objects.filter(is_current=True).count() == 2
+    patch.refresh_from_db()
+    stands = (patch.turn, patch.is_reviewed)
+    assert not turns.settle(patch)
+    assert stands == (patch.turn, patch.is_reviewed)
+
+
+def test_votes_groups_and_decisions_at_once_end_with_the_right_demand() -> None:
+    product, tom = make_product(), make_person("tom", Role.TRIAGER, Role.COMMITTER)
+    one, two, three = (make_problem(product) for _ in range(3))
+    first = make_patch(fixes=[one, two])
+    second = make_patch(fixes=[two, three])
+    voters = [make_person() for _ in range(4)]
+    for voter in voters[:2]:
+        cast_vote(two, voter, Door.WEB)
+    calls: Calls = [
+        lambda: cast_vote(one, voters[2], Door.WEB),
+        lambda: cast_vote(three, voters[3], Door.WEB),
+        lambda: withdraw_vote(two, voters[0]),
+        lambda: change(three, tom, ProblemChange(duplicate_of=one.pk), Door.WEB),
+        lambda: deciding.integrate(first, tom, Door.WEB),
+    ]
+    results = all_at_once(calls)
+    assert all(not isinstance(r, Conflict) or "Vote there" in str(r) for r in results)
+    for patch in (first, second):
+        patch.refresh_from_db()
+        assert patch.demand == demand.counts([patch.pk])[patch.pk]
+    assert first.state == Patch.State.INTEGRATED
+
+
+def test_a_stage_is_claimed_by_one_of_many_workers() -> None:
+    patch = make_patch()
+    due = patch.turn_since + AFTER[Stage.LIST]
+    claims = all_at_once([
+        lambda: turns.claim_stage(Patch.objects.get(), Stage.LIST, due) for _ in range(6)
+    ])  # fmt: skip
+    assert claims.count(True) == 1
