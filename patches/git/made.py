@@ -109,6 +109,10 @@ class Content:
     blob: bytes | None = None
 
 
+# A line, wherever it goes: where it came from, and which one it is there.
+Identity = tuple[BaseFile | Added, int]
+
+
 @dataclass
 class Composed:
     """All that a version makes of its base. `steps` has for each commit the files that it writes,
@@ -119,23 +123,30 @@ class Composed:
     tip: dict[str, Content] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     context: int = 3
+    # Where asked for: for each file of each commit, for each row of its hunks, whose line it is;
+    # and the pieces of each file after each commit.
+    traces: list[dict[str, list[list[Identity]]]] = field(default_factory=list)
+    states: list[dict[str, Content]] = field(default_factory=list)
 
 
-def compose(series: Series, blobs: Blobs | None = None) -> Composed:
+def compose(series: Series, blobs: Blobs | None = None, *, is_traced: bool = False) -> Composed:
     """The base of `series` and what its commits make of it. Raises DoesNotCompose.
 
     `blobs` gives the content of a file of the real base, None where it has no such file.
     """
     try:
-        return _Composer(series, blobs, ends_by_context=True).run()
+        return _Composer(series, blobs, ends_by_context=True, is_traced=is_traced).run()
     except DoesNotCompose:
         # Somebody may have cut context off by hand.
-        return _Composer(series, blobs, ends_by_context=False).run()
+        return _Composer(series, blobs, ends_by_context=False, is_traced=is_traced).run()
 
 
 class _Composer:
-    def __init__(self, series: Series, blobs: Blobs | None, *, ends_by_context: bool) -> None:
+    def __init__(
+        self, series: Series, blobs: Blobs | None, *, ends_by_context: bool, is_traced: bool
+    ) -> None:
         self.series = series
+        self.is_traced = is_traced
         self.blobs = blobs
         self.ends_by_context = ends_by_context
         self.made = Composed(context=min(3, series.context))
@@ -145,7 +156,10 @@ class _Composer:
 
     def run(self) -> Composed:
         for commit in self.series.commits:
+            self.made.traces.append({})
             self.made.steps.append(self._step(commit))
+            if self.is_traced:
+                self.made.states.append(dict(self.made.tip))
         return self.made
 
     def _step(self, commit: Commit) -> dict[str, Content | None]:
@@ -238,7 +252,10 @@ class _Composer:
     def _apply(self, file: FileChange, content: Content) -> tuple[Piece, ...]:
         walk = _Walk(file.source, content.pieces, has_headings=self.made.context == 3)
         for hunk in file.hunks:
-            walk.apply(hunk)
+            trace = walk.apply(hunk)
+            if self.is_traced:
+                identities = [(p.source, n) for p in trace for n in range(p.start, p.stop)]
+                self.made.traces[-1].setdefault(file.path, []).append(identities)
         last = file.hunks[-1]
         if any(not text.endswith(b"\n") for _, text in last.rows) or (
             file.status == PatchFile.Status.DELETED
@@ -282,7 +299,9 @@ class _Walk:
         self.done: list[Piece] = []
         self.at = 0
 
-    def apply(self, hunk: Hunk) -> None:
+    def apply(self, hunk: Hunk) -> list[Piece]:
+        """Apply it; returns whose lines its rows are, in order."""
+        rows_of: list[Piece] = []
         if hunk.offset < self.at:
             raise DoesNotCompose(f"The hunks of {self.path} overlap at line {hunk.old_start}.")
         self.done += self._take(hunk.offset - self.at)
@@ -290,12 +309,14 @@ class _Walk:
         for sign, rows in groupby(hunk.rows, key=lambda row: row[0]):
             lines = [text for _, text in rows]
             if sign == b"+":
-                self.done.append(Piece(Added(lines), 0, len(lines)))
-                continue
-            pieces = self._take(len(lines))
-            self._compare(pieces, lines)
-            if sign == b" ":
+                pieces = [Piece(Added(lines), 0, len(lines))]
+            else:
+                pieces = self._take(len(lines))
+                self._compare(pieces, lines)
+            rows_of += pieces
+            if sign != b"-":
                 self.done += pieces
+        return rows_of
 
     def _take(self, count: int) -> list[Piece]:
         """The next `count` lines."""
