@@ -96,6 +96,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "notifications.tasks.purge_outbox",
         "schedule": timedelta(hours=1),
     },
+    "look for patches": {
+        "task": "patches.tasks.sweep_unlooked",
+        # What its own bell did not reach, and series of mails of which a part is missing.
+        "schedule": timedelta(seconds=30),
+    },
     "purge what has expired": {
         "task": "accounts.tasks.purge_expired",
         "schedule": timedelta(hours=1),

@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from patches import comparisons, demand
+from patches import comparisons, demand, unlooked
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0
@@ -35,3 +35,15 @@ def recount_demand(after: int = 0) -> None:
         last = demand.recount_waiting(last)
     if last is not None:
         recount_demand.delay(last)
+
+
+@shared_task
+def look_at(attachment: int = 0, comment: int = 0, problem: int = 0) -> None:
+    """Look for a patch in one of these; 0 for the others."""
+    unlooked.look_at(attachment, comment, problem)
+
+
+@shared_task
+def sweep_unlooked() -> int:
+    """Look for patches in what no bell was heard for, and in series that are waited for."""
+    return unlooked.sweep(SECONDS)

@@ -1,8 +1,10 @@
 """Bytes to a patch. No database: bytes of any kind go in, a `ParsedPatch` or a reason comes out.
 
 headers, parts   mails                   messages    texts of every kind to words and diffs
-diffs            all diffs of a text     git_diffs, plain_diffs, hunks, paths   their parts
-assembling       the text that is kept   limits      how much is looked at
+diffs            all diffs of a text     git_diffs, plain_diffs, older, hunks, paths  their parts
+packed           compressed, uuencoded, shell archives
+assembling       the text that is kept   places      what belongs to one series
+limits           how much is looked at
 
 Time grows with the number of bytes, which `limits` bounds; names of files stay within the tree.
 """
@@ -16,11 +18,20 @@ from patches.finding.assembling import assemble
 from patches.finding.diffs import has_look
 from patches.finding.limits import MOST_BYTES
 from patches.finding.messages import read_messages
+from patches.finding.places import Place, place_of
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 
 _LOOKED_AT: Final = 2**20
 
-__all__ = ["NotAPatch", "ParsedPatch", "Unreadable", "read", "read_series"]
+__all__ = [
+    "NotAPatch",
+    "ParsedPatch",
+    "Place",
+    "Unreadable",
+    "place_of",
+    "read",
+    "read_series",
+]
 
 
 def read(data: bytes, name: str = "", *, is_mail: bool = False) -> ParsedPatch:

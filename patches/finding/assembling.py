@@ -61,7 +61,7 @@ def _check(commits: Sequence[Message]) -> None:
         raise Unreadable(f"It has more than {MOST_COMMITS} commits: send it in parts.")
     sections = [section for each in commits for section in each.found.sections]
     if len(sections) > MOST_FILES:
-        raise Unreadable(f"It changes more than {MOST_FILES:,} files: send it in parts.")
+        raise Unreadable(f"It has more than {MOST_FILES:,} files: send it in parts.")
     if sum(each.found.hunks for each in commits) > MOST_HUNKS:
         raise Unreadable(f"It has more than {MOST_HUNKS:,} hunks: send it in parts.")
     if not has_content(sections):

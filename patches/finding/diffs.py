@@ -55,7 +55,7 @@ class Found:
         self.sections.append(section)
         self.hunks += len(section.hunks)
         if len(self.sections) > MOST_FILES:
-            raise Unreadable(f"It changes more than {MOST_FILES:,} files: send it in parts.")
+            raise Unreadable(f"It has more than {MOST_FILES:,} files: send it in parts.")
         if self.hunks > MOST_HUNKS:
             raise Unreadable(f"It has more than {MOST_HUNKS:,} hunks: send it in parts.")
 
@@ -81,9 +81,9 @@ def dedented(text: bytes) -> bytes | None:
 def find(text: bytes, first: int = 1) -> Found:
     """Every diff of a text. `first` is the number of its first line. Raises `Unreadable`."""
     found = Found()
-    if text.count(b"\n") > MOST_LINES:
+    if (too_many := _too_many(text)) is not None:
         if has_look(text):
-            raise Unreadable(f"It has more than {MOST_LINES:,} lines: send it in parts.")
+            raise too_many
         return found
     lines = lines_of(text)
     at, index = 0, b""
@@ -99,6 +99,18 @@ def find(text: bytes, first: int = 1) -> Found:
             (found.below if found.sections else found.words).append(line)
         at = end
     return found
+
+
+def _too_many(text: bytes) -> Unreadable | None:
+    """Why it is not even begun with: counting costs hardly anything."""
+    for what, most, sign in (
+        ("lines", MOST_LINES, b"\n"),
+        ("files", MOST_FILES, b"\ndiff --git "),
+        ("hunks", MOST_HUNKS, b"\n@@ -"),
+    ):
+        if text.count(sign) > most:
+            return Unreadable(f"It has more than {most:,} {what}: send it in parts.")
+    return None
 
 
 def _named_by(line: bytes) -> bytes:

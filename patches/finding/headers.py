@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -96,7 +96,7 @@ def decoded(value: str) -> str:
     """A value with its encoded words read, in one line."""
     value = value[:2_000]
     if "=?" in value:
-        with suppress(HeaderParseError, LookupError, ValueError):
+        with suppress(MessageError, LookupError, ValueError):
             value = str(make_header(decode_header(value)))
     return clean_line(value.encode("utf-8", "replace").decode())
 

@@ -14,7 +14,10 @@ _LETTERS: Final = {
     b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v",
 }  # fmt: skip
 _QUOTED: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.S)
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+# Those of both tables, ends of lines, and marks that turn the direction of what follows.
+_CONTROL: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _SPECIAL: Final = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _DRIVE: Final = re.compile(rb"[A-Za-z]:[\\/]")
 _SHOWN: Final = 80
@@ -69,8 +72,9 @@ def plain_pair(rest: bytes) -> tuple[bytes, bytes] | None:
 
 def shown(path: bytes) -> str:
     """A name for a sentence: short, and without what a page or terminal would obey."""
-    text = text_of(_CONTROL.sub(b"?", path))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    text = text_of(path[: 4 * _SHOWN])
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text[: _SHOWN + 1])
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
 
 
 def text_of(path: bytes) -> str:
@@ -83,7 +87,7 @@ def check(path: bytes) -> bytes:
     name = shown(path)
     if len(path) > PATH_BYTES or len(text_of(path)) > PATH_BYTES:
         raise Unreadable(f"The name of a file is too long: “{name}”.")
-    if _CONTROL.search(path):
+    if _CONTROL.search(text_of(path)):
         raise Unreadable(f"The name of a file has control characters: “{name}”.")
     if path.startswith(b"/") or _DRIVE.match(path):
         raise Unreadable(
