@@ -18,11 +18,11 @@ from accounts.policies import require
 from patches import suggesting
 from patches.events import record
 from patches.locking import lock, refuse_decided
-from patches.models import Patch, PatchEvent, ReviewRequest
+from patches.models import WAITING, Patch, PatchEvent, ReviewRequest
 from patches.owners import Owner, owners_of_patch
 from patches.policies import may, visible_patches
 from tracker.changes import Conflict
-from tracker.models import Door
+from tracker.models import Door, Problem
 
 SNOOZE_DAYS: Final = 14
 # Longer than this, one had better say that it is not theirs.
@@ -35,15 +35,24 @@ def ask_owners(patch: Patch, door: Door) -> list[ReviewRequest]:
     """Ask whoever looks after what the newest version touches, each once; returns the new ones.
 
     Call it after the history has its entry of that version, inside the same transaction. Whom it
-    does not ask: the author, who was asked before, and who may not know of the patch.
+    does not ask: the author, who was asked before, and who may not know of the patch. Call it again
+    when that may be others: more fixes, or fewer secrets. Of a decided patch nobody is asked.
     """
     locked = lock(patch)
+    if not locked.is_waiting:
+        return []
     owners = owners_of_patch(locked)
     asked = set(locked.review_requests.values_list("person", flat=True))
     new = [o for o in owners if o.person.pk not in asked and not locked.is_by(o.person)]
     seeing = seeing_it(locked, [owner.person for owner in new])
     made = [_ask(locked, o.person, o.reason, None, door) for o in new if o.person in seeing]
     return [request for request in made if request is not None]
+
+
+def ask_about_fixes(problem: Problem) -> None:
+    """Ask about every patch that fixes `problem`, of which more people may know now."""
+    for patch in Patch.objects.filter(WAITING, fixes=problem).order_by("number"):
+        ask_owners(patch, Door.SYSTEM)
 
 
 @transaction.atomic
@@ -89,9 +98,9 @@ def _ask(
         patch,
         PatchEvent.Kind.ASKED,
         asked_by,
-        door,
+        door if asked_by else Door.SYSTEM,
         person=person,
-        data={"handle": person.handle, "reason": request.reason},
+        data={"handle": person.handle, "reason": "" if asked_by else request.reason},
         quiet=door == Door.IMPORT,
     )
     return request

@@ -241,7 +241,10 @@ def edit(
     patch.refresh_from_db()
     data = {"changes": changes}
     kind = PatchEvent.Kind.CHANGED
-    return record(locked, kind, actor, door, turn_before=turn_before, data=data)
+    event = record(locked, kind, actor, door, turn_before=turn_before, data=data)
+    # Of other fixes others may be the owners, and of an opened patch others may know.
+    requests.ask_owners(locked, door)
+    return event
 
 
 def _said(patch: Patch) -> dict[str, Any]:

@@ -7,6 +7,7 @@ text: lines that cannot be followed are told, and are no reason to refuse it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from django.db import transaction
@@ -19,7 +20,7 @@ from patches.owners.areas import rules_of
 from patches.owners.codeowners import read_pattern
 from patches.owners.patterns import BadPattern
 from patches.owners.people import find_people, why_nobody
-from patches.owners.rules import FILE_CHARS, Fault, Rule
+from patches.owners.rules import FILE_CHARS, Fault
 from patches.policies import may
 from tracker.drafts import Faults
 from tracker.models import Component, Product
@@ -27,6 +28,8 @@ from tracker.text import clean_text
 
 # Of one component.
 PATTERNS: Final = 500
+# As many different names of a file are looked up to tell who is nobody here.
+NAMES_JUDGED: Final = 5000
 
 
 @transaction.atomic
@@ -44,7 +47,8 @@ def set_file(
     if len(text) > FILE_CHARS:
         faults.add("text", f"Keep it to {FILE_CHARS:,} characters; this has {len(text):,}.")
     faults.raise_if_any()
-    text = clean_text(text)
+    # Some editors begin a file with a mark that says in which order its bytes are.
+    text = clean_text(text.removeprefix("\ufeff"))
     if not text:
         MaintainersFile.objects.filter(product=product).delete()
         return None
@@ -60,12 +64,13 @@ def set_file(
 def faults_of(file: MaintainersFile) -> list[Fault]:
     """All in a file that cannot be followed, by line: what it says, and whom it names."""
     rules = rules_of(file.format, file.text)
-    known = find_people(name for rule in rules.rules for name in rule.names)
+    named = [(rule.line, name) for rule in rules.rules for name in rule.names]
+    judged = set(islice(dict.fromkeys(name for _, name in named), NAMES_JUDGED))
+    known = find_people(judged)
     unknown = [
-        Fault(rule.line, reason)
-        for rule in rules.rules
-        for name in rule.names
-        if (reason := why_nobody(name, known))
+        Fault(line, reason)
+        for line, name in named
+        if name in judged and (reason := why_nobody(name, known))
     ]
     return sorted([*rules.faults, *unknown], key=lambda fault: fault.line)
 
@@ -106,11 +111,6 @@ def _patterns(text: str, faults: Faults) -> Iterator[str]:
             faults.add("paths", f"Line {number}: “{pattern[:80]}” {bad}.")
         else:
             yield pattern[:PATH_CHARS]
-
-
-def people_of(rule: Rule) -> str:
-    """Whom a rule names, in words for everybody: of an address only how it begins."""
-    return ", ".join(veiled(name) for name in rule.names)
 
 
 def veiled(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from patches.owners.patterns import Pattern, Tree
@@ -11,6 +11,8 @@ from patches.owners.patterns import Pattern, Tree
 # Of one file; GitHub takes no CODEOWNERS of 3 MB or more.
 FILE_CHARS: Final = 1_000_000
 RULES: Final = 20_000
+# Whom one line names; a patch is not for a crowd.
+NAMES: Final = 100
 # Patterns that neither begin nor end with a letter are asked one by one.
 LOOSE: Final = 200
 
@@ -90,6 +92,9 @@ class Draft:
             self.fault(rule.line, reason)
         else:
             self._loose += is_loose
+            if len(rule.names) > NAMES:
+                self.fault(rule.line, f"it names more than {NAMES} people; the rest is not read")
+                rule = replace(rule, names=rule.names[:NAMES])
             self.rules.append(rule)
 
     def _once(self, line: int, reason: str) -> None:

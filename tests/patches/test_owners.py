@@ -9,14 +9,17 @@ from django.test import Client
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
+from patches import submitting
 from patches.models import MaintainersFile, Patch, PatchEvent
 from patches.owners import components_of, keeping, owners_of
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, next_version
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem
+from tracker.changes import ProblemChange
 from tracker.drafts import DraftErrors
-from tracker.models import Product
+from tracker.models import Door, Product
+from tracker.services import change
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +75,7 @@ def test_an_owner_is_told_which_line_names_them(tree: Product) -> None:
     }
     events = patch.events.filter(kind=PatchEvent.Kind.ASKED)
     assert sorted(e.person.handle for e in events if e.person) == ["glen", "pia"]
+    assert {(event.actor, event.door) for event in events} == {(None, Door.SYSTEM)}
     assert patch.events.earliest("id").kind == PatchEvent.Kind.SUBMITTED
 
 
@@ -94,14 +98,24 @@ def test_authors_closed_accounts_and_programs_are_not_asked(tree: Product) -> No
     assert asked(touching(tree, "sys/a.c")) == ["karl"]
 
 
-def test_who_may_not_know_of_a_patch_is_not_asked(tree: Product) -> None:
-    make_person("cleo", Role.COMMITTER)
+def test_who_may_not_know_of_a_patch_is_not_asked_until_they_may(
+    tree: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    cleo = make_person("cleo", Role.COMMITTER)
     set_file(tree, "sys\tglen,cleo\n")
-    secret = make_problem(tree, is_confidential=True)
-    patch = touching(tree, "sys/a.c", author=secret.reporter, fixes=[secret])
+    reporter = make_person()
+    secret = make_problem(tree, reporter, is_confidential=True)
+    patch = touching(tree, "sys/a.c", author=reporter, fixes=[secret])
     assert asked(patch) == ["cleo"]
+    with django_capture_on_commit_callbacks(execute=True):
+        change(secret, reporter, ProblemChange(is_confidential=False), Door.WEB)
+    assert asked(patch) == ["cleo", "glen"]
     confidential = touching(tree, "sys/a.c", is_confidential=True)
     assert asked(confidential) == ["cleo"]
+    submitting.edit(
+        confidential, Person.objects.get(handle="cleo"), Door.WEB, is_confidential=False
+    )
+    assert asked(confidential) == ["cleo", "glen"]
 
 
 def test_what_nobody_looks_after_goes_to_those_who_maintain_what_it_fixes(
@@ -113,6 +127,10 @@ def test_what_nobody_looks_after_goes_to_those_who_maintain_what_it_fixes(
     (request,) = patch.review_requests.all()
     assert request.reason == f"Maintains kernel, which #{problem.pk} is about."
     assert asked(touching(tree, "bin/sh/a.c", "sys/netinet/a.c", fixes=[problem])) == ["glen"]
+    later = touching(tree, "bin/sh/b.c")
+    assert later.author is not None
+    submitting.edit(later, later.author, Door.WEB, fixes=[problem])
+    assert asked(later) == ["mara"]
 
 
 def test_the_file_decides_before_components_and_components_where_it_names_nobody(
