@@ -147,6 +147,8 @@ def test_who_has_left_is_heard_no_more(product: Product) -> None:
         ({}, 0),
         ({1: {"a", "b", "c"}}, 1),
         ({1: {"a"}, 2: {"a"}, 3: {"a"}}, 1),
+        # Three people and three places are not always three people in three places.
+        ({1: {"a", "b", "c"}, 2: {"a"}, 3: {"a"}}, 2),
         # Taken greedily, 1 would leave 2 nothing.
         ({1: {"a", "b"}, 2: {"a"}}, 2),
         ({1: {"a", "b"}, 2: {"a"}, 3: {"b", "c"}, 4: {"c"}}, 3),
