@@ -22,9 +22,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Person
 from notifications.digest_content import compose, forget_shared_parts
+from patches import rating, reviewing
+from patches.models import LineComment, Patch, Side
+from patches.rating import Said
 from tests.conftest import sign_in
 from tests.gate.acts import stored
 from tests.notifications.test_digests import week
+from tests.patching import make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.changes import ProblemChange
@@ -72,10 +76,24 @@ def world(triager: Person, reporter: Person) -> Iterator[World]:
             "original": mail.pk, "token": "none", "deed": "vote", "secret": "none",
             "handle": reporter.handle, "judgement": "trust", "search": shared.pk,
             "attachment_id": log.pk, "release": "15.0", "key": "12", "repository": "heath/lamp",
-            "patch": 1, "version": 1, "dimension": "quality", "rule": 1,
+            **patch_values(make_patch(product, reporter, fixes=[public, other])),
         }  # fmt: skip
         count_frequencies()
         yield World(product, public, other, values)
+
+
+def patch_values(patch: Patch) -> dict[str, Any]:
+    """What addresses of a patch are filled with, after somebody has spoken of its lines."""
+    reader = make_person()
+    place: dict[str, Any] = {
+        "commit": 1, "path": "sys/dev/em/if_em.c", "side": Side.NEW, "start": 12, "end": 13,
+    }  # fmt: skip
+    said = reviewing.add_line_comment(newest(patch), reader, "Why?", **place)
+    reviewing.send_review(newest(patch), reader, Door.WEB, text="A question.")
+    return {
+        "patch": patch.pk, "version": 1, "thread": said.thread_id, "comment": said.pk,
+        "dimension": "quality", "rule": 1,
+    }  # fmt: skip
 
 
 def add_the_confidential(world: World, triager: Person) -> Problem:
@@ -106,8 +124,21 @@ def add_the_confidential(world: World, triager: Person) -> Problem:
     # A public problem is not told of it, nor are its people counted there.
     change(again, triager, ProblemChange(duplicate_of=world.public.pk), Door.WEB)
     saved_searches.save(owner, f"My {WORD}", WORD)
+    add_its_patches(world, secret, owner, triager)
     count_frequencies()
     return secret
+
+
+def add_its_patches(world: World, secret: Problem, owner: Person, triager: Person) -> None:
+    """One that fixes it and one that is confidential by itself, and what is said of them."""
+    hidden = make_patch(world.product, owner, fixes=[secret], title=f"Card {WORD}: keep the key")
+    alone = make_patch(
+        world.product, owner, fixes=[world.public], title=f"Card {WORD}", is_confidential=True
+    )
+    for patch in (hidden, alone):
+        patch_values(patch)
+        next_version(patch, note=WORD)
+        rating.rate(newest(patch), triager, Door.WEB, Said("quality", 1, note=WORD))
 
 
 def patterns(
@@ -209,22 +240,34 @@ def test_its_number_is_answered_like_one_that_does_not_exist(
     world: World, outsider: Person, developer: Person, triager: Person
 ) -> None:
     secret = add_the_confidential(world, triager)
-    absent = secret.pk + 1000
+    there = {"number": secret.pk, **hidden_patch(secret)}
+    absent = {**there, "number": secret.pk + 1000, "patch": there["patch"] + 1000}
     world.values["attachment_id"] = secret.attachments.get().pk
     world.values["name"] = secret.attachments.get().name
-    routes = [re.sub(r"[\^$]|\\Z", "", route) for route, _ in patterns() if "number>" in route]
+    routes = [
+        re.sub(r"[\^$]|\\Z", "", route)
+        for route, _ in patterns()
+        if "number>" in route or "patch>" in route
+    ]
     different = []
     for person in (outsider, developer):
         client = sign_in(Client(), person)
         for route in routes:
             for method in ("get", "post", "put", "patch", "delete"):
-                answers = {
-                    number: tell(client, method, fill(route, world.values | {"number": number}))
-                    for number in (secret.pk, absent)
-                }
-                if answers[secret.pk] != answers[absent]:
+                answers = [
+                    tell(client, method, fill(route, world.values | numbers))
+                    for numbers in (there, absent)
+                ]
+                if answers[0] != answers[1]:
                     different.append(f"{person}: {method} {route}")
     assert different == []
+
+
+def hidden_patch(secret: Problem) -> dict[str, Any]:
+    """What addresses of the patch for it are filled with."""
+    patch = secret.patches.get()
+    said = LineComment.objects.filter(thread__patch=patch)[0]
+    return {"patch": patch.pk, "version": 1, "thread": said.thread_id, "comment": said.pk}
 
 
 def tell(client: Client, method: str, path: str) -> tuple[int, str]:
