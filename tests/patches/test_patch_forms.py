@@ -18,6 +18,7 @@ from tests.conftest import sign_in
 from tests.patches.test_patch_page import edited, page, words
 from tests.patching import diff, make_patch, newest
 from tests.problems import make_problem
+from tests.web.test_hostile_input import HOSTILE, sent
 from tracker.models import Door, Problem, Product
 
 pytestmark = pytest.mark.django_db
@@ -325,3 +326,43 @@ def test_what_it_fixes_is_set_by_numbers_and_moves_the_demand(
     refused = client.post(f"/patches/{patch.pk}/edit", sent)
     assert refused.status_code == 400
     assert f"There is no problem {secret.pk}." in words(refused)
+
+
+# Words that no browser sends
+
+
+FORMS = (
+    ("/patches/new", "product text title description fixes target note form_token"),
+    ("/patches/P/new-version", "text note"),
+    ("/patches/P/edit", "title description fixes target base"),
+    ("/patches/P/1/review", "text verdict rate_quality rate_works release architecture note"),
+    ("/patches/P/1/rate", "dimension value release architecture hardware note"),
+    ("/patches/P/integrate", "commit note"),
+    ("/products/base/ratings/dimensions/new", "title voided_by"),
+    ("/products/base/ratings/dimensions/works", "title deed"),
+    ("/products/base/ratings/rules/new", "branch dimension_0 count_0 by_0 different_0"),
+)
+
+
+@pytest.mark.parametrize("name", ["zero byte", "long", "number too big", "markup"])
+def test_hostile_words_are_answered_and_never_run(
+    client: Client, problem: Problem, administrator: Person, name: str
+) -> None:
+    sign_in(client, administrator)
+    word = sent(HOSTILE[name])
+    for path, fields in FORMS:
+        patch = make_patch(problem.product, administrator)
+        usual = {"product": "base", "text": diff().decode(), "dimension": "works", "value": "1"}
+        if path.endswith("/edit"):
+            usual = edited(client, patch, administrator)
+        for field_name in fields.split():
+            address = path.replace("P", str(patch.pk))
+            response = client.post(address, usual | {field_name: word})
+            assert response.status_code < 500, (path, field_name)
+            assert b"<script>alert" not in response.content
+        for shown in (f"/patches/{patch.pk}/", "/products/base/ratings"):
+            assert b"<script>alert" not in client.get(shown).content
+    for query in ("problem", "product"):
+        assert client.get("/patches/new", {query: word}).status_code == 200
+    for query in ("before", "changes"):
+        assert client.get(f"/patches/{patch.pk}/", {query: word}).status_code == 200
