@@ -43,6 +43,7 @@ ONCE = (
     "tests/importing/test_reading.py",
     "tests/live/test_streams.py",
     "tests/notifications/test_kills.py",
+    "tests/patches/test_owner_files.py",
     "tests/search/test_language.py",
     "tests/send_problem",
     "tests/test_demo.py",

@@ -182,7 +182,8 @@ def _of_problems(patch: Patch) -> list[Owner]:
     fixed = list(patch.fixes.select_related("component").order_by("number"))
     maintained = _maintainers_of({problem.component_id for problem in fixed})
     findings = [
-        Source(person, f"maintains {problem.component.slug}, which #{problem.pk} is about")
+        # Without its number: the reason stays when the problem is one of which not all may know.
+        Source(person, f"maintains {problem.component.slug}, of which it fixes a problem")
         for problem in fixed
         for person in maintained[problem.component_id]
     ]

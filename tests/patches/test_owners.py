@@ -112,9 +112,7 @@ def test_who_may_not_know_of_a_patch_is_not_asked_until_they_may(
     assert asked(patch) == ["cleo", "glen"]
     confidential = touching(tree, "sys/a.c", is_confidential=True)
     assert asked(confidential) == ["cleo"]
-    submitting.edit(
-        confidential, Person.objects.get(handle="cleo"), Door.WEB, is_confidential=False
-    )
+    submitting.edit(confidential, cleo, Door.WEB, is_confidential=False)
     assert asked(confidential) == ["cleo", "glen"]
 
 
@@ -125,7 +123,7 @@ def test_what_nobody_looks_after_goes_to_those_who_maintain_what_it_fixes(
     patch = touching(tree, "bin/sh/main.c", fixes=[problem])
     assert asked(patch) == ["mara"]
     (request,) = patch.review_requests.all()
-    assert request.reason == f"Maintains kernel, which #{problem.pk} is about."
+    assert request.reason == "Maintains kernel, of which it fixes a problem."
     assert asked(touching(tree, "bin/sh/a.c", "sys/netinet/a.c", fixes=[problem])) == ["glen"]
     later = touching(tree, "bin/sh/b.c")
     assert later.author is not None
