@@ -106,30 +106,39 @@ def _part(name: str, classes: bool) -> Part:
         return DEEP
     if _SPECIAL.isdisjoint(name):
         return Part(name, literal_chars=len(name))
-    # Between stars stand pieces of fixed length.
-    pieces, literals, wild = [""], [""], 0
+    pieces, literals = _pieces(name, classes)
+    single = sum(text.count(_ANY_ONE) for text in literals)
+    wild = len(pieces) - 1 + single
+    chars = sum(map(len, literals)) - single
+    if not wild:
+        return Part(literals[0], literal_chars=chars)
+    if wild > WILDCARDS:
+        raise BadPattern(f"has more than {WILDCARDS} wildcards in one name")
+    begin = literals[0].split(_ANY_ONE)[0]
+    end = literals[-1].rsplit(_ANY_ONE, maxsplit=1)[-1]
+    return Part(begin, end, _regex(pieces), chars)
+
+
+# In place of a wildcard for one character; no pattern holds it, since texts are cleaned of it.
+_ANY_ONE: Final = "\0"
+
+
+def _pieces(name: str, classes: bool) -> tuple[list[str], list[str]]:
+    """What stands between the stars: as regular expressions, and as they are written."""
+    pieces, literals = [""], [""]
     for token in _TOKEN.finditer(name):
         if token["star"]:
             pieces.append("")
             literals.append("")
         elif token["one"] or (token["set"] and classes):
             pieces[-1] += "." if token["one"] else _set(token["set"])
-            # Parts what stands before it from what stands behind it.
-            literals[-1] += "\0"
+            literals[-1] += _ANY_ONE
         else:
-            # A bracket that begins no class stands for itself, and so does what follows in it.
+            # A bracket that begins no class stands for itself.
             literal = token["escaped"] or token[0]
             pieces[-1] += re.escape(literal)
             literals[-1] += literal
-    wild = len(pieces) - 1 + sum(text.count("\0") for text in literals)
-    chars = sum(len(text) - text.count("\0") for text in literals)
-    if not wild:
-        return Part(literals[0], literal_chars=chars)
-    if wild > WILDCARDS:
-        raise BadPattern(f"has more than {WILDCARDS} wildcards in one name")
-    begin = literals[0].split("\0")[0]
-    end = literals[-1].rsplit("\0", maxsplit=1)[-1]
-    return Part(begin, end, _regex(pieces), chars)
+    return pieces, literals
 
 
 def _set(text: str) -> str:

@@ -66,34 +66,45 @@ def maintainers(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The maintainers file with what is wrong in it, and who would be asked for a path."""
     product = get_object_or_404(Product, slug=slug)
     file = MaintainersFile.objects.select_related("changed_by").filter(product=product).first()
-    may_manage = may("patch.manage", request.user)
     form = _file_form(request, file)
     if request.method == "POST":
-        require(may_manage)
+        require(may("patch.manage", request.user))
         try:
-            words = form.words()
-            words = {"file_format": words.get("format", ""), "text": words.get("text", "")}
-            file = keeping.set_file(product, person_of(request), **words)
-            messages.success(request, _saved(file))
+            _save(request, product, form)
             return redirect("product-maintainers", slug=slug)
         except DraftErrors as faults:
             form.refuse(faults.errors)
-    faults_found = keeping.faults_of(file) if file and may_manage else []
-    lines = file.text.split("\n") if file else []
+    may_manage = may("patch.manage", request.user)
     context = {
         "product": product,
-        "file": file,
         "form": form,
         "may_manage": may_manage,
-        "faults": faults_found[:FAULTS_SHOWN],
-        "more_faults": max(0, len(faults_found) - FAULTS_SHOWN),
-        "lines": [_ADDRESS.sub(_veiled, line) for line in lines[:LINES_SHOWN]],
-        "more_lines": max(0, len(lines) - LINES_SHOWN),
         "components": product.components.prefetch_related("paths", "maintainers"),
         "answer": _answer(product, request.GET.get("path", "")),
         "path": request.GET.get("path", "")[:PATH_CHARS],
+        **_contents(file, with_faults=bool(may_manage)),
     }
     return render(request, "patches/owners.html", context, status=400 if form.errors else 200)
+
+
+def _save(request: HttpRequest, product: Product, form: FileForm) -> None:
+    words = form.words()
+    file_format, text = words.get("format", ""), words.get("text", "")
+    file = keeping.set_file(product, person_of(request), file_format=file_format, text=text)
+    messages.success(request, _saved(file))
+
+
+def _contents(file: MaintainersFile | None, *, with_faults: bool) -> dict[str, Any]:
+    """The lines of the file, and what is wrong with them."""
+    faults = keeping.faults_of(file) if file and with_faults else []
+    lines = file.text.split("\n") if file else []
+    return {
+        "file": file,
+        "faults": faults[:FAULTS_SHOWN],
+        "more_faults": max(0, len(faults) - FAULTS_SHOWN),
+        "lines": [_ADDRESS.sub(_veiled, line) for line in lines[:LINES_SHOWN]],
+        "more_lines": max(0, len(lines) - LINES_SHOWN),
+    }
 
 
 def _file_form(request: HttpRequest, file: MaintainersFile | None) -> FileForm:
