@@ -1,0 +1,96 @@
+"""Patches that nobody reviews are carried further: to the component's list, then to the board.
+
+A stage is claimed by a conditional UPDATE, in the transaction that writes it into the history; the
+apps above hear of it by that and tell people. So each stage is reached once for each content,
+however many workers look. When it is due is said by `patches.turns`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from patches import turns
+from patches.clocks import AFTER, Stage
+from patches.events import record
+from patches.models import Patch, PatchEvent
+from patches.policies import visible_patches
+from tracker.models import Component, Door
+
+AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whom the first stage tells: the lists of `lists`, and who maintains each of `maintained`."""
+
+    lists: Sequence[Component]
+    maintained: Sequence[Component]
+
+
+def escalate_due(seconds: float, now: datetime | None = None) -> bool:
+    """Carry further what is due, for so many seconds; whether more may be left."""
+    now, ends = now or timezone.now(), time.monotonic() + seconds
+    for patch in _due(now):
+        if time.monotonic() > ends:
+            return True
+        escalate(patch, now)
+    return False
+
+
+def _due(now: datetime) -> Iterator[Patch]:
+    """The longest due first. What cannot be claimed is passed over, not met again."""
+    found, last = Patch.objects.filter(escalate_at__lte=now), Q()
+    while True:
+        rows = found.filter(last).select_related("product", "author", "submitter")
+        batch = list(rows.order_by("escalate_at", "pk")[:AT_ONCE])
+        for patch in batch:
+            last = Q(escalate_at__gt=patch.escalate_at) | Q(
+                escalate_at=patch.escalate_at, pk__gt=patch.pk
+            )
+            yield patch
+        if len(batch) < AT_ONCE:
+            return
+
+
+@transaction.atomic
+def escalate(patch: Patch, now: datetime) -> Stage | None:
+    """Carry one patch to its next stage; None where that is not due, or somebody else did."""
+    due = turns.next_stage_due(patch)
+    if due is None or not turns.claim_stage(patch, due[0], now):
+        return None
+    stage = due[0]
+    data = {"stage": stage.value, "days": AFTER[stage].days, "words": _words(patch, stage)}
+    record(patch, PatchEvent.Kind.ESCALATED, None, Door.SYSTEM, data=data)
+    return stage
+
+
+def reach_of(patch: Patch) -> Reach:
+    """Whom to tell of a patch that nobody reviews. A list may have any reader, so nothing that is
+    confidential goes to one. Two queries."""
+    components = list(patch.components.select_related("product").order_by("slug"))
+    is_public = visible_patches(None).filter(pk=patch.pk).exists()
+    lists = [each for each in components if each.list_address and is_public]
+    return Reach(lists, [each for each in components if each not in lists])
+
+
+def _words(patch: Patch, stage: Stage) -> str:
+    """What was done, for the history; its subject is the tracker."""
+    why = f"nobody has reviewed it for {AFTER[stage].days} days"
+    if stage == Stage.BOARD:
+        return f"put it on the board of forgotten patches, as {why}"
+    reach = reach_of(patch)
+    told = [f"the list of {each.slug}" for each in reach.lists]
+    told += [f"who maintains {each.slug}" for each in reach.maintained]
+    return f"told {_listed(told)}, as {why}" if told else f"found nobody to tell, as {why}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
