@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from patches import comparisons, demand, unlooked
+from patches import comparisons, demand, escalating, unlooked
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0
@@ -47,3 +47,10 @@ def look_at(attachment: int = 0, comment: int = 0, problem: int = 0) -> None:
 def sweep_unlooked() -> int:
     """Look for patches in what no bell was heard for, and in series that are waited for."""
     return unlooked.sweep(SECONDS)
+
+
+@shared_task
+def escalate() -> None:
+    """Carry patches further that nobody has reviewed for too long."""
+    if escalating.escalate_due(SECONDS):
+        escalate.delay()
