@@ -6,7 +6,7 @@ class PatchesConfig(AppConfig):
     verbose_name = "Patches"
 
     def ready(self) -> None:
-        from patches import receivers, transfer
+        from patches import checks, receivers, transfer  # noqa: F401 - checks register themselves
 
         receivers.connect()
         transfer.declare()

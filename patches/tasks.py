@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from patches import comparisons, demand, escalating, unlooked
+from patches import applying, comparisons, demand, escalating, unlooked
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0
@@ -16,6 +16,12 @@ SECONDS = 8.0
 def compare_version(pk: int) -> None:
     """Say what a version changes against the one before, and where its threads are now."""
     comparisons.compare_version(pk)
+
+
+@shared_task
+def try_on_branch(pk: int) -> None:
+    """See whether a version applies to its branch in the project's repository."""
+    applying.try_on_branch(pk)
 
 
 @shared_task

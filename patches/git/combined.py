@@ -166,7 +166,7 @@ def _names(pair: Pair) -> bytes:
 
 
 def _tab(name: bytes) -> bytes:
-    return b"\t" if b" " in name and not name.startswith(b'"') else b""
+    return b"\t" if b" " in name else b""
 
 
 def _differ(pair: Pair) -> bytes:

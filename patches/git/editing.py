@@ -22,6 +22,8 @@ KEPT, REMOVED, ADDED = b" ", b"-", b"+"
 # The blobs that git names there are no longer those of the diff.
 INDEX = re.compile(rb"^index [^\n]*\n", re.MULTILINE)
 Status = PatchFile.Status
+# difflib is quadratic: so many pairs of lines at once.
+PAIRS = 100_000
 
 
 class CannotEdit(Exception):
@@ -210,6 +212,8 @@ class _Change:
     ) -> list[Row]:
         if commit.position > self.first:
             self._check(commit, file, hunk, trace)
+        if not any(identity in self.instead for identity in trace):
+            return hunk.rows
         rows: list[Row] = []
         for (sign, text), identity in zip(hunk.rows, trace, strict=True):
             new = self.instead.get(identity)
@@ -275,12 +279,28 @@ def _replaced(own: Identity, text: bytes, new: Sequence[Identity]) -> Iterable[R
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """What is taken away stands above what comes instead."""
+    """What is taken away stands above what comes instead; what is both is as it was."""
     found: list[Row] = []
     for is_kept, group in groupby(rows, key=lambda row: row[0] == KEPT):
         part = list(group)
-        found += part if is_kept else sorted(part, key=lambda row: row[0] == ADDED)
+        found += part if is_kept else _simplest(part)
     return found
+
+
+def _simplest(rows: Sequence[Row]) -> Iterator[Row]:
+    old = [text for sign, text in rows if sign == REMOVED]
+    new = [text for sign, text in rows if sign == ADDED]
+    if len(old) * len(new) > PAIRS:
+        yield from ((REMOVED, text) for text in old)
+        yield from ((ADDED, text) for text in new)
+        return
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            yield from ((KEPT, text) for text in old[i1:i2])
+        else:
+            yield from ((REMOVED, text) for text in old[i1:i2])
+            yield from ((ADDED, text) for text in new[j1:j2])
 
 
 def _below(rows: Sequence[Row]) -> int:

@@ -27,8 +27,11 @@ UTF8 = Charset("utf-8")
 UTF8.header_encoding = SHORTEST
 ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 SPECIALS = re.compile(r'[()<>@,:;".\[\]\\]')
-# Lines at which `git am` would take the diff to begin, or the headers to go on, or a next mail.
-BREAKS = re.compile(r"^(?=diff -|Index: |---(?:[ \t]|$)|>?From[: ]|Date:|Subject:)", re.MULTILINE)
+# Lines at which `git am` would take the diff to begin, or, as the first one, the header to go on.
+BREAKS = re.compile(
+    r"^(?=diff -|Index: |---(?:[ \t]|$))|\A(?=>?From[:\s]|Date:|Subject:|\[PATCH\]\s)",
+    re.MULTILINE,
+)
 MAIL_LINE = re.compile(rb"^From ", re.MULTILINE)
 # Longer lines some mail servers cut.
 LINE_BYTES = 990
