@@ -21,7 +21,8 @@ from pygments.token import Comment, Keyword, Name, Number, String, Token
 # A longer line stays plain, and so does a hunk of more bytes.
 COLOUR_CHARS: Final = 1000
 COLOUR_BYTES: Final = 200_000
-# Seconds that the colours of one page may take in all when none of them is kept.
+# Seconds of work that the colours of one page may take when none of them is kept. Not of the clock
+# on the wall: a page of a busy server has its colours, too.
 PATIENCE: Final = 0.6
 # Between two looks at the clock.
 _PIECES_A_LOOK: Final = 16
@@ -58,17 +59,17 @@ _SLASH_STAR: Final = frozenset(
 
 @dataclass
 class Clock:
-    """How long colours may still take."""
+    """How much work colours may still be, in seconds of this thread."""
 
     until: float
 
     @classmethod
     def started(cls, seconds: float = PATIENCE) -> Clock:
-        return cls(time.monotonic() + seconds)
+        return cls(time.thread_time() + seconds)
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() > self.until
+        return time.thread_time() > self.until
 
 
 def colours(

@@ -9,9 +9,9 @@ from typing import Final
 from patches.reading.files import FileDiff, Source
 from patches.reading.lines import ADDED, CONTEXT, REMOVED, HunkAt, body, heading
 
-ROWS: Final = 2500
-# Long lines fill a page sooner; of files that a page shows without being asked.
-BYTES: Final = 400_000
+ROWS = 6000
+# Long lines fill a page sooner.
+BYTES = 600_000
 # What the head of a file costs, so that thousands of empty files are paged as well.
 _HEAD_ROWS: Final = 4
 

@@ -76,7 +76,7 @@ class FileView:
 
     file: FileDiff
     is_folded: bool
-    rows: SafeString
+    tables: list[SafeString]
     elsewhere: list[SafeString] = field(default_factory=list)
     # One of a few classes by its rows: how high a browser takes it to be before it lays it out.
     height: str = ""
@@ -250,9 +250,9 @@ class Views:
         file = shown.file
         under = self._under(file.commit, file.path)
         table = Table(file.lines_anchor, file.name, self._look, under)
-        rows = table.html(shown.parts, shown.painted)
+        tables = table.html(shown.parts, shown.painted)
         rest = [mark_safe(under[at]) for at in under if at not in table.placed]  # noqa: S308 - a template's
-        return FileView(file, shown.is_folded, rows, rest, _height(shown))
+        return FileView(file, shown.is_folded, tables, rest, _height(shown))
 
     def _under(self, commit: int, path: str) -> dict[tuple[str, int], str]:
         """Threads as HTML by the side and line under which they stand."""

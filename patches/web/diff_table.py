@@ -21,6 +21,8 @@ from patches.reading.places import in_address
 
 # (side, line) -> what stands under that line, as HTML.
 Under = Mapping[tuple[str, int], str]
+# Browsers lay out so many at once.
+ROWS_A_TABLE: Final = 250
 _CLASSES: Final = {ADDED: "a", REMOVED: "d", CONTEXT: ""}
 _OPEN_END: Final = '<span class="no-end">no line’s end here</span>'
 
@@ -54,17 +56,25 @@ class Table:
         for line, row in enumerate(painted.rows, 1):
             number = self._number("n", line, is_link=True)
             found.append(f'<tr>{number}<td class="c">{row.html}</td></tr>')
-            found += self._talk(2, (Side.NEW, line))
+            found.append(self._talk(2, (Side.NEW, line)))
         return mark_safe("".join(found))  # noqa: S308 - every piece of it is escaped
 
-    def html(self, parts: Sequence[Part], painted: Sequence[Painted]) -> SafeString:
-        """The body of the table. What it put under its lines is in `placed` afterwards."""
+    def html(self, parts: Sequence[Part], painted: Sequence[Painted]) -> list[SafeString]:
+        """The bodies of its tables. What it put under its lines is in `placed` afterwards.
+
+        There are several, because browsers lay out only those in sight, and a table is all or
+        nothing to them.
+        """
         rows = self._split if self.look.is_split else self._unified
-        found: list[str] = []
+        tables: list[list[str]] = [[]]
         for part, paint in zip(parts, painted, strict=True):
-            found.append(self._head(part, paint))
-            found.extend(rows(part, paint))
-        return mark_safe("".join(found))  # noqa: S308 - every piece of it is escaped
+            tables[-1].append(self._head(part, paint))
+            for row in rows(part, paint):
+                if len(tables[-1]) >= ROWS_A_TABLE:
+                    tables.append([])
+                tables[-1].append(row)
+        # Every piece of it is escaped.
+        return [mark_safe("".join(table)) for table in tables if table]  # noqa: S308
 
     def _head(self, part: Part, paint: Painted) -> str:
         old = sum(row.sign != ADDED for row in paint.rows)
@@ -80,9 +90,10 @@ class Table:
             left = self._number("o", old, is_link=row.sign == REMOVED) if old else _NO_NUMBER
             right = self._number("n", new, is_link=True) if new else _NO_NUMBER
             kind = _CLASSES[row.sign]
-            yield f'<tr class="{kind}">' if kind else "<tr>"
-            yield f'{left}{right}<td class="c">{self._code(row, old, new)}</td></tr>'
-            yield from self._talk(3, (Side.OLD, old), (Side.NEW, new))
+            code = f'<td class="c">{self._code(row, old, new)}</td>'
+            talk = self._talk(3, (Side.OLD, old), (Side.NEW, new))
+            start = f'<tr class="{kind}">' if kind else "<tr>"
+            yield f"{start}{left}{right}{code}</tr>{talk}"
 
     # ---- two columns
 
@@ -91,13 +102,9 @@ class Table:
         for left, right in paint.beside:
             one = rows[left] if left is not None else None
             other = rows[right] if right is not None else None
-            yield "<tr>"
-            yield self._half("o", one)
-            yield self._half("n", other)
-            yield "</tr>"
-            yield from self._talk(
-                4, (Side.OLD, one[1] if one else 0), (Side.NEW, other[2] if other else 0)
-            )
+            lines = (one[1] if one else 0), (other[2] if other else 0)
+            talk = self._talk(4, (Side.OLD, lines[0]), (Side.NEW, lines[1]))
+            yield f"<tr>{self._half('o', one)}{self._half('n', other)}</tr>{talk}"
 
     def _half(self, side: str, numbered_row: Numbered | None) -> str:
         if numbered_row is None:
@@ -126,13 +133,13 @@ class Table:
         address = f"{self.look.whole}{_quoted(place)}"
         return f'{row.html}… <a class="whole" href="{address}">the whole line</a>'
 
-    def _talk(self, columns: int, *places: tuple[Side, int]) -> Iterator[str]:
+    def _talk(self, columns: int, *places: tuple[Side, int]) -> str:
         here = [(side.value, line) for side, line in places if (side.value, line) in self.under]
         if not here:
-            return
+            return ""
         self.placed.update(here)
         inner = "".join(self.under[place] for place in here)
-        yield f'<tr class="talk-row"><td colspan="{columns}">{inner}</td></tr>'
+        return f'<tr class="talk-row"><td colspan="{columns}">{inner}</td></tr>'
 
 
 _NO_NUMBER: Final = '<td class="n"></td>'

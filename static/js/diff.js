@@ -73,13 +73,22 @@
     line.row.scrollIntoView({ block: "nearest" });
   }
 
+  // The row after or before one; long files are several tables.
+  function besideRow(row, step) {
+    const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
+    const part = row.closest(".diff-part");
+    const other = !next && part && (step > 0 ? part.nextElementSibling : part.previousElementSibling);
+    const rows = other ? all("tr", other) : [];
+    return next || (step > 0 ? rows[0] : rows[rows.length - 1]);
+  }
+
   function stepLine(step, extend) {
     const focused = lineOf(document.activeElement && document.activeElement.closest("td.n"));
     const from = focused || (chosen && chosen.to);
     if (!from) return false;
     let row = from.row;
     for (;;) {
-      row = step > 0 ? row.nextElementSibling : row.previousElementSibling;
+      row = besideRow(row, step);
       if (!row) return true;
       let cell = cellOf(row);
       if (extend && cell && lineOf(cell).side !== from.side) cell = all("td.n[id]", row).find((each) => lineOf(each).side === from.side);

@@ -16,7 +16,7 @@ from accounts.models import Person
 from patches import reviewing
 from patches.finding import read
 from patches.models import LineComment, Patch, PatchVersion, Review, Thread, ThreadPlace
-from patches.reading.paging import ROWS
+from patches.reading import paging
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -156,10 +156,17 @@ def test_commits_that_do_not_follow_from_each_other_are_not_read_as_one(
     assertContains(client.get(address(patch, more="?commit=all")), "Read it commit by commit")
 
 
+@pytest.fixture
+def short_pages(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Pages of a hundred rows."""
+    monkeypatch.setattr(paging, "ROWS", 100)
+    return 100
+
+
 def test_large_diffs_are_paged_and_the_tree_leads_to_every_file(
-    client: Client, product: Product
+    client: Client, product: Product, short_pages: int
 ) -> None:
-    files = [diff(f"d{i}/file.c") for i in range(ROWS // 8)]
+    files = [diff(f"d{i}/file.c") for i in range(10)]
     patch = make_patch(product, text=b"".join(files))
     html = client.get(address(patch)).content.decode()
     assert html.count("data-file") < len(files)
@@ -173,9 +180,9 @@ def test_large_diffs_are_paged_and_the_tree_leads_to_every_file(
 
 
 def test_a_file_that_is_too_large_is_folded_and_has_pages_of_its_own(
-    client: Client, product: Product, reporter: Person
+    client: Client, product: Product, reporter: Person, short_pages: int
 ) -> None:
-    lines = ROWS + 100
+    lines = short_pages + 50
     text = (
         "diff --git a/big.txt b/big.txt\nnew file mode 100644\n--- /dev/null\n+++ b/big.txt\n"
         f"@@ -0,0 +1,{lines} @@\n" + "".join(f"+line {i}\n" for i in range(1, lines + 1))

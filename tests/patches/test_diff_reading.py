@@ -10,12 +10,12 @@ import pytest
 from pygments.lexers import CLexer
 
 from patches.models import PatchFile
-from patches.reading import colours
+from patches.reading import colours, paging
 from patches.reading.characters import visible
 from patches.reading.colours import Clock, language_of
 from patches.reading.files import Bytes, FileDiff
 from patches.reading.lines import LINE_CHARS, HunkAt, lines_of
-from patches.reading.paging import BYTES, ROWS, page_of_file, pages_of
+from patches.reading.paging import Part, page_of_file, pages_of
 from patches.reading.painting import Painted, Wanted, paint
 from patches.reading.places import Place, read_place
 from patches.reading.suggestions import fenced, segments
@@ -218,6 +218,13 @@ def test_a_file_that_ends_without_a_line_end_says_so() -> None:
     assert [row.ends for row in rows] == ["", "open"]
 
 
+@pytest.fixture
+def short_pages(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Pages of a hundred rows."""
+    monkeypatch.setattr(paging, "ROWS", 100)
+    return 100
+
+
 def made(path: str, rows: int, *, hunk_bytes: int = 0, offset: int = 0) -> FileDiff:
     """A file of so many added rows."""
     size = hunk_bytes or 20 * rows
@@ -227,30 +234,31 @@ def made(path: str, rows: int, *, hunk_bytes: int = 0, offset: int = 0) -> FileD
     )  # fmt: skip
 
 
-def test_files_fill_pages_and_each_is_on_one_of_them() -> None:
-    files = [made(f"f{i}", 300, hunk_bytes=3000) for i in range(100)]
+def test_files_fill_pages_and_each_is_on_one_of_them(short_pages: int) -> None:
+    files = [made(f"f{i}", 30) for i in range(100)]
     pages = pages_of(files)
     assert [each.file for page in pages for each in page.files] == files
-    assert all(sum(each.file.rows for each in page.files) <= ROWS for page in pages)
-    assert len(pages) == pytest.approx(100 * 300 / ROWS, rel=0.2)
+    assert all(sum(each.file.rows for each in page.files) <= short_pages for page in pages)
+    assert len(pages) == 50
 
 
-def test_a_file_that_fills_a_page_alone_is_folded() -> None:
-    files = [made("small", 10), made("rows", ROWS + 1), made("bytes", 3, hunk_bytes=BYTES + 1)]
+def test_a_file_that_fills_a_page_alone_is_folded(short_pages: int) -> None:
+    wide = made("wide", 3, hunk_bytes=paging.BYTES + 1)
+    files = [made("small", 10), made("long", short_pages + 1), wide]
     assert [each.is_folded for each in pages_of(files)[0].files] == [False, True, True]
 
 
-def test_the_pages_of_one_large_file_have_each_of_its_rows_once() -> None:
-    body = b"".join(b" same %d\n" % i + b"-old\n+new\n" for i in range(ROWS))
+def test_the_pages_of_one_large_file_have_each_of_its_rows_once(short_pages: int) -> None:
+    body = b"".join(b" same %d\n" % i + b"-old\n+new\n" for i in range(short_pages))
     data = b"@@ -1,9 +1,9 @@\n" + body
     file = FileDiff(
-        "1", 1, 1, "a.txt", "", PatchFile.Status.MODIFIED, False, "", "", ROWS, ROWS, len(data),
-        (HunkAt(1, 2 * ROWS, 1, 2 * ROWS, 0, len(data)),),
+        "1", 1, 1, "a.txt", "", PatchFile.Status.MODIFIED, False, "", "", 100, 100, len(data),
+        (HunkAt(1, 200, 1, 200, 0, len(data)),),
     )  # fmt: skip
     pages = [page_of_file(file, Bytes(data), number) for number in (1, 2, 3)]
     assert [page.count for page in pages] == [3, 3, 3]
     assert b"".join(part.data for page in pages for part in page.parts) == body
-    again = page_of_file(file, Bytes(data), line=("new", 2 * ROWS))
+    again = page_of_file(file, Bytes(data), line=("new", 200))
     assert again.number == 3
     # The numbers go on where the page before ended.
     first = pages[1].parts[0]
@@ -264,10 +272,8 @@ def test_the_pages_of_one_large_file_have_each_of_its_rows_once() -> None:
 
 def table(text: str, *, split: bool = False, comment: str = "") -> str:
     """The rows of a hunk as HTML."""
-    from patches.reading.paging import Part
-
     found = Table("f1", "1:a.c", Look(split, comment, "line?at="), {})
-    return str(found.html([Part(5, 7, "in f()", text.encode())], [painted(text)]))
+    return "".join(found.html([Part(5, 7, "in f()", text.encode())], [painted(text)]))
 
 
 def test_rows_have_the_numbers_of_both_sides() -> None:
@@ -282,6 +288,14 @@ def test_side_by_side_a_changed_line_is_one_row() -> None:
     assert 'id="f1n8"' in row
 
 
+def test_long_files_are_several_tables_with_every_row_once() -> None:
+    text = "".join(f" line {i}\n" for i in range(600))
+    found = Table("f1", "1:a.c", Look(), {})
+    tables = found.html([Part(1, 1, "", text.encode())], [painted(text)])
+    assert len(tables) == 3
+    assert re.findall(r'id="f1n(\d+)"', "".join(tables)) == [str(n) for n in range(1, 601)]
+
+
 def test_line_numbers_lead_to_a_form_only_for_who_may_comment() -> None:
     assert "<a " not in table("-old\n+new\n")
     html = table("-old\n+new\n", comment="?comment=")
@@ -292,9 +306,7 @@ def test_line_numbers_lead_to_a_form_only_for_who_may_comment() -> None:
 def test_a_hostile_path_stays_within_its_attribute() -> None:
     name = '1:a"><script>alert(1)</script>\u202e.c'
     found = Table("f1", name, Look(False, "?comment=", "line?at="), {})
-    from patches.reading.paging import Part
-
-    html = found.html([Part(1, 1, "<i>", b"+x\n")], [painted("+x\n")])
+    html = "".join(found.html([Part(1, 1, "<i>", b"+x\n")], [painted("+x\n")]))
     assert "<script" not in html
     assert "<i>" not in html
     assert '"><' not in html.replace('"><a', "").replace('"></td><', "").replace('"><td', "")
