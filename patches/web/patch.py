@@ -10,6 +10,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.policies import as_person
 from patches import comparing, dimensions, needs, turns
+from patches.applying import applies_or_ask
+from patches.git.real import UNKNOWN
 from patches.models import Patch, PatchVersion
 from patches.overview import (
     MOST_COMMITS,
@@ -70,6 +72,7 @@ def _versions(
     return {
         "versions": versions,
         "latest": latest,
+        "applies": applies_or_ask(latest) if shown.is_waiting else UNKNOWN,
         "commits": contents_of(latest),
         "has_more_files": latest.files_count > MOST_FILES or latest.commits_count > MOST_COMMITS,
         # Its diff may have several pages, so that a mark alone does not lead to a file.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from patches import applying
@@ -55,7 +56,7 @@ def test_without_a_repository_nothing_is_said(product: Product, settings: Settin
 
 
 def test_a_patch_applies_until_the_branch_changes_its_lines(
-    repository: Repository, product: Product, settings: Settings
+    repository: Repository, product: Product, settings: Settings, client: Client
 ) -> None:
     version = newest(patch_of(repository, product))
     publish(repository, settings, product)
@@ -67,6 +68,8 @@ def test_a_patch_applies_until_the_branch_changes_its_lines(
     assert applying.applies_or_ask(version) == real.UNKNOWN
     found = applying.try_on_branch(version.pk)
     assert found == real.Applies(False, "does not apply to main: src/a.c")
+    page = client.get(version.patch.get_absolute_url())
+    assert "it does not apply to main: src/a.c" in page.text
     assert real.applies(version, "no such branch") == real.UNKNOWN
 
 

@@ -348,13 +348,16 @@ def test_suggestions_that_do_not_fit_are_refused_with_the_reason(
     assert patch.versions.count() == 2
 
 
-def test_a_commit_whose_file_a_later_one_changes_is_not_edited_here(
+def test_later_commits_go_on_from_the_lines_that_were_suggested(
     outsider: Person, reporter: Person
 ) -> None:
     came = parsed(diff(), diff(start=70), subjects=["One", "Two"])
     patch = make_patch(author=outsider, text=came)
-    one = suggest(patch, reporter, 13, 13, "\ta();")
-    with pytest.raises(Conflict, match="Commit 2 changes"):
-        reviewing.apply_suggestions(patch, outsider, [one], Door.WEB)
+    one = suggest(patch, reporter, 13, 13, "\ta();", "\tb();")
+    version = reviewing.apply_suggestions(patch, outsider, [one], Door.WEB)
+    first, second = version.files.all()
+    assert first.hunks[0][:4] == [10, 7, 10, 8]
+    assert second.hunks[0][:4] == [71, 7, 71, 7]
+    assert "@@ -71,7 +71,7 @@" in text_of(patch)
     robot = make_person("robot", Role.MACHINE)
     assert send(patch, robot, "I built it.").sent_at is not None
