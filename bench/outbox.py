@@ -87,11 +87,11 @@ send_due_digests.delay()
 RENDER = """
 from pathlib import Path
 from django.utils import timezone
-from notifications import outbox
+from notifications.outbox import sending
 from notifications.backends.base import to_bytes
 from notifications.models import Message
-from notifications.rendering import Renderer
-rows = Message.objects.filter(kind="digest").select_related(*outbox.RELATED)[:{count}]
+from notifications.outbox.rendering import Renderer
+rows = Message.objects.filter(kind="digest").select_related(*sending.RELATED)[:{count}]
 for message, mail in Renderer().render(list(rows)):
     if not isinstance(mail, Exception):
         (Path({folder!r}) / str(message.pk)).write_bytes(to_bytes(mail))

@@ -8,7 +8,7 @@ from django import forms
 
 from accounts.forms import time_zone_choices
 from accounts.models import Person
-from notifications.choices import choices_of, settings_of
+from notifications.events.choices import choices_of, settings_of
 from notifications.models import DigestSubscription, EventChoice, Occasion
 
 HOURS = [(hour, f"{hour:02d}:00") for hour in range(24)]

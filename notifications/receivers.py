@@ -10,10 +10,10 @@ from django.db.models.signals import post_save
 
 from accounts.models import Person
 from accounts.signals import account_mail_requested
-from notifications.digest_settings import reschedule_digest
+from notifications.digests.settings import reschedule_digest
 from notifications.gate import senders, suspension
 from notifications.live.publishing import tell_after_commit
-from notifications.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
+from notifications.outbox.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.services import follow_what_one_commented
 from tracker.models import BulkChange, BulkChangeItem, Door, Event, Problem
 from tracker.signals import bulk_changed, problem_happened

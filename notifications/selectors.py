@@ -11,9 +11,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
+from notifications.events.recipients import Ground, ground_of
+from notifications.events.targets import in_words
 from notifications.models import UNCONFIRMED, MailDomain, Message, Reach, Subscription
-from notifications.recipients import Ground, ground_of
-from notifications.targets import in_words
 from tracker.models import Component, Problem, Product
 from tracker.policies import visible_problems
 from votes.models import SavedSearch

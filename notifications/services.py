@@ -8,12 +8,12 @@ from django.db import transaction
 
 from accounts.models import Person
 from accounts.policies import Denied, require
-from notifications.bulk_mail import follows
-from notifications.choices import stop_own_acts, stop_roundups
-from notifications.digest_settings import stop_digest
-from notifications.envelopes import BULK_REACH, DIGEST_REACHES, OWN_ACTS_REACH, ROUNDUP_REACH
+from notifications.digests.settings import stop_digest
+from notifications.events.bulk_mail import follows
+from notifications.events.choices import stop_own_acts, stop_roundups
+from notifications.events.targets import Target, columns, find_target
 from notifications.models import Reach, Reason, Subscription
-from notifications.targets import Target, columns, find_target
+from notifications.outbox.envelopes import BULK_REACH, DIGEST_REACHES, OWN_ACTS_REACH, ROUNDUP_REACH
 from tracker.models import BulkChangeItem, Event, Problem
 from tracker.policies import visible_problems
 from votes.models import SavedSearch

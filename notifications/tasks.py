@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from notifications import batches, choices, digests, outbox
+from notifications.digests import runs
+from notifications.events import choices
 from notifications.gate import imap, processing, purging, storing
+from notifications.outbox import batches, sending
 
 
 @shared_task
 def deliver_message(pk: int) -> bool:
     """Send one message of the outbox, if it is still to be sent."""
-    return outbox.deliver(pk)
+    return sending.deliver(pk)
 
 
 @shared_task
@@ -23,13 +25,13 @@ def deliver_batch() -> int:
 @shared_task
 def sweep_outbox() -> int:
     """Ring for every message that waits and that nobody was asked for."""
-    return outbox.sweep()
+    return sending.sweep()
 
 
 @shared_task
 def purge_outbox() -> int:
     """Delete messages that ended long ago, and what waits for digests that nobody wants."""
-    return outbox.purge() + choices.forget_untold()
+    return sending.purge() + choices.forget_untold()
 
 
 @shared_task
@@ -68,7 +70,7 @@ def purge_incoming() -> int:
 @shared_task
 def send_due_digests() -> int:
     """Queue the digests that have come due."""
-    queued, is_more = digests.send_some()
+    queued, is_more = runs.send_some()
     if is_more:
         send_due_digests.delay()
     return queued

@@ -13,11 +13,11 @@ from typing import Final
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.envelopes import answer_message_id
 from notifications.gate.addresses import is_ours
 from notifications.gate.signatures import ascii_domain
 from notifications.models import Message
-from notifications.queueing import queue
+from notifications.outbox.envelopes import answer_message_id
+from notifications.outbox.queueing import queue
 from tracker.models import Problem
 from tracker.text import clean_line
 

@@ -12,13 +12,13 @@ from typing import Final
 
 from django.utils import timezone
 
-from notifications import outbox
 from notifications.gate.addresses import BounceOf, Recipient
 from notifications.gate.bounce_reading import Failure, Fate, read_failures, returned_ids
 from notifications.gate.models import Bounce, IncomingMail
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.suspension import one_at_a_time, suspend_if_due
 from notifications.models import Message
+from notifications.outbox import sending
 
 # How long to wait before a mail is sent again that came back for a reason which may pass.
 WAITS: Final = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8))
@@ -29,7 +29,8 @@ _GRAVITY: Final = (Fate.PERMANENT, Fate.PASSING, Fate.REFUSED, Fate.LATE, Fate.A
 
 
 class StillGoing(Exception):
-    """A bounce was quicker than our own note that its mail has left; read it again soon."""
+    """A bounce was quicker than our own note that its mail has left, or a mail than the one that it
+    follows on; read it again soon."""
 
 
 def take(mail: ParsedMail, raw: bytes, incoming: IncomingMail, recipient: Recipient) -> str:
@@ -45,7 +46,7 @@ def take(mail: ParsedMail, raw: bytes, incoming: IncomingMail, recipient: Recipi
         return "About a mail that is no longer in the outbox."
     if Bounce.objects.filter(incoming=incoming).exists():
         return "It was read before."
-    if message.state in outbox.UNDER_WAY:
+    if message.state in sending.UNDER_WAY:
         raise StillGoing("The mail that it is about is still on its way.")
     failures = read_failures(raw, _sent_to(message))
     if not failures:
@@ -145,7 +146,7 @@ def _send_again(message: Message, words: str) -> bool:
     times = Bounce.objects.filter(message=message, is_permanent=False).count()
     if times > len(WAITS):
         return False
-    return outbox.queue_again(message, timezone.now() + WAITS[times - 1], words)
+    return sending.queue_again(message, timezone.now() + WAITS[times - 1], words)
 
 
 def _mark(message: Message, words: str) -> None:

@@ -16,8 +16,6 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from notifications import bell
-from notifications.envelopes import host
 from notifications.gate import bounces, deciding
 from notifications.gate.addresses import NoSuchAddress, read_recipient
 from notifications.gate.deciding import End, Reading
@@ -27,6 +25,8 @@ from notifications.gate.parsed import ParsedMail
 from notifications.gate.parsing import parse
 from notifications.gate.senders import envelope_sender, needs_signature
 from notifications.gate.signatures import signing_domain
+from notifications.outbox import bell
+from notifications.outbox.envelopes import host
 from tracker.text import clean_line
 
 logger = logging.getLogger(__name__)

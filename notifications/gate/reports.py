@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.envelopes import tells_of_problems, thread_id
+from notifications.outbox.envelopes import tells_of_problems, thread_id
 from notifications.gate import commands, contents, places
 from notifications.gate.addresses import ReportTo, reply_address
 from notifications.gate.commands import COMMANDS, Leading, shown

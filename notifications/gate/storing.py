@@ -25,9 +25,9 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from notifications import bell
 from notifications.gate import addresses, senders
 from notifications.gate.models import IncomingMail, incoming_path
+from notifications.outbox import bell
 
 logger = logging.getLogger(__name__)
 

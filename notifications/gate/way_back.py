@@ -15,7 +15,7 @@ from accounts.models import Person
 from notifications.gate.models import SuspendedAddress
 from notifications.gate.suspension import lift
 from notifications.models import Message
-from notifications.queueing import queue_account_mail
+from notifications.outbox.queueing import queue_account_mail
 
 LINK_WORKS_FOR: Final = timedelta(days=3)
 # Mails of the account in a time; codes to sign in are among them. A broken address must not be

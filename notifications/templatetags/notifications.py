@@ -7,8 +7,8 @@ from typing import Any
 from django import template
 
 from accounts.policies import as_person
+from notifications.events.recipients import Ground
 from notifications.models import Reach, Reason
-from notifications.recipients import Ground
 from notifications.selectors import ground_for, watches
 from tracker.models import Problem
 from votes.models import SavedSearch

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import Person, Role
 from accounts.policies import require
-from notifications import deeds, digests
-from notifications.digest_extra import TooOften, send_extra
-from notifications.digest_mail import DigestWords, digest_words
-from notifications.digest_settings import set_digest, set_list_digest
+from notifications import deeds
+from notifications.digests import runs
+from notifications.digests.extra import TooOften, send_extra
+from notifications.digests.mail import DigestWords, digest_words
+from notifications.digests.schedule import zone
+from notifications.digests.settings import set_digest, set_list_digest
 from notifications.forms import DigestForm
 from notifications.models import DigestSubscription
-from notifications.schedule import zone
 from tracker.models import Component
 from tracker.policies import may
 from tracker.web.pages import person_of, signed_in
@@ -64,7 +65,7 @@ def digest(request: HttpRequest, /, **which: Any) -> HttpResponseBase:
         "paths": {name: _path(request, name) for name in ("html", "text", "send")},
         "waits_in_vain": row.kind == Kind.VOTES
         and row.period == Period.OFF
-        and digests.has_choice(person),
+        and runs.has_choice(person),
         "aside": deeds.aside(person) if row.kind in {Kind.OWN, Kind.VOTES} else [],
     }
     status = 400 if form.errors else 200
@@ -149,12 +150,10 @@ def _row(
 
 def _own(person: Person, kind: str) -> DigestSubscription:
     """The person's, or what they have while they said nothing."""
-    row = digests.own_subscription(person, kind)
+    row = runs.own_subscription(person, kind)
     if row is None:
-        row = digests.default_subscription(person, timezone.now(), kind)
-        if not (
-            person.has_role(Role.DEVELOPER) if kind == Kind.OWN else digests.has_choice(person)
-        ):
+        row = runs.default_subscription(person, timezone.now(), kind)
+        if not (person.has_role(Role.DEVELOPER) if kind == Kind.OWN else runs.has_choice(person)):
             row.period = Period.OFF
     row.person = person
     return row
@@ -164,7 +163,7 @@ def _of_search(person: Person, search: SavedSearch) -> DigestSubscription:
     """The person's to this search; off while they have none."""
     row = person.digest_subscriptions.filter(saved_search=search).first()
     if row is None:
-        row = digests.default_subscription(person, timezone.now(), Kind.SEARCH)
+        row = runs.default_subscription(person, timezone.now(), Kind.SEARCH)
         row.saved_search, row.period = search, Period.OFF
     return row
 
@@ -172,7 +171,7 @@ def _of_search(person: Person, search: SavedSearch) -> DigestSubscription:
 def _of_list(component: Component) -> DigestSubscription:
     row = DigestSubscription.objects.filter(component=component).first()
     if row is None:
-        row = digests.list_subscription(component, timezone.now())
+        row = runs.list_subscription(component, timezone.now())
     row.component = component
     return row
 
@@ -187,7 +186,7 @@ def _initial(row: DigestSubscription) -> dict[str, object]:
 
 
 def _words(row: DigestSubscription) -> DigestWords:
-    return digest_words(digests.preview_of(row, timezone.now()), row)
+    return digest_words(runs.preview_of(row, timezone.now()), row)
 
 
 def _saved_words(row: DigestSubscription) -> str:

@@ -19,9 +19,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.policies import require
-from notifications import outbox, pacing, selectors
+from notifications import selectors
 from notifications.forms import PaceForm
 from notifications.models import Message
+from notifications.outbox import pacing, sending
 from notifications.policies import may
 from notifications.selectors import OutboxFilter
 from tracker.web.pages import safe_next, signed_in
@@ -67,7 +68,7 @@ def send_again(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Try a waiting message now, or send one again that did not certainly arrive."""
     require(may("outbox.resend", request.user))
     message = get_object_or_404(Message, pk=pk)
-    if outbox.hurry(message) or outbox.resend(message):
+    if sending.hurry(message) or sending.resend(message):
         messages.success(request, f"The mail to {message.address} is on its way.")
     else:
         messages.error(request, f"The mail to {message.address} cannot be sent again.")
@@ -80,7 +81,7 @@ def send_all_again(request: HttpRequest) -> HttpResponseBase:
     """Send all again that failed, of those that the page shows."""
     require(may("outbox.resend", request.user))
     wanted = _wanted(request.POST)
-    count = outbox.resend_failed(wanted.of(Message.objects.all()))
+    count = sending.resend_failed(wanted.of(Message.objects.all()))
     if count:
         messages.success(request, f"{count} mail{'' if count == 1 else 's'} will be sent again.")
     else:

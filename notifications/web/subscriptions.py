@@ -12,8 +12,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Person
-from notifications import choices, services
-from notifications.envelopes import (
+from notifications import services
+from notifications.digests.schedule import zone
+from notifications.events import choices
+from notifications.events.targets import Target, find_target, in_words
+from notifications.events.watches import clean_path
+from notifications.forms import ChoicesForm, initial_choices
+from notifications.models import Reach
+from notifications.outbox.envelopes import (
     BULK_REACH,
     DIGEST_REACH,
     DIGEST_REACHES,
@@ -23,12 +29,7 @@ from notifications.envelopes import (
     VOTES_REACH,
     read_unsubscribe_token,
 )
-from notifications.forms import ChoicesForm, initial_choices
-from notifications.models import Reach
-from notifications.schedule import zone
 from notifications.selectors import is_path_of, searches_to_watch, subscriptions_of, targets
-from notifications.targets import Target, find_target, in_words
-from notifications.watches import clean_path
 from tracker.models import Problem
 from tracker.policies import visible_problems
 from tracker.web.pages import person_of, safe_next, signed_in

@@ -11,8 +11,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.signals import account_mail_requested
-from notifications import outbox
 from notifications.models import Message
+from notifications.outbox import sending
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +97,7 @@ def test_a_mail_that_was_really_delivered_can_be_read(
     account_mail_requested.send(
         None, to="rita@example.org", subject="Hello", text="Good day.\n", html="", person=None
     )
-    outbox.deliver(Message.objects.get().pk)
+    sending.deliver(Message.objects.get().pk)
     (name,) = [path.name for path in folder.glob("*.eml")]
     assert "Hello" in client.get("/dev/mail/").content.decode()
     assert "Good day." in client.get(f"/dev/mail/{name}").content.decode()

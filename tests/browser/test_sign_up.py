@@ -13,8 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Person, Role
 from accounts.services import first_administrator_link
-from notifications import outbox
 from notifications.models import Message
+from notifications.outbox import sending
 from tests.chromium import PATIENCE
 from tests.services import SmtpServer, smtp, wait_until
 
@@ -56,7 +56,7 @@ def newest_code(server: SmtpServer) -> str:
     waiting = Message.objects.filter(state=Message.State.QUEUED)
     wait_until(waiting.exists, what="a mail with a code")
     for message in waiting.order_by("pk"):
-        outbox.deliver(message.pk)
+        sending.deliver(message.pk)
     part = server.messages[-1].get_body(("plain",))
     assert part is not None
     assert server.recipients[-1] == ADDRESS

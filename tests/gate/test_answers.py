@@ -8,12 +8,12 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import outbox
 from notifications.backends.base import to_bytes
 from notifications.gate.addresses import reply_address
 from notifications.gate.answers import plain_id, queue_answer, reply_subject
 from notifications.models import Message
-from notifications.rendering import render
+from notifications.outbox import sending
+from notifications.outbox.rendering import render
 from tests.gate.letters import DOMAIN, deliver, letter, open_gate
 from tests.notifications.mails import parsed
 from tests.services import SmtpServer, smtp
@@ -48,7 +48,7 @@ def test_an_answer_leaves_by_smtp_with_the_null_return_path(settings: Settings) 
         settings.EMAIL_BACKEND = "notifications.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
         settings.EMAIL_FILE_PATH = settings.MAIL_FOLDER = None
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
         (mail,) = server.messages
     assert senders in [[""], ["<>"]]
     assert mail["Auto-Submitted"] == "auto-replied"

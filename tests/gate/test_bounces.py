@@ -14,14 +14,14 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import outbox, queueing
 from notifications.backends.base import return_path
 from notifications.gate import bounces, suspension, way_back
 from notifications.gate.addresses import BounceOf, Recipient, ReplyTo, bounce_address
 from notifications.gate.models import Bounce, IncomingMail, SuspendedAddress
 from notifications.gate.parsed import ParsedMail
 from notifications.models import Message
-from notifications.rendering import Withheld, render
+from notifications.outbox import queueing, sending
+from notifications.outbox.rendering import Withheld, render
 from tests.conftest import sign_in
 from tests.gate import bounce_mails
 from tests.gate.bounce_mails import dsn
@@ -178,7 +178,7 @@ def test_a_mail_comes_back_for_a_passing_reason_and_is_sent_again_three_times(
         waits.append(message.due_at - began)
         assert message.last_error.startswith("came back: The user is over quota")
         if message.state == "queued":
-            assert not outbox.deliver(message.pk), "it waits"
+            assert not sending.deliver(message.pk), "it waits"
             Message.objects.filter(pk=message.pk).update(state="sent")
     assert outcome.endswith("It is not sent again.")
     assert waits[0] < waits[1] < waits[2]
@@ -249,7 +249,7 @@ def test_a_refusal_counts_only_where_the_server_says_that_there_is_no_mailbox(
         server.refuse = lambda mail: words
         for _ in range(3):
             message = queueing.queue_account_mail("rita@example.org", "Hello", "Hello")
-            assert outbox.deliver(message.pk)
+            assert sending.deliver(message.pk)
     assert suspension.is_suspended("rita@example.org") is counts
 
 

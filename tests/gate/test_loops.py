@@ -14,13 +14,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import outbox
 from notifications.backends.base import return_path
 from notifications.gate import loops
 from notifications.gate.addresses import bounce_address, reply_address
 from notifications.gate.models import Bounce, IncomingMail
 from notifications.models import Message
-from notifications.rendering import render
+from notifications.outbox import sending
+from notifications.outbox.rendering import render
 from tests.gate import bounce_mails
 from tests.gate.letters import (
     REPORTS,
@@ -217,8 +217,8 @@ def test_what_a_real_server_sends_back_finds_the_mail_it_is_about(
     message = event_mail(problem, triager)
     answer = answer_to_a_stranger()
     with far_server(settings) as far:
-        assert outbox.deliver(message.pk)
-        assert outbox.deliver(answer.pk)
+        assert sending.deliver(message.pk)
+        assert sending.deliver(answer.pk)
     paths = {to: path for path, to, _ in far.envelopes}
     assert paths["stranger@example.net"] == "<>"
     # In another case, as servers on the way may write it.

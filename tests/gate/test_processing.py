@@ -15,11 +15,12 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import bell, tasks
+from notifications import tasks
 from notifications.gate import acting, processing, purging
 from notifications.gate.addresses import reply_address
 from notifications.gate.models import HeldMail, IncomingMail, PoliteAnswer
 from notifications.models import Message
+from notifications.outbox import bell
 from tests.gate.letters import answers_to, deliver, letter, open_gate, store
 from tracker.models import Comment, Problem
 

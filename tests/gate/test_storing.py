@@ -14,10 +14,10 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import bell
 from notifications.gate import addresses, storing
 from notifications.gate.models import IncomingMail
 from notifications.gate.storing import NotTaken
+from notifications.outbox import bell
 from tests.gate.letters import content
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from accounts.models import Person
 from notifications.gate import processing
 from notifications.gate.addresses import read_recipient, reply_address
 from notifications.gate.models import IncomingMail
-from notifications.rendering import render
+from notifications.outbox.rendering import render
 from tests.conftest import sign_in
 from tests.gate.acts import PATCH
 from tests.gate.letters import DOMAIN, answers_to, deliver, letter, open_gate, reply

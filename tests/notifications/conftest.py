@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from notifications.digest_content import forget_shared_parts
+from notifications.digests.content import forget_shared_parts
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from accounts.models import Person
 from notifications.backends.base import to_bytes
 from notifications.models import Message
-from notifications.rendering import render
+from notifications.outbox.rendering import render
 from tests.services import parse_message
 from tracker.models import Event, Problem
 

@@ -21,12 +21,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, RoleGrant
-from notifications import batches, bell, digests, outbox, pacing, queueing
 from notifications.backends.base import OutgoingMail, to_bytes
-from notifications.envelopes import unsubscribe_token
-from notifications.handover import Slot, journal
+from notifications.digests import runs
 from notifications.models import DigestDelivery, DigestSubscription, MailDomain, Message
-from notifications.rendering import Renderer, render
+from notifications.outbox import batches, bell, pacing, queueing, sending
+from notifications.outbox.envelopes import unsubscribe_token
+from notifications.outbox.handover import Slot, journal
+from notifications.outbox.rendering import Renderer, render
 from tests.notifications.crowd import make_developers
 from tests.notifications.test_outbox import use_smtp
 from tests.notifications.test_pages import signed_in
@@ -76,8 +77,8 @@ def make_digests(people: int, domain: str = "") -> list[Message]:
             person.email = f"{person.handle}@{domain}"
             person.save(update_fields=["email"])
     DigestSubscription.objects.update(next_due_at=timezone.now())
-    digests.send_due()
-    return list(Message.objects.filter(kind="digest").select_related(*outbox.RELATED))
+    runs.send_due()
+    return list(Message.objects.filter(kind="digest").select_related(*sending.RELATED))
 
 
 def counts() -> Counter[str]:
@@ -121,7 +122,7 @@ def test_a_batch_costs_the_same_statements_for_many_as_for_some(
     batches.deliver_batch()
     DigestSubscription.objects.update(next_due_at=timezone.now())
     with time_machine.travel(timezone.now() + timedelta(days=7)):
-        digests.send_due()
+        runs.send_due()
         batches._known_rate[0] = 100.0
         with django_assert_max_num_queries(60):
             assert batches.deliver_batch() == 60
@@ -169,7 +170,7 @@ def test_a_code_leaves_while_as_many_batches_are_under_way_as_may_be(server: Smt
         message = queueing.queue_account_mail("rita@example.org", "Your code", "It is 1.")
         make_mails(3)
         assert batches.deliver_batch() == 0
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
     finally:
         for _ in lanes:
             batches._lanes.release()
@@ -268,7 +269,7 @@ def test_a_code_does_not_wait_for_a_limit_but_is_counted(server: SmtpServer) -> 
     pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
     for serial in range(3):
         message = queueing.queue_account_mail(f"p{serial}@example.org", "Code", "1")
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
     assert MailDomain.objects.get().sent_in_minute == 3
 
 
@@ -309,18 +310,18 @@ def test_what_a_batch_could_not_write_is_written_by_the_next(
     server: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_mails(3)
-    finish = outbox.finish_sent
+    finish = sending.finish_sent
 
     def fail(*args: Any, **kwargs: Any) -> int:
         raise RuntimeError("the database is away")
 
-    monkeypatch.setattr(outbox, "finish_sent", fail)
+    monkeypatch.setattr(sending, "finish_sent", fail)
     with pytest.raises(RuntimeError):
         batches.deliver_batch()
     assert counts() == {"handed over": 3}
-    monkeypatch.setattr(outbox, "finish_sent", finish)
+    monkeypatch.setattr(sending, "finish_sent", finish)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        outbox.sweep()
+        sending.sweep()
         assert counts() == {"handed over": 3}, "its process lives and has noted them"
     batches.deliver_batch()
     assert counts() == {"sent": 3}
@@ -332,7 +333,7 @@ def test_a_digest_of_which_nobody_knows_is_told_once_more_by_the_next(db: None) 
     Message.objects.filter(pk=message.pk).update(
         state=State.HANDED_OVER, claimed_at=timezone.now() - timedelta(minutes=2)
     )
-    outbox.sweep()
+    sending.sweep()
     message.refresh_from_db()
     assert (message.state, message.is_unconfirmed) == (State.SENT, True)
     assert message.delivery is not None
@@ -391,10 +392,10 @@ def test_the_connection_is_kept_for_a_batch_only(server: SmtpServer) -> None:
     backend: Any = get_connection()
     message = make_mails(1)[0]
     claim = uuid.uuid4()
-    claimed = outbox._claim(message.pk, claim)
+    claimed = sending._claim(message.pk, claim)
     assert claimed is not None
     with journal().slots(claim, [message.pk]) as slots:
-        outbox.carry(backend, render(claimed), outbox.OneByOne(claimed, slots[message.pk]))
+        sending.carry(backend, render(claimed), sending.OneByOne(claimed, slots[message.pk]))
     assert backend.connection is None
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications.models import Message
-from notifications.rendering import Withheld, render
+from notifications.outbox.rendering import Withheld, render
 from notifications.services import mute, subscribe
 from tests.notifications.mails import html_of, mail_to, text_of
 from tests.people import make_person

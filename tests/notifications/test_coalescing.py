@@ -20,7 +20,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
-from notifications import choices, coalescing, outbox, queueing
+from notifications.events import choices, coalescing
+from notifications.events.quiet_hours import after_quiet
 from notifications.gate.models import SuspendedAddress
 from notifications.models import (
     EventChoice,
@@ -30,8 +31,8 @@ from notifications.models import (
     Subscription,
     Telling,
 )
-from notifications.quiet_hours import after_quiet
-from notifications.rendering import Withheld, render
+from notifications.outbox import queueing, sending
+from notifications.outbox.rendering import Withheld, render
 from notifications.services import mute, subscribe
 from notifications.tasks import purge_outbox
 from tests.notifications.mails import html_of, mail_to, text_of
@@ -66,7 +67,7 @@ def mails_of(person: Person) -> list[Message]:
 def send_all_that_waits() -> None:
     Message.objects.update(due_at=timezone.now())
     for message in Message.objects.filter(state="queued"):
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
 
 
 def set_severity(problem: Problem, actor: Person, severity: str) -> None:
@@ -460,7 +461,7 @@ def test_no_event_is_lost_or_told_twice_however_a_sender_gets_in_between(
             waiting = Message.objects.filter(state="queued", person=reporter)
             waiting.update(due_at=timezone.now())
             for pk in waiting.values_list("pk", flat=True):
-                if outbox.deliver(pk):
+                if sending.deliver(pk):
                     was_sent.set()
             if is_last:
                 break
@@ -492,7 +493,7 @@ def test_a_mail_is_not_sent_between_taking_an_event_and_its_commit(files: Path) 
     senders = []
 
     def deliver() -> None:
-        outbox.deliver(message.pk)
+        sending.deliver(message.pk)
         connection.close()
 
     def send_meanwhile(**kwargs: Any) -> None:

@@ -14,12 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Person, Role
-from notifications import deeds, digests
-from notifications.digest_component import compose_component
-from notifications.digest_content import Digest, Window, compose
-from notifications.digest_mail import digest_words
-from notifications.digest_settings import set_digest, set_list_digest
-from notifications.digest_votes import compose_votes
+from notifications import deeds
+from notifications.digests import runs
+from notifications.digests.component import compose_component
+from notifications.digests.content import Digest, Window, compose
+from notifications.digests.mail import digest_words
+from notifications.digests.settings import set_digest, set_list_digest
+from notifications.digests.votes import compose_votes
 from notifications.models import (
     DigestDelivery,
     DigestSubscription,
@@ -29,7 +30,7 @@ from notifications.models import (
     Reason,
     Telling,
 )
-from notifications.rendering import render
+from notifications.outbox.rendering import render
 from tests.conftest import sign_in
 from tests.notifications.mails import html_of, parsed, text_of
 from tests.people import make_person
@@ -189,7 +190,7 @@ def test_events_for_the_digest_are_told_once_and_again_if_the_mail_was_lost(
     make_due(outsider)
     change(problem, triager, ProblemChange(severity="major"), Door.WEB)
     telling = tell_in_digest(outsider, problem)
-    (delivery,) = digests.send_due()
+    (delivery,) = runs.send_due()
     message = Message.objects.select_related("person", "delivery__subscription").get(
         delivery=delivery
     )
@@ -253,17 +254,17 @@ def test_a_digest_of_votes_costs_the_same_with_1_30_and_300_problems(
 def test_the_digest_of_votes_is_off_until_switched_on_or_chosen_for_an_event(
     problem: Problem, outsider: Person, maintainer: Person
 ) -> None:
-    digests.make_missing_subscriptions(timezone.now())
+    runs.make_missing_subscriptions(timezone.now())
     assert not DigestSubscription.objects.filter(kind=Kind.VOTES).exists()
     choice = EventChoice.objects.create(person=outsider, occasion="commented", pace="digest")
-    digests.make_missing_subscriptions(timezone.now())
+    runs.make_missing_subscriptions(timezone.now())
     row = DigestSubscription.objects.get(kind=Kind.VOTES)
     assert (row.person, row.period) == (outsider, "weekly")
-    assert row in digests.due(row.next_due_at)
+    assert row in runs.due(row.next_due_at)
     choice.delete()
-    assert row not in digests.due(row.next_due_at)
+    assert row not in runs.due(row.next_due_at)
     set_digest(outsider, kind=Kind.VOTES, period="daily", weekday=0, hour=2, time_zone="UTC")
-    assert digests.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
+    assert runs.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
 
 
 def test_the_digest_of_votes_comes_at_the_hour_on_the_wall(outsider: Person) -> None:
@@ -303,8 +304,8 @@ def test_the_list_of_a_component_gets_public_news_only(
     for each in (closed, hidden):
         cast_vote(each, maintainer, Door.WEB)
         change(each, maintainer, ProblemChange(state="closed", resolution="fixed"), Door.WEB)
-    digests.make_missing_subscriptions(timezone.now() - timedelta(days=8))
-    (delivery,) = digests.send_due(chosen=digests.Chosen(kind=Kind.COMPONENT))
+    runs.make_missing_subscriptions(timezone.now() - timedelta(days=8))
+    (delivery,) = runs.send_due(chosen=runs.Chosen(kind=Kind.COMPONENT))
     message = Message.objects.get(delivery=delivery)
     assert (message.person, message.address) == (None, "kernel@lists.example.org")
     mail = parsed(render(message))
@@ -325,7 +326,7 @@ def test_a_list_is_stopped_by_a_link_that_asks_and_by_taking_its_address_away(
 ) -> None:
     component = make_list(product)
     make_problem(product, component="kernel")
-    digests.make_missing_subscriptions(timezone.now())
+    runs.make_missing_subscriptions(timezone.now())
     row = DigestSubscription.objects.get(component=component)
     stop = digest_words(compose_component(component, week()), row).stop_url
     path = "/" + stop.split("/", 3)[3]
@@ -335,15 +336,15 @@ def test_a_list_is_stopped_by_a_link_that_asks_and_by_taking_its_address_away(
     client.post(path)
     row.refresh_from_db()
     assert row.period == "off"
-    digests.make_missing_subscriptions(timezone.now())
+    runs.make_missing_subscriptions(timezone.now())
     assert DigestSubscription.objects.count() == 1
     page = "/products/base/components/kernel/digest"
     assert sign_in(client, outsider).get(page).status_code == 403
     values = {"period": "daily", "weekday": 0, "hour": 6}
     assert sign_in(client, triager).post(page, values).status_code == 302
-    assert digests.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
+    assert runs.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
     Component.objects.update(list_address="")
-    assert not digests.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
+    assert not runs.due(timezone.now() + timedelta(days=2)).filter(pk=row.pk).exists()
 
 
 def test_the_digest_of_a_list_costs_the_same_however_much_there_is(
@@ -442,7 +443,7 @@ def test_a_usual_digest_is_one_screen_of_text(product: Product, maintainer: Pers
 
 def test_a_digest_says_why_it_comes_and_how_it_stops(problem: Problem, maintainer: Person) -> None:
     make_due(maintainer, kind=Kind.OWN)
-    (delivery,) = digests.send_due()
+    (delivery,) = runs.send_due()
     mail = parsed(render(Message.objects.get(delivery=delivery)))
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["X-Groundswell-Reason"] == "digest"

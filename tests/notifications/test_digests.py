@@ -17,12 +17,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications import digests, outbox
 from notifications.backends.base import Refused
-from notifications.digest_content import Digest, Window, compose
-from notifications.digest_settings import set_digest
+from notifications.digests import runs
+from notifications.digests.content import Digest, Window, compose
+from notifications.digests.schedule import next_due
+from notifications.digests.settings import set_digest
 from notifications.models import DigestDelivery, DigestSubscription, Message
-from notifications.schedule import next_due
+from notifications.outbox import sending
 from tests.notifications.mails import html_of, mail_to, text_of
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
@@ -55,9 +56,9 @@ def numbers(digest: Digest, key: str) -> list[int]:
 
 def send_all() -> list[DigestDelivery]:
     """Queue what is due, and deliver all that is queued."""
-    queued = digests.send_due()
+    queued = runs.send_due()
     for message in Message.objects.filter(state=Message.State.QUEUED):
-        outbox.deliver(message.pk)
+        sending.deliver(message.pk)
     return queued
 
 
@@ -137,8 +138,8 @@ def test_confidential_problems_reach_only_those_who_may_see_them(
     cast_vote(problem, triager, Door.WEB)
     make_problem(product, component="net")
     DigestSubscription.objects.update(next_due_at=timezone.now())
-    digests.make_missing_subscriptions(timezone.now() - timedelta(days=8))
-    digests.send_due()
+    runs.make_missing_subscriptions(timezone.now() - timedelta(days=8))
+    runs.send_due()
     assert "SECRET" in text_of(mail_to(maintainer, kind="digest"))
     assert "SECRET" not in text_of(mail_to(nina, kind="digest"))
     assert numbers(compose(triager, week()), "top of all") == [problem.pk + 1]
@@ -167,11 +168,11 @@ def test_a_digest_that_failed_is_covered_by_the_next(
     files: Path, maintainer: Person, problem: Problem
 ) -> None:
     row = make_subscription(maintainer)
-    (first,) = digests.send_due()
+    (first,) = runs.send_due()
     message = Message.objects.get(delivery=first)
-    claimed = outbox._claim(message.pk, uuid.uuid4())
+    claimed = sending._claim(message.pk, uuid.uuid4())
     assert claimed is not None
-    outbox._postpone_or_fail(claimed, Refused("550 no"))
+    sending._postpone_or_fail(claimed, Refused("550 no"))
     row.refresh_from_db()
     assert row.last_covered_until is None
     first.refresh_from_db()
@@ -202,21 +203,21 @@ def test_after_three_missed_weeks_one_digest_covers_them_all(
 
 def test_a_digest_that_still_waits_is_not_doubled(maintainer: Person, problem: Problem) -> None:
     row = make_subscription(maintainer)
-    assert len(digests.send_due()) == 1
+    assert len(runs.send_due()) == 1
     row.refresh_from_db()
     with time_machine.travel(row.next_due_at):
-        assert digests.send_due() == []
+        assert runs.send_due() == []
     row.refresh_from_db()
     assert row.next_due_at > timezone.now() + timedelta(days=7)
 
 
 def test_every_developer_has_a_weekly_digest_without_asking(maintainer: Person) -> None:
     now = datetime(2026, 6, 10, 12, tzinfo=UTC)  # a Wednesday
-    digests.make_missing_subscriptions(now)
+    runs.make_missing_subscriptions(now)
     row = DigestSubscription.objects.get()
     assert (row.person, row.period) == (maintainer, "weekly")
     assert row.next_due_at == datetime(2026, 6, 15, 8, tzinfo=UTC)
-    digests.make_missing_subscriptions(now)
+    runs.make_missing_subscriptions(now)
     assert DigestSubscription.objects.count() == 1
 
 
@@ -225,7 +226,7 @@ def test_who_is_no_developer_any_more_gets_no_digest(
 ) -> None:
     from tracker.products import set_maintainers
 
-    digests.make_missing_subscriptions(timezone.now())
+    runs.make_missing_subscriptions(timezone.now())
     DigestSubscription.objects.update(next_due_at=timezone.now())
     set_maintainers(product.components.get(slug="kernel"), [], by=None)
     assert send_all() == []
@@ -235,9 +236,9 @@ def test_who_stopped_the_digest_while_it_waited_does_not_get_it(
     files: Path, maintainer: Person, problem: Problem
 ) -> None:
     make_subscription(maintainer)
-    (delivery,) = digests.send_due()
+    (delivery,) = runs.send_due()
     DigestSubscription.objects.update(period="off")
-    outbox.deliver(Message.objects.get(delivery=delivery).pk)
+    sending.deliver(Message.objects.get(delivery=delivery).pk)
     assert digests_in(files, maintainer) == []
 
 
@@ -333,7 +334,7 @@ def test_the_mail_is_sums_first_and_fits_its_columns(maintainer: Person, product
             make_problem(product, component="kernel", synopsis=synopsis), make_person(), Door.WEB
         )
     make_subscription(maintainer)
-    digests.send_due()
+    runs.send_due()
     mail = mail_to(maintainer, kind="digest")
     text = text_of(mail)
     assert mail["Subject"] == "Your weekly digest: 13 reports untouched, 13 of yours rose"

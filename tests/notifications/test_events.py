@@ -11,13 +11,13 @@ from django.core.files.base import ContentFile
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
-from notifications import outbox, queueing
 from notifications.backends.base import to_bytes
 from notifications.gate.marker import is_marker
 from notifications.models import EventChoice, Message, Occasion
+from notifications.outbox import queueing, sending
+from notifications.outbox.rendering import Withheld, render
 from notifications.plain import wrap
 from notifications.policies import may_know
-from notifications.rendering import Withheld, render
 from notifications.services import mute, subscribe, unsubscribe
 from tests.notifications.mails import html_of, mail_to, text_of, told
 from tests.people import make_newcomer, make_person
@@ -148,7 +148,7 @@ def test_a_mail_that_waits_is_dropped_once_its_problem_is_confidential(
     message = Message.objects.get(person=outsider, event__kind="commented")
     with pytest.raises(Withheld):
         render(message)
-    assert outbox.deliver(message.pk)
+    assert sending.deliver(message.pk)
     message.refresh_from_db()
     assert message.state == "dropped"
 

@@ -17,7 +17,7 @@ from notifications.models import (
     Occasion,
     Subscription,
 )
-from notifications.rendering import Withheld
+from notifications.outbox.rendering import Withheld
 from notifications.services import subscribe
 from tests.conftest import sign_in
 from tests.notifications.mails import html_of, mail_to, text_of

@@ -29,12 +29,12 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.signals import account_mail_requested
-from notifications import bell, outbox, queueing
 from notifications.backends.base import ClaimLost
 from notifications.backends.eml import file_name
-from notifications.handover import journal
 from notifications.models import Message
-from notifications.rendering import render
+from notifications.outbox import bell, queueing, sending
+from notifications.outbox.handover import journal
+from notifications.outbox.rendering import render
 from tests.services import SmtpServer, free_port, parse_message, smtp
 from tests.services import redis as redis_server
 
@@ -117,7 +117,7 @@ def test_an_account_mail_is_sent_and_its_code_forgotten(files: Path) -> None:
         None, to="rita@example.org", subject="Your code", text="It is 123456.", html="", kind="code"
     )
     message = Message.objects.get()
-    assert outbox.deliver(message.pk)
+    assert sending.deliver(message.pk)
     mail = parse_message(next(files.glob("*.eml")).read_bytes())
     assert (mail["To"], mail["Subject"]) == ("rita@example.org", "Your code")
     assert "123456" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
@@ -127,13 +127,13 @@ def test_an_account_mail_is_sent_and_its_code_forgotten(files: Path) -> None:
 
 def test_delivering_twice_sends_once(server: SmtpServer) -> None:
     message = make_message()
-    assert outbox.deliver(message.pk)
-    assert not outbox.deliver(message.pk)
+    assert sending.deliver(message.pk)
+    assert not sending.deliver(message.pk)
     assert server.recipients == ["rita@example.org"]
 
 
 def test_the_files_are_for_this_user_only(files: Path) -> None:
-    outbox.deliver(make_message().pk)
+    sending.deliver(make_message().pk)
     (file,) = files.iterdir()
     assert (files.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
 
@@ -155,7 +155,7 @@ def test_no_message_id_escapes_from_the_folder() -> None:
 def test_lines_with_a_dot_arrive_as_they_were(server: SmtpServer) -> None:
     text = "one\n.\n..two\n.three"
     message = queueing.queue_account_mail("rita@example.org", "Dots", text)
-    outbox.deliver(message.pk)
+    sending.deliver(message.pk)
     body = server.messages[0].get_body(("plain",))
     assert body is not None
     assert body.get_content().strip().splitlines() == text.splitlines()
@@ -164,22 +164,22 @@ def test_lines_with_a_dot_arrive_as_they_were(server: SmtpServer) -> None:
 def test_a_later_no_is_asked_again_and_arrives(server: SmtpServer) -> None:
     server.refuse = lambda message: "451 come back later"
     message = make_message()
-    assert not outbox.deliver(message.pk)
+    assert not sending.deliver(message.pk)
     message.refresh_from_db()
     assert (message.state, message.attempts) == (NOW.QUEUED, 1)
     assert message.last_error == "451 come back later"
     assert is_soon(message.due_at, 13)
     server.refuse = lambda message: None
-    assert not outbox.deliver(message.pk), "it is not due yet"
+    assert not sending.deliver(message.pk), "it is not due yet"
     with time_machine.travel(message.due_at):
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
     assert len(server.messages) == 1
 
 
 def test_a_final_no_fails_with_the_servers_words(server: SmtpServer) -> None:
     server.refuse = lambda message: "550 no such person"
     message = make_message()
-    assert outbox.deliver(message.pk)
+    assert sending.deliver(message.pk)
     message.refresh_from_db()
     assert (message.state, message.last_error) == (NOW.FAILED, "550 no such person")
     assert message.text == ""
@@ -192,7 +192,7 @@ def test_a_server_that_is_away_loses_nothing_and_is_asked_less_and_less(
     first, *others = (make_message(f"person{i}@example.org") for i in range(20))
     waits = []
     for _ in range(5):
-        outbox.deliver(first.pk)
+        sending.deliver(first.pk)
         first.refresh_from_db()
         assert {m.due_at for m in Message.objects.exclude(pk=first.pk)} == {first.due_at}
         waits.append(first.due_at - timezone.now())
@@ -202,7 +202,7 @@ def test_a_server_that_is_away_loses_nothing_and_is_asked_less_and_less(
     with smtp() as server:
         use_smtp(settings, server.port)
         for message in Message.objects.all():
-            outbox.deliver(message.pk)
+            sending.deliver(message.pk)
     assert len(set(server.recipients)) == len(server.recipients) == 20
 
 
@@ -212,31 +212,31 @@ def test_the_operator_is_told_of_a_server_that_is_away_once_for_each_try(
     port = free_port()
     use_smtp(settings, port)
     for message in [make_message(f"person{i}@example.org") for i in range(5)]:
-        outbox.deliver(message.pk)
+        sending.deliver(message.pk)
     (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
     assert f"127.0.0.1:{port} takes no mail" in record.getMessage()
 
 
 def test_a_worker_that_was_taken_for_dead_cannot_finish(server: SmtpServer) -> None:
     message = make_message()
-    slow = outbox._claim(message.pk, uuid.uuid4())
+    slow = sending._claim(message.pk, uuid.uuid4())
     assert slow is not None
     assert slow.claim is not None
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
-        assert outbox.deliver(message.pk)
+        assert sending.deliver(message.pk)
         with journal().slots(slow.claim, [slow.pk]) as slots:
-            word, mail = outbox.OneByOne(slow, slots[slow.pk]), render(slow)
+            word, mail = sending.OneByOne(slow, slots[slow.pk]), render(slow)
             with pytest.raises(ClaimLost):
-                outbox.carry(get_connection(), mail, word)
+                sending.carry(get_connection(), mail, word)
             assert not slots[slow.pk].is_marked
     assert len(server.messages) == 1
 
 
 def test_a_claim_that_is_young_is_respected(server: SmtpServer) -> None:
     message = make_message()
-    assert outbox._claim(message.pk, uuid.uuid4())
+    assert sending._claim(message.pk, uuid.uuid4())
     with time_machine.travel(timezone.now() + timedelta(seconds=29)):
-        assert not outbox.deliver(message.pk)
+        assert not sending.deliver(message.pk)
     assert server.messages == []
 
 
@@ -245,11 +245,11 @@ def test_an_answer_that_never_came_is_taken_as_sent_and_shown(settings: Settings
         use_smtp(settings, listener.getsockname()[1])
         message = make_message()
         with deaf_after_the_dot(listener):
-            assert not outbox.deliver(message.pk)
+            assert not sending.deliver(message.pk)
     message.refresh_from_db()
     assert message.state == NOW.HANDED_OVER
     with time_machine.travel(timezone.now() + timedelta(seconds=62)):
-        outbox.sweep()
+        sending.sweep()
     message.refresh_from_db()
     assert (message.state, message.is_unconfirmed) == (NOW.SENT, True)
 
@@ -282,7 +282,7 @@ def deaf_after_the_dot(listener: socket.socket) -> Any:
 WORKER = """
 import os, sys, uuid
 from pathlib import Path
-from notifications.handover import Journal
+from notifications.outbox.handover import Journal
 
 claim, pk, how_far = uuid.UUID(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 with Journal(Path(sys.argv[1])).slots(claim, [pk]) as slots:
@@ -318,11 +318,11 @@ def test_a_dead_process_has_left_word_whether_its_mail_was_sent(
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
-        outbox.sweep()
+        sending.sweep()
         message.refresh_from_db()
         assert message.state == state, "its process lives, and may still finish"
         worker.kill()
-    outbox.sweep()
+    sending.sweep()
     message.refresh_from_db()
     assert (message.state, message.is_unconfirmed) == expected
     assert list(folder.iterdir()) == []
@@ -336,7 +336,7 @@ def test_the_word_of_an_earlier_boot_is_not_believed(settings: Settings, tmp_pat
     message = make_message(state=NOW.HANDED_OVER, claim=claim, claimed_at=timezone.now())
     note = claim.bytes + message.pk.to_bytes(8, "big") + b"\x01"
     (folder / "an-earlier-boot.1.x").write_bytes(note)
-    outbox.sweep()
+    sending.sweep()
     message.refresh_from_db()
     assert message.state == NOW.HANDED_OVER
     assert list(folder.iterdir()) == []
@@ -345,14 +345,14 @@ def test_the_word_of_an_earlier_boot_is_not_believed(settings: Settings, tmp_pat
 def test_the_sweep_rings_for_what_nobody_came_for(broker: Broker) -> None:
     waits, rung = make_message(rung_at=None), make_message()
     later = make_message(rung_at=None, due_at=timezone.now() + timedelta(minutes=1))
-    assert outbox.sweep() == 1
+    assert sending.sweep() == 1
     assert broker.bells() == [waits.pk]
-    assert outbox.sweep() == 0, "a bell is heard or lost; it is not rung every time"
+    assert sending.sweep() == 0, "a bell is heard or lost; it is not rung every time"
     with time_machine.travel(timezone.now() + timedelta(seconds=26)):
-        assert outbox.sweep() == 2
+        assert sending.sweep() == 2
         assert broker.bells() == [waits.pk, waits.pk, rung.pk]
     with time_machine.travel(later.due_at):
-        outbox.sweep()
+        sending.sweep()
     assert later.pk in broker.bells()
 
 
@@ -360,7 +360,7 @@ def test_codes_are_rung_for_before_digests(broker: Broker) -> None:
     message = make_message(rung_at=None)
     assert bell.ring(Message(pk=7, kind="digest"))
     assert bell.ring(Message(pk=8, kind="event"))
-    outbox.sweep()
+    sending.sweep()
     assert broker.bells() == [message.pk, 8, 7]
 
 
@@ -387,7 +387,7 @@ def test_a_dead_broker_delays_nobody_and_the_sweep_finds_the_mail(broker: Broker
     assert time.monotonic() - start < 5
     assert Message.objects.filter(rung_at=None).count() == 30
     broker.use(broker.url)
-    assert outbox.sweep() == 30
+    assert sending.sweep() == 30
     assert broker.bells() == [message.pk for message in messages]
 
 
@@ -409,7 +409,7 @@ def test_what_a_killed_writer_left_is_cleared_away(files: Path) -> None:
     for path in (left, young):
         path.touch()
     os.utime(left, (0, 0))
-    outbox.purge()
+    sending.purge()
     assert list(files.iterdir()) == [young]
 
 
@@ -422,8 +422,8 @@ def test_old_messages_are_purged_and_waiting_ones_kept(monkeypatch: pytest.Monke
     gone = [make_message(state=NOW.SENT, created_at=old) for _ in range(3)]
     kept = make_message(created_at=old)
     make_message(state=NOW.SENT)
-    monkeypatch.setattr(outbox, "PURGED_AT_ONCE", 2)
-    assert outbox.purge() == 3
+    monkeypatch.setattr(sending, "PURGED_AT_ONCE", 2)
+    assert sending.purge() == 3
     left = Message.objects.values_list("pk", flat=True)
     assert not {message.pk for message in gone} & set(left)
     assert kept.pk in left

@@ -12,9 +12,10 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import digests, outbox, queueing
-from notifications.envelopes import unsubscribe_token
+from notifications.digests import runs
 from notifications.models import DigestSubscription, Message, Subscription
+from notifications.outbox import queueing, sending
+from notifications.outbox.envelopes import unsubscribe_token
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, told
 from tests.people import make_person
@@ -65,8 +66,8 @@ def test_one_click_ends_just_what_the_mail_was_about(
 
 
 def test_one_click_switches_the_digest_off(maintainer: Person, problem: Problem) -> None:
-    digests.make_missing_subscriptions(timezone.now() - timedelta(days=8))
-    digests.send_due()
+    runs.make_missing_subscriptions(timezone.now() - timedelta(days=8))
+    runs.send_due()
     assert one_click(stop_address(maintainer, kind="digest")) == 200
     assert DigestSubscription.objects.get().period == "off"
 
@@ -172,7 +173,7 @@ def test_the_preview_is_the_mail_that_would_come(maintainer: Person, product: Pr
     text = client.get("/my/digest/mail.txt").text
     html = client.get("/my/digest/mail.html").text
     DigestSubscription.objects.create(person=maintainer, next_due_at=timezone.now())
-    digests.send_due()
+    runs.send_due()
     mail = mail_to(maintainer, kind="digest")
     assert mail["Subject"] in page.text
     assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == text  # type: ignore[union-attr]
@@ -255,7 +256,7 @@ def test_the_outbox_shows_what_failed_and_sends_it_again(
     client.post(f"/outbox/{message.pk}/send")
     message.refresh_from_db()
     assert message.state == "queued"
-    assert outbox.deliver(message.pk)
+    assert sending.deliver(message.pk)
 
 
 def test_the_outbox_never_shows_a_code(administrator: Person) -> None:

@@ -9,9 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Person
-from notifications import services, watches
-from notifications.envelopes import unsubscribe_url
+from notifications import services
+from notifications.events import watches
 from notifications.models import Message, Reach, Subscription
+from notifications.outbox.envelopes import unsubscribe_url
 from notifications.services import subscribe
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, text_of

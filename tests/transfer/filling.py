@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.services import deactivate, discount_votes, trust
-from notifications.choices import choose
-from notifications.digest_settings import set_digest
+from notifications.digests.settings import set_digest
+from notifications.events.choices import choose
 from notifications.models import DigestSubscription, EventChoice, Occasion, SetAside
 from notifications.services import mute, subscribe
 from tests.people import make_newcomer, make_person

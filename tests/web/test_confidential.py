@@ -21,7 +21,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Person
-from notifications.digest_content import compose, forget_shared_parts
+from notifications.digests.content import compose, forget_shared_parts
 from patches import rating, reviewing
 from patches.models import LineComment, Patch, Side
 from patches.rating import Said

@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Denied
-from notifications import digests, outbox
-from notifications.digest_settings import set_digest
+from notifications.digests import runs
+from notifications.digests.search import compose_search
+from notifications.digests.settings import set_digest
 from notifications.models import DigestDelivery, DigestSubscription, Message
-from notifications.search_digest import compose_search
+from notifications.outbox import sending
 from tests.api.calls import Caller, fields_of
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, text_of
@@ -214,8 +215,8 @@ def test_the_digest_of_a_search_comes_on_its_own_days_beside_ones_own(
     row = DigestSubscription.objects.get(saved_search=search)
     assert DigestSubscription.objects.filter(person=maintainer).count() == 2
     DigestSubscription.objects.filter(pk=row.pk).update(next_due_at=timezone.now())
-    (delivery,) = digests.send_due()
-    outbox.deliver(Message.objects.get(delivery=delivery).pk)
+    (delivery,) = runs.send_due()
+    sending.deliver(Message.objects.get(delivery=delivery).pk)
     text = text_of(mail_to(maintainer, kind="digest"))
     assert "New card" in text
     assert f"/searches/{search.pk}/" in text
@@ -233,10 +234,10 @@ def test_a_search_that_is_no_longer_shared_is_mailed_to_nobody_else(
     make_problem(product, synopsis="New card")
     shared = save(reporter, is_shared=True)
     daily(outsider, shared)
-    (delivery,) = digests.send_due()
+    (delivery,) = runs.send_due()
     values = {"name": "Cards", "query": "card", "is_shared": False}
     saved_searches.change(shared, reporter, **values)  # type: ignore[arg-type]
-    outbox.deliver(Message.objects.get(delivery=delivery).pk)
+    sending.deliver(Message.objects.get(delivery=delivery).pk)
     assert Message.objects.get(delivery=delivery).state == Message.State.DROPPED
     assert DigestDelivery.objects.get(pk=delivery.pk).outcome != DigestDelivery.Outcome.SENT
     with pytest.raises(Denied):

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.models import Person
-from notifications import digests
-from notifications.digests import Chosen
+from notifications.digests import runs
+from notifications.digests.runs import Chosen
 from notifications.models import DigestSubscription
 
 FARTHEST = timedelta(days=3660)
@@ -43,14 +43,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         as_of = read_time(options["due_at"])
         person = find_person(options["person"]) if options["person"] else None
-        chosen = digests.Chosen(person, options["kind"])
+        chosen = runs.Chosen(person, options["kind"])
         if options["dry_run"]:
             self._show(as_of, chosen)
         else:
             self._send(as_of, chosen)
 
     def _send(self, as_of: datetime, chosen: Chosen) -> None:
-        queued = digests.send_due(as_of, chosen)
+        queued = runs.send_due(as_of, chosen)
         for delivery in queued:
             self.stdout.write(
                 f"{name_of(delivery.subscription)}: queued, "
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write("The worker sends them; those with nothing to say are left out.")
 
     def _show(self, as_of: datetime, chosen: Chosen) -> None:
-        planned = digests.plan(as_of, chosen)
+        planned = runs.plan(as_of, chosen)
         for each in planned:
             news = [f"{s.title.lower()}: {s.total}" for s in each.digest.sections if s.is_news]
             what = "; ".join(news) if each.digest.is_worth_sending else "nothing to say, no mail"
@@ -70,7 +70,7 @@ class Command(BaseCommand):
 
     def _sum_up(self, words: str, is_none: bool, chosen: Chosen) -> None:
         self.stdout.write(words)
-        following = digests.next_due(chosen) if is_none else None
+        following = runs.next_due(chosen) if is_none else None
         if following is not None:
             self.stdout.write(
                 f"The next is {name_of(following)}'s at {in_words(following.next_due_at)}."

@@ -10,8 +10,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.adding_up import grounds_of, left_of, told_by
-from notifications.event_mail import CONFIDENTIAL, Happening, happenings
+from notifications.events.adding_up import grounds_of, left_of, told_by
+from notifications.events.mail import CONFIDENTIAL, Happening, happenings
 from notifications.models import Message
 from notifications.plain import paragraphs, wrap
 from tracker.models import Event, Problem

@@ -24,12 +24,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.utils import timezone
 
-from notifications import bell, outbox, pacing
 from notifications.backends.base import Carrier, LastWord, Unreachable
-from notifications.handover import Slot, alone_on_this_machine, journal
 from notifications.models import Message
-from notifications.pacing import Wish
-from notifications.rendering import Renderer
+from notifications.outbox import bell, pacing, sending
+from notifications.outbox.handover import Slot, alone_on_this_machine, journal
+from notifications.outbox.pacing import Wish
+from notifications.outbox.rendering import Renderer
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +97,11 @@ class _Round:
 
     def close(self) -> None:
         """Write what came of it. Raises `DatabaseError`, and can be called again then."""
-        outbox.finish_sent(self.sent)
+        sending.finish_sent(self.sent)
         self.sent = []
         now = timezone.now()
         for wait in {self.later.get(pk, timedelta()) for pk in self.rest}:
-            outbox.give_back([m for m in self._untried() if self._wait(m) == wait], now + wait)
+            sending.give_back([m for m in self._untried() if self._wait(m) == wait], now + wait)
         self.rest = {}
 
     def _untried(self) -> list[Message]:
@@ -170,7 +170,7 @@ class _Run:
                 if not isinstance(mail, Exception):
                     yield message, mail
                     continue
-                outbox.failed(message, batch.slots[message.pk], mail)
+                sending.failed(message, batch.slots[message.pk], mail)
                 del batch.rest[message.pk]
 
     def _groups(
@@ -192,7 +192,7 @@ class _Run:
 
     def _send_group(self, batch: _Round, group: list[tuple[Message, EmailMessage]]) -> None:
         is_alone = len(group) == 1
-        may = {m.pk for m, _ in group} if is_alone else outbox.hand_over([m for m, _ in group])
+        may = {m.pk for m, _ in group} if is_alone else sending.hand_over([m for m, _ in group])
         handed_at = time.monotonic()
         for message in [message for message, _ in group if message.pk not in may]:
             del batch.rest[message.pk]
@@ -201,7 +201,7 @@ class _Run:
         for (message, mail), after in zip(mails, following, strict=True):
             if self._is_away or time.monotonic() - handed_at > HANDED_FOR:
                 return
-            word = outbox.OneByOne(message, batch.slots[message.pk]) if is_alone else None
+            word = sending.OneByOne(message, batch.slots[message.pk]) if is_alone else None
             self._send_one(batch, message, mail, word, after)
 
     def _send_one(
@@ -215,12 +215,12 @@ class _Run:
         slot = batch.slots[message.pk]
         with pacing.room.for_one(message.domain) as has_room:
             if not has_room or message.domain in self._held:
-                batch.later[message.pk] = outbox.MAKE_ROOM
+                batch.later[message.pk] = sending.MAKE_ROOM
                 return
             try:
-                outbox.carry(self._backend, mail, word or _Noted(slot), following)
+                sending.carry(self._backend, mail, word or _Noted(slot), following)
             except Exception as error:  # each kind has its own end
-                outbox.failed(message, slot, error)
+                sending.failed(message, slot, error)
                 del batch.rest[message.pk]
                 self._held = pacing.held(timezone.now())
                 if isinstance(error, Unreachable):
@@ -260,12 +260,12 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
                 pk__any_of=allowed, state=Message.State.QUEUED, due_at__lte=now
             )
             ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            outbox.take(Message.objects.filter(pk__any_of=ours), claim, now)
+            sending.take(Message.objects.filter(pk__any_of=ours), claim, now)
     # Both, as no index serves the claim and three months of messages are in the table.
     taken = Message.objects.filter(pk__any_of=ours, claim=claim)
-    taken = taken.select_related(*outbox.RELATED)
+    taken = taken.select_related(*sending.RELATED)
     if {wish.kind for wish in wishes} == {Message.Kind.DIGEST}:
-        taken = taken.defer(*outbox.NOT_OF_DIGESTS)
+        taken = taken.defer(*sending.NOT_OF_DIGESTS)
     found = {message.pk: message for message in taken}
     return _Round({wish.pk: found[wish.pk] for wish in wishes if wish.pk in found}, slots)
 

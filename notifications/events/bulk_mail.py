@@ -13,9 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications.choices import Pace, occasions_of, paces, wants_own_acts, wishes_of
-from notifications.envelopes import bulk_message_id
-from notifications.event_mail import CONFIDENTIAL, html_of
+from notifications.events.choices import Pace, occasions_of, paces, wants_own_acts, wishes_of
+from notifications.events.mail import CONFIDENTIAL, html_of
+from notifications.events.quiet_hours import after_quiet, next_hour
 from notifications.gate.suspension import suspended_among
 from notifications.models import (
     COVERS_EVERYTHING,
@@ -25,9 +25,9 @@ from notifications.models import (
     Subscription,
     Telling,
 )
+from notifications.outbox.envelopes import bulk_message_id
 from notifications.plain import paragraphs, wrap
 from notifications.policies import writable
-from notifications.quiet_hours import after_quiet, next_hour
 from tracker.models import BulkChange, BulkChangeItem, Maintainership, Problem
 from tracker.policies import visible_problems
 from tracker.timeline import FieldChange, describe

@@ -14,11 +14,11 @@ from django.urls import reverse
 from accounts.models import Person
 from notifications import deeds
 from notifications.deeds import Deed, Offer
-from notifications.digest_content import Digest, Line, Section
-from notifications.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsubscribe_url
+from notifications.digests.content import Digest, Line, Section
+from notifications.digests.schedule import zone
 from notifications.models import DigestSubscription
+from notifications.outbox.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsubscribe_url
 from notifications.plain import COLUMNS, paragraphs, wrap
-from notifications.schedule import zone
 from tracker.models import Problem
 
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period

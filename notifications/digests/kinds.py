@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from notifications.digest_component import compose_component
-from notifications.digest_content import Digest, Reader, Window, compose
-from notifications.digest_votes import compose_votes
+from notifications.digests.component import compose_component
+from notifications.digests.content import Digest, Reader, Window, compose
+from notifications.digests.search import compose_search
+from notifications.digests.votes import compose_votes
 from notifications.gate.addresses import is_ours
 from notifications.models import DigestSubscription
-from notifications.search_digest import compose_search
 from votes.saved_searches import may_see
 
 Kind = DigestSubscription.Kind

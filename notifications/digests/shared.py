@@ -18,8 +18,8 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications import deeds
 from notifications.backends.mime import part
-from notifications.digest_content import Digest, Section
-from notifications.digest_mail import (
+from notifications.digests.content import Digest, Section
+from notifications.digests.mail import (
     DigestWords,
     offers_aside,
     plain_words,

@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from accounts.models import Person, Role, RoleGrant
-from notifications.digest_content import LINES, Digest, Line, Section, Window, set_aside_by
+from notifications.digests.content import LINES, Digest, Line, Section, Window, set_aside_by
 from notifications.models import Message, Telling
 from tracker.duplicates import adds_up
 from tracker.models import Door, Event, Problem, Resolution

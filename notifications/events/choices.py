@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import schedule
+from notifications.digests import schedule
 from notifications.models import (
     DigestSubscription,
     EventChoice,

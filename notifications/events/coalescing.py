@@ -17,12 +17,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications.choices import Pace, occasions_of, paces, wishes_of
-from notifications.envelopes import event_message_id, roundup_message_id
+from notifications.events.choices import Pace, occasions_of, paces, wishes_of
+from notifications.events.quiet_hours import after_quiet, next_hour
+from notifications.events.recipients import Ground, recipients
 from notifications.gate.suspension import suspended_among
 from notifications.models import MailSettings, Message, Reason, Telling
-from notifications.quiet_hours import after_quiet, next_hour
-from notifications.recipients import Ground, recipients
+from notifications.outbox.envelopes import event_message_id, roundup_message_id
 from tracker.models import Event, Problem
 
 # However much goes on, the first of it is told after so long.

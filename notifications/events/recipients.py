@@ -10,10 +10,10 @@ from datetime import timedelta
 from django.db.models import Q
 
 from accounts.models import Person
-from notifications.choices import wants_own_acts
+from notifications.events.choices import wants_own_acts
+from notifications.events.watches import watchers_of_paths, watchers_of_searches
 from notifications.models import COVERS_EVERYTHING, Reach, Reason, Subscription
 from notifications.policies import may_know, writable
-from notifications.watches import watchers_of_paths, watchers_of_searches
 from tracker.models import Event, Maintainership, Problem
 
 # Files that a reporter adds so soon belong to the report, whose mail names them.

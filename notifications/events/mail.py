@@ -12,12 +12,12 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import Person
+from notifications.digests.schedule import zone
+from notifications.events.targets import find_target, in_words
 from notifications.gate import addresses
 from notifications.gate.marker import REPLY_ABOVE
 from notifications.models import Message, Reach, Reason, Telling
 from notifications.plain import paragraphs, wrap
-from notifications.schedule import zone
-from notifications.targets import find_target, in_words
 from tracker.markdown import render as render_markdown
 from tracker.models import Event, Problem
 from tracker.text import clean_line

@@ -18,11 +18,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person, Role, RoleGrant
-from notifications import schedule
-from notifications.digest_content import Digest, Window
-from notifications.digest_kinds import compose_kind, why_not
+from notifications.digests import schedule
+from notifications.digests.content import Digest, Window
+from notifications.digests.kinds import compose_kind, why_not
 from notifications.models import DigestDelivery, DigestSubscription, EventChoice
-from notifications.queueing import queue_digests
+from notifications.outbox.queueing import queue_digests
 from tracker.models import Component
 
 BATCH = 500

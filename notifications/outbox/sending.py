@@ -25,7 +25,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from notifications import bell, handover, pacing
 from notifications.backends.base import (
     Carrier,
     ClaimLost,
@@ -39,10 +38,11 @@ from notifications.backends.base import (
 )
 from notifications.backends.eml import remove_leftovers
 from notifications.gate.suspension import note_refusal
-from notifications.handover import Name, Slot, journal
 from notifications.models import DigestDelivery, DigestSubscription, Message
-from notifications.pacing import Wish
-from notifications.rendering import NothingToSay, Withheld, render
+from notifications.outbox import bell, handover, pacing
+from notifications.outbox.handover import Name, Slot, journal
+from notifications.outbox.pacing import Wish
+from notifications.outbox.rendering import NothingToSay, Withheld, render
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import require
 from accounts.services import set_time_zone
-from notifications import schedule
-from notifications.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH
+from notifications.digests import schedule
 from notifications.models import DigestSubscription
+from notifications.outbox.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH
 from tracker.models import Component
 from tracker.policies import may
 from votes.models import SavedSearch

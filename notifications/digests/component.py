@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.db.models import QuerySet
 
-from notifications.digest_content import FEW, LINES, Digest, Line, Section, Window, risen, top
+from notifications.digests.content import FEW, LINES, Digest, Line, Section, Window, risen, top
 from tracker.models import OPEN, Component, Problem
 from tracker.policies import visible_problems
 

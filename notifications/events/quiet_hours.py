@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
+from notifications.digests.schedule import zone
 from notifications.models import MailSettings
-from notifications.schedule import zone
 
 
 def after_quiet(wishes: MailSettings | None, time_zone: str, at: datetime) -> datetime:

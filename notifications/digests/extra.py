@@ -11,11 +11,11 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications.digest_mail import digest_words
-from notifications.digests import preview_of
-from notifications.envelopes import host
+from notifications.digests.mail import digest_words
+from notifications.digests.runs import preview_of
 from notifications.models import DigestSubscription, Message
-from notifications.queueing import queue
+from notifications.outbox.envelopes import host
+from notifications.outbox.queueing import queue
 from tracker.changes import Conflict
 from tracker.text import clean_line
 

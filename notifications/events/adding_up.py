@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from notifications.choices import wants_own_acts
+from notifications.events.choices import wants_own_acts
+from notifications.events.recipients import CLOSENESS
 from notifications.models import Message, Reach, Reason, Subscription, Telling
-from notifications.recipients import CLOSENESS
 from tracker.models import Event
 
 Field = tuple[int, str]

@@ -11,16 +11,21 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from accounts.models import Person, read_roles
-from notifications import digest_run
-from notifications.adding_up import grounds_of, left_of, told_by
 from notifications.backends.base import NULL_PATH, OutgoingMail, ReadyMail
-from notifications.bulk_mail import bulk_words
 from notifications.deeds import voted_for
-from notifications.digest_content import Digest, Reader, Window, readers
-from notifications.digest_kinds import compose_kind, why_not
-from notifications.digest_mail import DigestWords, digest_words, problems_of
-from notifications.digest_votes import bind_tellings
-from notifications.envelopes import (
+from notifications.digests.content import Digest, Reader, Window, readers
+from notifications.digests.kinds import compose_kind, why_not
+from notifications.digests.mail import DigestWords, digest_words, problems_of
+from notifications.digests.shared import Writer, is_shared
+from notifications.digests.votes import bind_tellings
+from notifications.events.adding_up import grounds_of, left_of, told_by
+from notifications.events.bulk_mail import bulk_words
+from notifications.events.mail import event_words
+from notifications.events.roundup_mail import roundup_words
+from notifications.gate.addresses import bounce_address, reply_address
+from notifications.gate.suspension import is_suspended
+from notifications.models import DigestSubscription, Message, Reason, Telling
+from notifications.outbox.envelopes import (
     BULK_REACH,
     OWN_ACTS_REACH,
     ROUNDUP_REACH,
@@ -29,13 +34,8 @@ from notifications.envelopes import (
     thread_id,
     unsubscribe_url,
 )
-from notifications.event_mail import event_words
-from notifications.gate.addresses import bounce_address, reply_address
-from notifications.gate.suspension import is_suspended
-from notifications.models import DigestSubscription, Message, Reason, Telling
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
-from notifications.roundup_mail import roundup_words
 from tracker.models import Event, Problem
 from tracker.text import clean_line
 
@@ -224,11 +224,11 @@ class Renderer:
     """Renders many messages: what digests share is read and written once."""
 
     def __init__(self) -> None:
-        self._writer = digest_run.Writer(_digest_html)
+        self._writer = Writer(_digest_html)
 
     def render(self, messages: Sequence[Message]) -> list[tuple[Message, Rendered]]:
         """Each message with its mail, or with what `render` would have raised."""
-        shared = [message for message in messages if digest_run.is_shared(message)]
+        shared = [message for message in messages if is_shared(message)]
         composed = self._composed(shared)
         voted = _voted({pk: d for pk, d in composed.items() if not isinstance(d, Exception)})
         found: list[tuple[Message, Rendered]] = []

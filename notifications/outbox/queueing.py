@@ -10,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
-from notifications import bell, coalescing
-from notifications.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
-from notifications.choices import Pace
-from notifications.coalescing import Plan
-from notifications.envelopes import account_message_id, digest_message_id
+from notifications.events import coalescing
+from notifications.events.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
+from notifications.events.choices import Pace
+from notifications.events.coalescing import Plan
 from notifications.many import insert_alike
 from notifications.models import DigestDelivery, Message, Telling
+from notifications.outbox import bell
+from notifications.outbox.envelopes import account_message_id, digest_message_id
 from tracker.models import BulkChange, BulkChangeItem, Event
 from tracker.text import clean_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.digest_content import LINES, Digest, Line, Section, Window, risen
+from notifications.digests.content import LINES, Digest, Line, Section, Window, risen
 from tracker.drafts import DraftErrors
 from tracker.models import Problem
 from votes import listing

@@ -1,0 +1,1 @@
+"""Digests: when they come due, what they tell, how they are written."""
