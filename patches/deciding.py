@@ -123,7 +123,9 @@ def _mark_patched(patch: Patch, problems: list[Problem], actor: Person, door: Do
         seen = visible_problems(actor).filter(pk=problem.pk).exists()
         if can and seen and may_problem("problem.change_state", actor, problem):
             change(problem, actor, ProblemChange(state=State.PATCHED.value), door)
-            done.append(problem.pk)
+            # Who may know of the patch knows what it fixes, but not of each head.
+            if problem.pk in fixed or not problem.is_confidential:
+                done.append(problem.pk)
     return done
 
 

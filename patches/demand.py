@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from patches.models import WAITING, Patch, PatchFix
 from tracker.duplicates import adds_up
@@ -73,10 +74,13 @@ def counts(numbers: Iterable[int]) -> dict[int, int]:
 def _people(fixes: QuerySet[PatchFix], way: str, condition: Q) -> QuerySet[PatchFix, Any]:
     """(patch, person) of the counted votes on the problems that `way` leads to."""
     votes = f"{way}__cast_votes"
-    # In one call: each further one would join another vote.
+    # Not by `status` itself: SQLite would walk along all counted votes there are by its index.
+    said = Coalesce(F(f"{votes}__status"), Value(""))
     return (
-        fixes.filter(condition, **{f"{votes}__status": Vote.Status.COUNTED})
+        fixes.filter(condition)
         .annotate(patch_number=F("patch"), voter=F(f"{votes}__person"))
+        .alias(said=said)
+        .filter(said=Vote.Status.COUNTED)
         .values("patch_number", "voter")
     )
 

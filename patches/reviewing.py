@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -26,7 +26,6 @@ from patches.models import (
     Patch,
     PatchEvent,
     PatchVersion,
-    Rating,
     Review,
     Side,
     Thread,
@@ -271,35 +270,24 @@ def _send(
     verdict: Review.Verdict,
     ratings: Sequence[rating.Said],
 ) -> Review:
-    now, turn_before = timezone.now(), patch.turn
-    author = review.author
+    turn_before, author = patch.turn, review.author
     assert author is not None  # noqa: S101 - for the type checker
     review.version, review.text, review.verdict = version, words, verdict
-    review.door, review.sent_at = door, now
+    review.door, review.sent_at = door, timezone.now()
     review.save()
-    changed: list[Rating] = []
-    if ratings:
-        _, changed = rating.give(patch, version, author, door, ratings, review)
+    changed = rating.give(patch, version, author, door, ratings, review)[1] if ratings else []
     resolved = _settle_threads(review, author)
-    patch.changed_at = now
-    turns.settle(patch, now)
-    data: dict[str, Any] = {
+    patch.changed_at = review.sent_at
+    turns.settle(patch, review.sent_at)
+    data = {
         "verdict": verdict.value,
         "comments": review.comments.count(),
         "ratings": rating.in_words(changed),
         "resolved": resolved,
     }
     kind = PatchEvent.Kind.REVIEWED
-    record(
-        patch,
-        kind,
-        author,
-        door,
-        turn_before=turn_before,
-        version=version,
-        review=review,
-        data=data,
-    )
+    record(patch, kind, author, door, turn_before=turn_before, version=version, review=review,
+           data=data)  # fmt: skip
     return review
 
 

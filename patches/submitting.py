@@ -215,16 +215,8 @@ def edit(
     lock_problems(numbers | {problem.pk for problem in wanted or ()})
     locked = lock(patch)
     before, turn_before = _said(locked), locked.turn
-    if title is not None:
-        locked.title = check_line("title", title, TITLE_CHARS, faults)
-        if is_blank(locked.title):
-            faults.add("title", "Say in one line what it changes.")
-    if description is not None:
-        locked.description = check_text("description", description, faults)
-    if target is not None:
-        locked.target = _check_target(target, faults)
-    if is_confidential is not None:
-        locked.is_confidential = is_confidential
+    _set_words(locked, title, description, target, faults)
+    locked.is_confidential = locked.is_confidential if is_confidential is None else is_confidential
     faults.raise_if_any()
     if wanted is not None:
         _set_fixes(locked, actor, door, wanted)
@@ -233,17 +225,40 @@ def edit(
     changes = _differences(before, _said(locked))
     if not changes:
         return None
+    _ask_rights(patch, actor, changes)
+    event = _keep_edit(locked, actor, door, turn_before, changes)
+    patch.refresh_from_db()
+    return event
+
+
+def _set_words(
+    patch: Patch, title: str | None, description: str | None, target: str | None, faults: Faults
+) -> None:
+    if title is not None:
+        patch.title = check_line("title", title, TITLE_CHARS, faults)
+        if is_blank(patch.title):
+            faults.add("title", "Say in one line what it changes.")
+    if description is not None:
+        patch.description = check_text("description", description, faults)
+    if target is not None:
+        patch.target = _check_target(target, faults)
+
+
+def _ask_rights(patch: Patch, actor: Person, changes: list[dict[str, Any]]) -> None:
     for field in {change["field"] for change in changes}:
         right = "set_confidential" if field == "is_confidential" else "edit"
         require(may(f"patch.{right}", actor, patch))
-    locked.changed_at = timezone.now()
-    turns.settle(locked)
-    patch.refresh_from_db()
-    data = {"changes": changes}
-    kind = PatchEvent.Kind.CHANGED
-    event = record(locked, kind, actor, door, turn_before=turn_before, data=data)
+
+
+def _keep_edit(
+    patch: Patch, actor: Person, door: Door, turn_before: str, changes: list[dict[str, Any]]
+) -> PatchEvent:
+    patch.changed_at = timezone.now()
+    turns.settle(patch)
+    kind, data = PatchEvent.Kind.CHANGED, {"changes": changes}
+    event = record(patch, kind, actor, door, turn_before=turn_before, data=data)
     # Of other fixes others may be the owners, and of an opened patch others may know.
-    requests.ask_owners(locked, door)
+    requests.ask_owners(patch, door)
     return event
 
 

@@ -79,16 +79,19 @@ def test_a_problem_is_not_patched_by_another_branch_nor_where_the_committer_says
     assert (state_of(problem), state_of(second)) == ("new", "new")
 
 
+@pytest.mark.parametrize("is_hidden", [False, True])
 def test_what_becomes_of_a_fixed_problem_leaves_the_fix(
-    product: Product, problem: Problem, committer: Person
+    is_hidden: bool, product: Product, problem: Problem, committer: Person
 ) -> None:
-    head = make_problem(product)
+    head = make_problem(product, is_confidential=is_hidden)
     patch = make_patch(fixes=[problem])
     change(problem, committer, ProblemChange(duplicate_of=head.pk), Door.WEB)
     assert list(patch.fixes.all()) == [problem]
     deciding.integrate(patch, committer, Door.WEB)
     # The head stands for its duplicate.
     assert (state_of(problem), state_of(head)) == ("closed", "patched")
+    told = patch.events.get(kind=PatchEvent.Kind.DECIDED).data["patched"]
+    assert told == ([] if is_hidden else [head.pk])
 
 
 def test_declining_needs_a_reason_and_withdrawing_is_the_authors(
@@ -122,6 +125,8 @@ def test_a_decision_stands_until_it_is_opened_again(committer: Person) -> None:
     deciding.integrate(patch, committer, Door.WEB, commit="abc")
     with pytest.raises(Conflict, match="is integrated"):
         deciding.decline(patch, committer, Door.WEB, note="No.")
+    with pytest.raises(Conflict, match="is integrated"):
+        deciding.integrate(patch, committer, Door.WEB, commit="def")
     deciding.reopen(patch, committer, Door.WEB)
     assert (patch.state, patch.is_waiting, patch.decided_by) == ("waiting", True, None)
     assert (patch.turn, patch.is_reviewed, patch.commit) == ("committer", True, "")

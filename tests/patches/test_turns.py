@@ -275,11 +275,16 @@ def test_a_decision_stops_the_clock_and_opening_again_lets_it_go_on(
     assert due(patch) == (Stage.BOARD, day(120 + 90 - 20))
 
 
-def test_a_review_ends_the_waiting_and_a_claim_that_comes_late_finds_nothing(
-    committer: Person,
+def test_a_claim_that_comes_after_a_review_or_other_content_finds_nothing(
+    committer: Person, clock: time_machine.Traveller
 ) -> None:
     patch = make_patch()
     seen = Patch.objects.get()
-    rate(patch, committer, "security")
+    clock.move_to(day(13))
+    next_version(patch)
     assert not turns.claim_stage(seen, Stage.LIST, day(15))
+    assert due(patch) == (Stage.LIST, day(27))
+    rate(patch, committer, "security")
+    assert not turns.claim_stage(Patch.objects.get(), Stage.LIST, day(30))
+    assert not turns.claim_stage(seen, Stage.LIST, day(30))
     assert due(patch) is None
