@@ -195,14 +195,13 @@ class PatchComponent(models.Model):
 # What came
 
 
-def version_path(version: PatchVersion, filename: str) -> str:
-    """Stored under its digest, so that no name that a person chose becomes a path."""
-    return f"patches/{version.sha256[:2]}/{version.sha256}"
+def version_path(version: PatchVersion, sha256: str) -> str:
+    """Stored under the SHA-256 of its bytes: no name that a person chose becomes a path, and what
+    two versions share is what they both hold."""
+    return f"patches/{sha256[:2]}/{sha256}"
 
 
-def original_path(version: PatchVersion, filename: str) -> str:
-    """What it was made of, beside it."""
-    return f"patches/{version.sha256[:2]}/{version.sha256}.original"
+original_path = version_path
 
 
 class PatchVersion(models.Model):

@@ -88,11 +88,11 @@ def _figures(parsed: ParsedPatch) -> dict[str, int]:
 
 def _keep(field: FieldFile, version: PatchVersion, content: bytes) -> None:
     """Put the bytes where their digest says; the same are kept once."""
-    path = field.field.generate_filename(version, "")
+    path = field.field.generate_filename(version, hashlib.sha256(content).hexdigest())
     if field.storage.exists(path):
         field.name = path
     else:
-        field.save("", ContentFile(content), save=False)
+        field.save(path.rpartition("/")[2], ContentFile(content), save=False)
 
 
 def _store_commits(version: PatchVersion, commits: Iterable[ParsedCommit]) -> None:

@@ -26,6 +26,20 @@ class BadRow(ValueError):
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A file of each row, kept under a name whose last part is its SHA-256.
+
+    field      the FileField; "" in it is no file
+    size       the column that says how long it is, if there is one
+    is_public  whether everybody may see it
+    """
+
+    field: str
+    size: str = ""
+    is_public: bool = False
+
+
+@dataclass(frozen=True)
 class Table:
     """One table of the archive: the file `<name>.jsonl`.
 
@@ -35,6 +49,7 @@ class Table:
     within    which rows belong to a part of the tracker
     of_people its rows say something about people and bring nobody into a part by themselves
     prepare   sets the fields that were left out on a row about to be stored, and raises `BadRow`
+    files     the files of its rows, which travel with them
     """
 
     name: str
@@ -45,6 +60,7 @@ class Table:
     within: Within = None
     of_people: bool = False
     prepare: Callable[[Any], None] | None = None
+    files: tuple[Stored, ...] = ()
 
     @property
     def fields(self) -> list[Field[Any, Any]]:
@@ -120,6 +136,15 @@ class Part:
         """The tables of the archive, in its order."""
         tables = registry.in_order()
         return [table for table in tables if table.public] if self.is_public else tables
+
+    def files(self) -> list[tuple[Table, Stored]]:
+        """The files of the rows, by table, as this part has them."""
+        return [
+            (table, each)
+            for table in self.tables()
+            for each in table.files
+            if each.is_public or not self.is_public
+        ]
 
     def fields(self, table: Table) -> list[Field[Any, Any]]:
         """The fields of a table that are written."""

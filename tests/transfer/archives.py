@@ -31,6 +31,18 @@ def rows_of(folder: Path, table: str) -> Rows:
     return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
 
 
+def digests_in(folder: Path, *tables: str) -> set[str]:
+    """The SHA-256 of every file that rows of an archive name; of these tables, if any are given."""
+    names = {"attachments": ("sha256",), "patch_versions": ("file", "original")}
+    return {
+        row[name]
+        for table in tables or names
+        for row in rows_of(folder, table)
+        for name in names[table]
+        if row[name]
+    }
+
+
 def bytes_of(folder: Path) -> dict[str, bytes]:
     """Every file of a folder by its name."""
     return {

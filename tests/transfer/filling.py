@@ -15,6 +15,7 @@ from notifications.models import DigestSubscription, EventChoice, Occasion, SetA
 from notifications.services import mute, subscribe
 from tests.people import make_newcomer, make_person
 from tests.problems import make_maintainer, make_problem, make_product
+from tests.transfer.patches import fill_patches
 from tracker import bulk
 from tracker.changes import ProblemChange
 from tracker.clocks.settings import set_clocks
@@ -39,6 +40,7 @@ def fill() -> None:
     _votes(problems)
     _work(base, problems)
     _wishes(base, problems)
+    fill_patches(base, ports, problems)
 
 
 def person(handle: str) -> Person:

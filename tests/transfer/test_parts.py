@@ -13,6 +13,9 @@ from django.core.management import call_command
 
 from accounts.models import Role
 from accounts.transfer.registry import registry
+from patches import demand
+from patches.models import Patch
+from patches.policies import visible_patches
 from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tests.transfer.archives import bytes_of, empty_instance, exported, rows_of
@@ -107,14 +110,19 @@ def test_the_public_gets_no_address_and_nothing_that_is_private(tmp_path: Path) 
     folder = exported(tmp_path / "public", is_public=True)
     whole = b"".join(bytes_of(folder).values())
     for word in (b"@example.org", b"secret hole", b"how to break in", b"Nobody may read this",
-                 b"Europe/Berlin", b"is:open author:me", b"discounted", b"lurker"):  # fmt: skip
+                 b"Europe/Berlin", b"is:open author:me", b"discounted", b"lurker",
+                 b"nobody may read", b"Close the hole", b"Kept from the public"):  # fmt: skip
         assert word not in whole, word
     tables = {path.stem for path in folder.glob("*.jsonl")}
     assert not tables & {"subscriptions", "digest_subscriptions", "account_events", "last_looks"}
     assert [row["name"] for row in rows_of(folder, "saved_searches")] == ["urgent"]
     assert set(rows_of(folder, "people")[0]) == {"handle", "is_active"}
     assert {row["handle"] for row in rows_of(folder, "people")} >= {"rita", "mara", "tom", "dora"}
-    assert len(rows_of(folder, "attachments")) == 2
+    assert len(rows_of(folder, "attachments")) == 4
+    assert [row["title"] for row in rows_of(folder, "patches")] == list(
+        visible_patches(None).order_by("pk").values_list("title", flat=True)
+    )
+    assert not tables & {"review_requests", "patch_looks", "maintainers_files"}
 
 
 def test_the_public_archive_is_what_an_outsider_sees(tmp_path: Path, client: Any) -> None:
@@ -148,6 +156,9 @@ def test_one_product_moves_to_an_instance_of_its_own(tmp_path: Path) -> None:
     empty_instance()
     (remark,) = import_archive(tmp_path / "base")
     assert "Nobody here is an administrator" in remark
+    counted = demand.counts(Patch.objects.values_list("pk", flat=True))
+    assert {each.pk: each.demand for each in Patch.objects.all()} == counted
+    assert max(counted.values()) > 1
     assert bytes_of(exported(tmp_path / "again", product="base")) == bytes_of(tmp_path / "base")
     assert set(Problem.objects.values_list("product__slug", flat=True)) == {"base"}
     assert Problem.objects.filter(is_confidential=True).count() == 2

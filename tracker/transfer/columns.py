@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import Field, ForeignKey
+from django.utils.dateparse import parse_duration
+from django.utils.duration import duration_iso_string
 
 from accounts.transfer.registry import BadRow, Part, Table, registry
 
@@ -172,6 +174,26 @@ def _decode_date(value: Any) -> date:
         raise BadRow(f"{_shown(value)} is no date; write 2026-06-15") from None
 
 
+def _encode_span(span: timedelta | None) -> str | None:
+    return None if span is None else duration_iso_string(span)
+
+
+def _decode_span(value: Any) -> timedelta:
+    try:
+        span = parse_duration(value)
+    except (TypeError, ValueError, OverflowError):
+        span = None
+    # Of the many ways to write one, the one in which it is written here.
+    if span is None or duration_iso_string(span) != value:
+        raise BadRow(f"{_shown(value)} is no span of time; write P14DT00H00M00S")
+    return span
+
+
+def digest_of_name(name: str) -> str:
+    """The SHA-256 of a stored file, which is how the last part of its name begins."""
+    return name.rpartition("/")[2]
+
+
 def _decode_float(value: Any) -> float:
     if type(value) not in {int, float} or not math.isfinite(value):
         raise BadRow(f"{_shown(value)} is not a number")
@@ -192,6 +214,8 @@ _CODECS: Final[dict[type[Field[Any, Any]], tuple[Encode | None, Decode]]] = {
     models.FloatField: (None, _decode_float),
     models.DateTimeField: (_encode_time, _decode_time),
     models.DateField: (_encode_date, _decode_date),
+    models.DurationField: (_encode_span, _decode_span),
+    models.FileField: (digest_of_name, _of_type(str, "a text")),
     models.JSONField: (_sorted, lambda value: value),
     models.CharField: (None, _of_type(str, "a text")),
     models.TextField: (None, _of_type(str, "a text")),

@@ -14,10 +14,17 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from accounts.models import Person
-from accounts.transfer.registry import Part, Row, Table, registry
-from tracker.models import Attachment, Product
+from accounts.transfer.registry import Part, Row, Stored, Table, registry
+from tracker.models import Product
 from tracker.transfer import manifest
-from tracker.transfer.columns import Column, columns_of, is_named_by_id, key_parts
+from tracker.transfer.columns import (
+    Column,
+    columns_of,
+    digest_of_name,
+    is_named_by_id,
+    key_parts,
+)
+from tracker.transfer.files import storage_of
 from tracker.transfer.manifest import BadArchive, FileEntry, Manifest
 from tracker.transfer.targets import Target, new_target
 
@@ -149,38 +156,53 @@ def _correct(table: Table, part: Part, columns: list[Column], rows: list[Row]) -
 
 
 def _write_files(part: Part, target: Target, found: Manifest, *, skip_missing: bool) -> None:
-    """The attached files, each once, in the order in which they were attached first."""
+    """The stored files, each once, table by table in the order of their rows."""
     done: set[bytes] = set()
-    rows = part.rows(Attachment).values_list("pk", "sha256", "size", "file")
-    storage = Attachment._meta.get_field("file").storage  # noqa: SLF001
+    for table, stored in part.files():
+        storage = storage_of(table, stored)
+        for size, name in _stored(table, stored, part):
+            sha256 = digest_of_name(name)
+            if sha256.encode() not in done:
+                done.add(sha256.encode())
+                _write_file(storage, target, found, (sha256, size, name), skip_missing)
+
+
+def _stored(table: Table, stored: Stored, part: Part) -> Iterator[tuple[int | None, str]]:
+    """(size, name) of each file; None where the rows do not say how large it is."""
+    columns = ("pk", stored.field, *([stored.size] if stored.size else []))
+    rows = part.rows(table.model).exclude(**{stored.field: ""}).values_list(*columns)
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
-        for _, sha256, size, name in chunk:
-            if bytes.fromhex(sha256) not in done:
-                done.add(bytes.fromhex(sha256))
-                _write_file(storage, target, found, (sha256, size, name), skip_missing)
+        for _, name, *size in chunk:
+            yield size[0] if size else None, name
         last = chunk[-1][0]
 
 
 def _write_file(
-    storage: Storage, target: Target, found: Manifest, row: tuple[str, int, str], skip: bool
+    storage: Storage,
+    target: Target,
+    found: Manifest,
+    row: tuple[str, int | None, str],
+    skip: bool,
 ) -> None:
     sha256, size, name = row
-    if not _is_whole(storage, name, size, sha256):
+    length = _length(storage, name, sha256)
+    if length is None or size not in {length, None}:
         if not skip:
             raise BadArchive(
-                f"The attached file {name} is lost or damaged. Bring it back from a backup, or "
+                f"The stored file {name} is lost or damaged. Bring it back from a backup, or "
                 "say --skip-missing-files to leave such files behind."
             )
         found.missing.append(sha256)
         return
     with storage.open(name, "rb") as file:
-        target.copy(f"files/{sha256[:2]}/{sha256}", file, size)
+        target.copy(f"files/{sha256[:2]}/{sha256}", file, length)
     found.files += 1
-    found.file_bytes += size
+    found.file_bytes += length
 
 
-def _is_whole(storage: Storage, name: str, size: int, sha256: str) -> bool:
+def _length(storage: Storage, name: str, sha256: str) -> int | None:
+    """In bytes; None for a file that is not there, or not what it was."""
     digest, length = hashlib.sha256(), 0
     try:
         with storage.open(name, "rb") as file:
@@ -188,5 +210,5 @@ def _is_whole(storage: Storage, name: str, size: int, sha256: str) -> bool:
                 digest.update(piece)
                 length += len(piece)
     except OSError:
-        return False
-    return length == size and digest.hexdigest() == sha256
+        return None
+    return length if digest.hexdigest() == sha256 else None

@@ -1,16 +1,17 @@
-"""Attached files on their way from an archive to where this instance keeps its own."""
+"""Stored files on their way from an archive to where this instance keeps its own."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
 
-from tracker.models import Attachment, attachment_path
+from accounts.transfer.registry import Part, Stored, Table
+from tracker.transfer.columns import digest_of_name
 from tracker.transfer.manifest import BadArchive, Manifest
 from tracker.transfer.sources import PIECE_BYTES, Source
 
@@ -21,70 +22,82 @@ CHUNK: Final = 500
 class Placed:
     """The files that were written, so that they can be taken away again."""
 
-    names: list[str] = field(default_factory=list)
+    names: list[tuple[Storage, str]] = field(default_factory=list)
 
     def remove(self) -> None:
-        for name in self.names:
+        for storage, name in self.names:
             with contextlib.suppress(OSError):
-                _storage().delete(name)
+                storage.delete(name)
 
 
-def _storage() -> Storage:
-    found: Storage = Attachment._meta.get_field("file").storage  # noqa: SLF001
+def storage_of(table: Table, stored: Stored) -> Storage:
+    """Where the files of a table are."""
+    found: Storage = table.model._meta.get_field(stored.field).storage  # type: ignore[union-attr]  # noqa: SLF001
     return found
 
 
 def place_files(source: Source, said: Manifest, placed: Placed) -> None:
-    """Store the file of every attachment. Raises `BadArchive` for one that is not there, and for
-    files that belong to none.
+    """Store the files of all rows. Raises `BadArchive` for one that is not there, and for files
+    that belong to none.
     """
     missing = set(said.missing)
-    done: set[bytes] = set()
-    last = 0
-    while chunk := list(Attachment.objects.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-        for attachment in chunk:
-            digest = bytes.fromhex(attachment.sha256)
-            if attachment.sha256 not in missing:
-                _check(source, attachment)
+    done: set[str] = set()
+    for table, stored in Part().files():
+        done |= _place_all(source, table, stored, missing, placed)
+    if len(done) != said.files:
+        raise BadArchive(f"{said.files - len(done):,} stored files belong to nothing.")
+
+
+def _place_all(
+    source: Source, table: Table, stored: Stored, missing: set[str], placed: Placed
+) -> set[str]:
+    """The digests of the files of one table, now stored."""
+    rows = table.model._default_manager.exclude(**{stored.field: ""}).order_by("pk")  # noqa: SLF001
+    storage, done, last = storage_of(table, stored), set[str](), 0
+    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        for row in chunk:
+            name = getattr(row, stored.field).name
+            digest = digest_of_name(name)
+            if digest not in missing:
+                _check(source, table, stored, row, digest)
                 if digest not in done:
                     done.add(digest)
-                    _place(source, attachment, placed)
+                    _place(source, storage, name, placed)
         last = chunk[-1].pk
-    if len(done) != said.files:
-        raise BadArchive(f"{said.files - len(done):,} attached files belong to no attachment.")
+    return done
 
 
 def _name_in_archive(sha256: str) -> str:
     return f"files/{sha256[:2]}/{sha256}"
 
 
-def _check(source: Source, attachment: Attachment) -> None:
-    size = source.sizes.get(_name_in_archive(attachment.sha256))
+def _check(source: Source, table: Table, stored: Stored, row: Any, digest: str) -> None:
+    called = f"{table.model._meta.verbose_name} {row.pk}"  # noqa: SLF001
+    size = source.sizes.get(_name_in_archive(digest))
     if size is None:
         raise BadArchive(
-            f"attachments.jsonl: the file {attachment.sha256} of attachment {attachment.pk} is "
-            "not in the archive."
+            f"{table.name}.jsonl: the file {digest} of {called} is not in the archive."
         )
-    if size != attachment.size:
+    length = getattr(row, stored.size) if stored.size else size
+    if size != length:
         raise BadArchive(
-            f"attachments.jsonl: attachment {attachment.pk} has {attachment.size:,} bytes there "
-            f"and {size:,} in the archive."
+            f"{table.name}.jsonl: {called} has {length:,} bytes there and {size:,} in the archive."
         )
 
 
-def _place(source: Source, attachment: Attachment, placed: Placed) -> None:
+def _place(source: Source, storage: Storage, name: str, placed: Placed) -> None:
     """Under the name that its digest gives; what lies there already must be the same."""
-    storage, name = _storage(), attachment_path(attachment, attachment.name)
+    digest = digest_of_name(name)
     if storage.exists(name):
         with storage.open(name, "rb") as file:
-            if _digest(file) != attachment.sha256:
+            if _digest(file) != digest:
                 raise BadArchive(f"A damaged file has the name {name} here: move it away first.")
         return
-    with source.open(_name_in_archive(attachment.sha256)) as data:
-        placed.names.append(name)
+    with source.open(_name_in_archive(digest)) as data:
+        placed.names.append((storage, name))
         stored = storage.save(name, File(data, name))
     if stored != name:
-        placed.names.append(stored)
+        placed.names.append((storage, stored))
         raise BadArchive(f"Another program has just made {name}: is this instance empty?")
 
 

@@ -28,7 +28,7 @@ class FileEntry:
 @dataclass
 class Manifest:
     """`product` is "" for all of them. `files` and `file_bytes` count what is under `files/`, and
-    `missing` names the attached files that had been lost before the export, by their SHA-256.
+    `missing` names the stored files that had been lost before the export, by their SHA-256.
     """
 
     tables: dict[str, FileEntry] = field(default_factory=dict)

@@ -115,7 +115,7 @@ def verify(source: Source, said: Manifest) -> None:
     size = sum(source.sizes[name] for name in files)
     if (len(files), size) != (said.files, said.file_bytes):
         raise BadArchive(
-            f"There are {len(files):,} attached files with {size:,} bytes; {manifest.NAME} says "
+            f"There are {len(files):,} stored files with {size:,} bytes; {manifest.NAME} says "
             f"{said.files:,} with {said.file_bytes:,}."
         )
     for name, sha256 in (tables | files).items():

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Q
 
-from accounts.transfer.registry import BadRow, Part, Row, Table, registry
+from accounts.transfer.registry import BadRow, Part, Row, Stored, Table, registry
 from tracker.models import (
     Attachment,
     BulkChange,
@@ -95,6 +95,7 @@ def _problems() -> list[Table]:
         Table(
             "attachments", Attachment, key=("id",), within="problem",
             left_out={"file": "follows from sha256"}, prepare=_place_file,
+            files=(Stored("file", size="size", is_public=True),),
             public=(
                 "id", "problem", "comment", "uploader", "name", "content_type", "size", "sha256",
                 "created_at",
@@ -152,9 +153,14 @@ def _hide_numbers(part: Part, rows: list[Row]) -> None:
                 change[side] = ELSEWHERE
 
 
+def check_sha256(field: str, digits: str) -> None:
+    """Raises `BadRow` for what cannot be the name of a file."""
+    if not _SHA256.fullmatch(digits):
+        raise BadRow(f"{field} must be 64 lower-case hexadecimal digits")
+
+
 def _place_file(attachment: Attachment) -> None:
-    if not _SHA256.fullmatch(attachment.sha256):
-        raise BadRow("sha256 must be 64 lower-case hexadecimal digits")
+    check_sha256("sha256", attachment.sha256)
     if not attachment.name.strip(". ") or re.search(r"[/\\\x00-\x1f\x7f]", attachment.name):
         raise BadRow(f"name {attachment.name!r} is no plain file name")
     attachment.file.name = attachment_path(attachment, attachment.name)

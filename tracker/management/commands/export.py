@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--skip-missing-files", action="store_true",
-            help="go on where an attached file is lost or damaged; the manifest names it",
+            help="go on where a stored file is lost or damaged; the manifest names it",
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
