@@ -46,18 +46,20 @@ USUAL: Final = (
 
 def of(product: Product) -> list[Dimension]:
     """The dimensions of `product` in their order. One query."""
-    rows = [
-        Dimension(
-            row.slug,
-            row.title,
-            row.is_objection,
-            row.has_minus,
-            row.asks_environment,
-            VoidedBy(row.voided_by),
-        )
-        for row in RatingDimension.objects.filter(product=product).order_by("position", "id")
-    ]
-    return rows or list(USUAL)
+    rows = RatingDimension.objects.filter(product=product).order_by("position", "id")
+    return [as_dimension(row) for row in rows] or list(USUAL)
+
+
+def as_dimension(row: RatingDimension) -> Dimension:
+    """One that a product has defined."""
+    return Dimension(
+        row.slug,
+        row.title,
+        row.is_objection,
+        row.has_minus,
+        row.asks_environment,
+        VoidedBy(row.voided_by),
+    )
 
 
 def by_slug(product: Product) -> dict[str, Dimension]:

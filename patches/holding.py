@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from patches import dimensions
@@ -27,10 +28,21 @@ def holding(patch: Patch) -> list[Rating]:
     """
     spoken = patch.ratings.filter(is_current=True).exclude(value=0).order_by("id")
     known = dimensions.by_slug(patch.product)
-    later = _Documentation(patch)
+    return holding_of(patch, spoken.select_related("person", "version", "release"), known)
+
+
+def holding_of(
+    patch: Patch,
+    spoken: Iterable[Rating],
+    known: Mapping[str, Dimension],
+    newest: PatchVersion | None = None,
+) -> list[Rating]:
+    """Those of the words `spoken` that hold. A query for each version whose documentation must be
+    compared, none where the newest is given and the files of all are at hand."""
+    later = _Documentation(patch, newest)
     return [
         each
-        for each in spoken.select_related("person", "version", "release")
+        for each in spoken
         if each.version.number >= patch.content_since
         or _survives(each, known.get(each.dimension), later)
     ]
@@ -45,13 +57,13 @@ def _survives(rating: Rating, dimension: Dimension | None, later: _Documentation
 class _Documentation:
     """What versions of one patch do to documentation, compared with the newest."""
 
-    def __init__(self, patch: Patch) -> None:
-        self._patch = patch
+    def __init__(self, patch: Patch, newest: PatchVersion | None) -> None:
+        self._patch, self._newest = patch, newest
         self._digests: dict[int, str] = {}
 
     def is_as_in(self, version: PatchVersion) -> bool:
         if not self._digests:
-            newest = self._patch.versions.get(number=self._patch.latest)
+            newest = self._newest or self._patch.versions.get(number=self._patch.latest)
             self._digests[0] = self._digests[newest.pk] = documentation_of(newest)
         if version.pk not in self._digests:
             self._digests[version.pk] = documentation_of(version)

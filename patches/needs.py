@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -50,8 +50,13 @@ class Voice:
 def rule_of(patch: Patch) -> list[Needed]:
     """The parts of the rule for the branch that `patch` is for. Two queries."""
     rules = BranchRule.objects.filter(product=patch.product).order_by("position", "id")
-    for rule in rules.prefetch_related("requirements"):
-        if fnmatchcase(patch.target, rule.branch):
+    return first_match(rules.prefetch_related("requirements"), patch.target)
+
+
+def first_match(rules: Iterable[BranchRule], target: str) -> list[Needed]:
+    """The parts of the first of a product's rules that is for the branch; of the usual one else."""
+    for rule in rules:
+        if fnmatchcase(target, rule.branch):
             return [
                 Needed(row.dimension, row.count, By(row.by), Different(row.different))
                 for row in rule.requirements.all()
@@ -64,18 +69,26 @@ def missing(patch: Patch, heard: Sequence[Voice] | None = None) -> list[str]:
 
     `heard` are its `voices`, where the caller has them.
     """
-    known = dimensions.by_slug(patch.product)
     heard = voices(patch) if heard is None else heard
-    found = [_missing(part, known[part.dimension], heard) for part in rule_of(patch)
+    return missing_of(rule_of(patch), dimensions.by_slug(patch.product), heard)
+
+
+def missing_of(
+    parts: Iterable[Needed], known: Mapping[str, Dimension], heard: Sequence[Voice]
+) -> list[str]:
+    """The same of a rule, with the dimensions of its product. No query."""
+    found = [_missing(part, known[part.dimension], heard) for part in parts
              if part.dimension in known]  # fmt: skip
     return [words for words in found if words]
 
 
 def sentence(patch: Patch) -> str:
     """What is missing, in one sentence; "" for a patch that was decided."""
-    if not patch.is_waiting:
-        return ""
-    parts = missing(patch)
+    return in_a_sentence(missing(patch)) if patch.is_waiting else ""
+
+
+def in_a_sentence(parts: Sequence[str]) -> str:
+    """What is missing, as the page of a patch says it."""
     return f"Still needs {join(parts)}." if parts else "Has all that it needs."
 
 
@@ -90,9 +103,14 @@ def voices(patch: Patch) -> list[Voice]:
     """Who is heard: everybody whose rating holds but its author and submitter."""
     ratings = [each for each in holding(patch) if not patch.is_by(each.person)]
     read_roles([each.person for each in ratings])
+    return heard_of(patch, ratings, _maintainers(patch) if ratings else set())
+
+
+def heard_of(patch: Patch, ratings: Iterable[Rating], maintainers: set[int]) -> list[Voice]:
+    """The same of ratings that hold, whose people's roles were read. No query."""
+    ratings = [each for each in ratings if not patch.is_by(each.person)]
     # Without an open account one is heard no more.
     ratings = [each for each in ratings if each.person.has_role(Role.REPORTER)]
-    maintainers = _maintainers(patch) if ratings else set()
     return [
         Voice(each, _counts_as(each.person, maintainers), each.person.has_role(Role.MACHINE))
         for each in ratings
