@@ -76,6 +76,13 @@ class Talk:
         return all(said.is_draft for said in self.said)
 
     @property
+    def can_change(self) -> bool:
+        """Whether a suggestion can still be made of its lines: they are as they were, and new."""
+        at = self.place
+        unchanged = {ThreadPlace.Found.BEGUN, ThreadPlace.Found.SAME, ThreadPlace.Found.MOVED}
+        return at is not None and at.found in unchanged and at.side == Side.NEW and bool(at.path)
+
+    @property
     def found_words(self) -> str:
         return FOUND_WORDS[ThreadPlace.Found(self.place.found)] if self.place else ""
 
