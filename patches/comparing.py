@@ -24,7 +24,9 @@ Changes = PatchVersion.Changes
 
 # Each commit is compared with each: git's cost is the square of it.
 COMMITS = 200
-SECONDS = 10.0
+# For both ways together less than a worker's task may take.
+RANGE_DIFF_SECONDS = 8.0
+INTERDIFF_SECONDS = 4.0
 # What is kept of a comparison, in characters.
 CHARS = 1_000_000
 # difflib is quadratic in what it compares.
@@ -66,7 +68,7 @@ def compare(version: PatchVersion) -> tuple[Changes, str]:
     """How `version` differs from the one before it: how that was found, and a text.
 
     The text is a sentence for SAME, range-diff's entries as `entries` reads them, or a diff. For
-    the first version it is (NONE, ""). Never raises for what a patch has in it; up to 20 s.
+    the first version it is (NONE, ""). Never raises for what a patch has in it.
     """
     before = previous(version)
     if before is None:
@@ -114,7 +116,7 @@ def range_diff(old: Series, new: Series) -> str:
     if max(len(old.commits), len(new.commits)) > COMMITS:
         raise DoesNotCompose(f"More than {COMMITS} commits.")
     both = compose(old), compose(new)
-    deadline = Deadline(SECONDS)
+    deadline = Deadline(RANGE_DIFF_SECONDS)
     with repository() as made:
         write_all(made, [("old", old, both[0]), ("new", new, both[1])], deadline.left())
         args = ["-c", f"diff.context={min(side.context for side in both)}", "range-diff"]
@@ -173,7 +175,7 @@ def _position(text: str) -> int:
 
 def interdiff(old: Series, new: Series) -> str:
     """What both make of each file, as far as their hunks show it: a diff. Raises GitFailed."""
-    deadline = Deadline(SECONDS)
+    deadline = Deadline(INTERDIFF_SECONDS)
     with repository() as made:
         for name, series in (("old", old), ("new", new)):
             stream = Stream()
