@@ -27,6 +27,7 @@ from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.plus_one import is_minus_one, is_plus_one
 from notifications.gate.results import Done, Refusal
+from notifications.gate.series import problem_begun
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 from tracker.duplicates import lock_groups
@@ -61,12 +62,16 @@ def act(
 ) -> Done:
     """Do what the mail says as `person`, all or nothing. Runs inside a transaction.
 
-    Raises `Refusal` with sentences for its sender; nothing is written then.
+    Raises `Refusal` with sentences for its sender; nothing is written then. Raises `StillGoing`
+    where it follows on a mail that is not read yet.
     """
     try:
         with transaction.atomic():
             if isinstance(recipient, ReportTo):
-                return reports.take(mail, person, recipient)
+                begun = problem_begun(mail, incoming, person)
+                if begun is None:
+                    return reports.take(mail, person, recipient)
+                recipient = ReplyTo(person.pk, begun.pk, timezone.now())
             return _reply(mail, person, recipient)
     except (DraftErrors, Denied, Conflict) as why:
         raise Refusal(_sentences(why, person)) from why
@@ -123,7 +128,7 @@ def _reply(mail: ParsedMail, person: Person, recipient: ReplyTo) -> Done:
     problem = visible_problems(person).filter(pk=recipient.problem).first()
     if problem is None:
         raise Refusal([NOT_THERE])
-    body = contents.body_of(leading.rest)
+    body = contents.body_of(leading.rest, mail.patch)
     kept = contents.keep([*mail.files, *body.files], problem)
     return _do(_Reply(problem, person, leading, body, kept, mail.faults))
 

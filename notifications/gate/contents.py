@@ -16,6 +16,9 @@ from django.core.files.base import ContentFile
 
 from accounts.models import Person
 from notifications.gate.parsed import IncomingFile
+from patches.finding import MailedPatch
+from patches.finding.diffs import begin_of, has_look
+from patches.finding.messages import as_lines
 from tracker.models import TEXT_CHARS, Attachment, Door, Problem
 from tracker.services import attach, safe_file_name
 from tracker.text import is_blank
@@ -34,9 +37,6 @@ _SIGNATURE_TYPES: Final = frozenset(
         "application/x-pkcs7-signature", "application/pgp-keys",
     }
 )  # fmt: skip
-_PATCH: Final = re.compile(
-    r"^(?:diff --git \S|Index: \S+\r?\n={20,}|--- \S[^\n]*\n\+\+\+ \S[^\n]*\n@@ -\d)", re.M
-)
 _STAT: Final = re.compile(
     r"| \S[^|]*\|.*| \d+ files? changed.*| (?:create|delete|rename|mode|copy) .*"
 )
@@ -60,10 +60,13 @@ class Body:
     files: tuple[IncomingFile, ...] = field(default=())
 
 
-def body_of(text: str) -> Body:
-    """Move a patch out of a text, and the whole of a text that is too long, into files."""
-    words, patch = _split_patch(text)
-    files = [_text_file("mail.patch", patch)] if patch else []
+def body_of(text: str, patch: MailedPatch | None = None) -> Body:
+    """Move a patch out of a text, and the whole of a text that is too long, into files.
+
+    `patch` is what the mail has as bytes: the text may have lost letters, headers, form feeds.
+    """
+    words, diff = _split_patch(text)
+    files = _patch_files(words, diff, patch)
     if len(words) > TEXT_CHARS:
         head = words[:HEAD_CHARS].rpartition("\n")[0] or words[:HEAD_CHARS]
         files.append(_text_file("mail.txt", words))
@@ -71,13 +74,24 @@ def body_of(text: str) -> Body:
     return Body(words, tuple(files))
 
 
+def _patch_files(words: str, diff: str, patch: MailedPatch | None) -> list[IncomingFile]:
+    if diff and patch is not None and patch.diff:
+        return [IncomingFile("mail.patch", "text/plain", patch.as_file(words))]
+    if patch is not None and not patch.diff:
+        # The letter above a series, whose subject is the name of the whole.
+        return [IncomingFile("cover-letter.patch", "text/plain", patch.as_file(words))]
+    return [_text_file("mail.patch", diff)] if diff else []
+
+
 def _split_patch(text: str) -> tuple[str, str]:
     """(words, patch): what comes behind the first line of a diff belongs to it."""
-    found = _PATCH.search(text[:_LOOKED_AT])
+    head = text[:_LOOKED_AT].encode("utf-8", "replace")
+    begin = begin_of(head)
     # A diff that somebody fenced stands where its writer wants it.
-    if found is None or "```" in text[: found.start()]:
+    if begin is None or b"```" in head[:begin]:
         return text, ""
-    return _without_stat(text[: found.start()]), text[found.start() :].strip("\n") + "\n"
+    at = len(head[:begin].decode())
+    return _without_stat(text[:at]), text[at:].strip("\n") + "\n"
 
 
 def _without_stat(words: str) -> str:
@@ -159,7 +173,7 @@ def attach_files(
 def is_patch(file: IncomingFile) -> bool:
     """Whether the bytes are a diff."""
     head = file.content[:_LOOKED_AT]
-    return b"\0" not in head and bool(_PATCH.search(head.decode("utf-8", "replace")))
+    return b"\0" not in head and has_look(as_lines(head))
 
 
 def has_words(text: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from patches.finding import MailedPatch
+
 
 @dataclass(frozen=True)
 class IncomingFile:
@@ -27,6 +29,7 @@ class ParsedMail:
                never becomes a comment
     is_bounce  whether it tells that a mail of ours did not arrive, or is late
     faults     what could not be read, each in a sentence for its sender
+    patch      the diff in its text, with its bytes as they came
     """
 
     message_id: str = ""
@@ -43,6 +46,7 @@ class ParsedMail:
     automatic: str = ""
     is_bounce: bool = False
     faults: tuple[str, ...] = ()
+    patch: MailedPatch | None = None
 
     @property
     def from_address(self) -> str:

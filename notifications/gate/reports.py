@@ -13,13 +13,13 @@ from typing import Final
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.outbox.envelopes import tells_of_problems, thread_id
 from notifications.gate import commands, contents, places
 from notifications.gate.addresses import ReportTo, reply_address
 from notifications.gate.commands import COMMANDS, Leading, shown
 from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.gate.report_form import read_form
 from notifications.gate.results import Done, Refusal
+from notifications.outbox.envelopes import tells_of_problems, thread_id
 from tracker.drafts import DraftErrors, ProblemDraft
 from tracker.models import Door, Problem
 from tracker.services import report
@@ -132,7 +132,7 @@ def _read(mail: ParsedMail, leading: Leading) -> _Read:
         raise Refusal([f"“Confidential: {shown(truth)}”: write yes or no."])
     draft = ProblemDraft(**form.values, is_confidential=_TRUTH[truth])
     draft.synopsis = draft.synopsis or places.synopsis_of(mail.subject)
-    return _with_texts(draft, files, is_form=True)
+    return _with_texts(draft, files, mail, is_form=True)
 
 
 def _is_text(file: IncomingFile) -> bool:
@@ -145,7 +145,7 @@ def _free_text(mail: ParsedMail, text: str, files: list[IncomingFile]) -> _Read:
         raise Refusal(
             ["Your mail has no subject. Say there in one line what is wrong, and send it again."]
         )
-    read = _with_texts(ProblemDraft(synopsis=synopsis, description=text), files)
+    read = _with_texts(ProblemDraft(synopsis=synopsis, description=text), files, mail)
     if not contents.has_words(read.draft.description):
         if not contents.keep(read.files, None).files:
             none = "no text of your own, only what it quotes or passes on"
@@ -155,10 +155,13 @@ def _free_text(mail: ParsedMail, text: str, files: list[IncomingFile]) -> _Read:
     return read
 
 
-def _with_texts(draft: ProblemDraft, files: list[IncomingFile], *, is_form: bool = False) -> _Read:
+def _with_texts(
+    draft: ProblemDraft, files: list[IncomingFile], mail: ParsedMail, *, is_form: bool = False
+) -> _Read:
     """Texts that are too long, and patches, become files."""
     for name in _TEXTS:
-        body = contents.body_of(getattr(draft, name))
+        patch = mail.patch if name == "description" else None
+        body = contents.body_of(getattr(draft, name), patch)
         setattr(draft, name, body.words)
         files = [*files, *body.files]
     return _Read(draft, files, is_form)

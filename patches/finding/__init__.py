@@ -4,6 +4,7 @@ headers, parts   mails                   messages    texts of every kind to word
 diffs            all diffs of a text     git_diffs, plain_diffs, older, hunks, paths  their parts
 packed           compressed, uuencoded, shell archives
 assembling       the text that is kept   places      what belongs to one series
+mailed           a patch in a mail's text as a file
 limits           how much is looked at
 
 Time grows with the number of bytes, which `limits` bounds; names of files stay within the tree.
@@ -17,6 +18,7 @@ from typing import Final
 from patches.finding.assembling import assemble
 from patches.finding.diffs import has_look
 from patches.finding.limits import MOST_BYTES
+from patches.finding.mailed import MailedPatch, mailed
 from patches.finding.messages import read_messages
 from patches.finding.places import Place, place_of
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
@@ -24,10 +26,12 @@ from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 _LOOKED_AT: Final = 2**20
 
 __all__ = [
+    "MailedPatch",
     "NotAPatch",
     "ParsedPatch",
     "Place",
     "Unreadable",
+    "mailed",
     "place_of",
     "read",
     "read_series",

@@ -50,6 +50,8 @@ class Found:
     words: list[bytes] = field(default_factory=list)
     below: list[bytes] = field(default_factory=list)
     hunks: int = 0
+    # The index of the line behind the last diff; 0 where there is none.
+    end: int = 0
 
     def add(self, section: Section) -> None:
         self.sections.append(section)
@@ -68,6 +70,20 @@ def may_have_diff(text: bytes) -> bool:
 def has_look(text: bytes) -> bool:
     """Whether it has what hardly any text has but one with a diff."""
     return _LOOK.search(text) is not None
+
+
+def begin_of(text: bytes) -> int | None:
+    """Where in a text its first diff begins, with the lines of tools above it."""
+    found = _LOOK.search(text)
+    if found is None:
+        return None
+    begin = found.start()
+    while begin:
+        before = text.rfind(b"\n", 0, begin - 1) + 1
+        if not _NOISE.match(text, before, begin):
+            return begin
+        begin = before
+    return 0
 
 
 def dedented(text: bytes) -> bytes | None:
@@ -94,7 +110,7 @@ def find(text: bytes, first: int = 1) -> Found:
         section, end = _section_at(lines, at, first, index)
         if section is not None:
             found.add(section)
-            index = b""
+            index, found.end = b"", end
         elif not _NOISE.match(line):
             (found.below if found.sections else found.words).append(line)
         at = end

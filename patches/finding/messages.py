@@ -21,7 +21,7 @@ from tracker.text import clean_text
 _MBOX: Final = re.compile(rb"^From [^\n]{3,300}\d{4}[ \t]*\n(?=>?[A-Za-z][\w-]*:)", re.M)
 _HG: Final = re.compile(rb"^# HG changeset patch[ \t]*\n", re.M)
 _LOG: Final = re.compile(rb"^commit [0-9a-f]{40,64}(?: \([^\n]{0,500}\))?[ \t]*\n(?=[A-Z])", re.M)
-_BASE: Final = re.compile(r"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
+_BASE: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
 _IN_BODY: Final = re.compile(r"(From|Subject|Date|Author): (.*)")
 _SCISSORS: Final = re.compile(r"[- \t]*-[ \t]*(?:>8|8<|>%|%<)[ \t]*-.*")
 _STAT: Final = re.compile(
@@ -149,7 +149,7 @@ def _of_words(headers: Headers, parts: Sequence[Part], first: int) -> Message:
         headers.date,
         headers.message_id,
         headers.answers,
-        _base(found, charset),
+        _base(found),
         is_commit=True,
     )
     return _with_in_body_headers(message)
@@ -268,11 +268,17 @@ def text_of(lines: Sequence[bytes], charset: str = "") -> str:
     return clean_text(data.decode("latin-1"))
 
 
-def _base(found: Found, charset: str = "") -> str:
+def _base(found: Found) -> str:
     for lines in (found.below, found.words):
-        if said := _BASE.search(text_of(lines, charset)):
-            return said[1]
+        if base := base_in(b"\n".join(lines)[:WORDS_BYTES]):
+            return base
     return ""
+
+
+def base_in(text: bytes) -> str:
+    """The commit that `git format-patch --base` names."""
+    said = _BASE.search(text)
+    return said[1].decode() if said else ""
 
 
 def words_of_commit(text: str) -> str:

@@ -150,6 +150,7 @@ def corpus() -> list[bytes]:
     )
     renamed = b"diff --git a/x y b/z w\nsimilarity index 100%\nrename from x y\nrename to z w\n"
     context = b"*** a/x\n--- b/x\n***************\n*** 1,3 ****\n  a\n! b\n  c\n"
+    context += b"--- 1,3 ----\n  a\n! d\n  c\n"
     normal = b"diff em.c em.c.new\n5c5\n< a\n---\n> b\n7d6\n< x\n"
     content = base64.b85encode(zlib.compress(b"abc"), pad=True)
     binary = b"diff --git a/x b/x\nGIT binary patch\nliteral 3\nK" + content + b"\n\n"

@@ -20,6 +20,7 @@ from notifications.gate.parsing.bodies import read_body
 from notifications.gate.parsing.headers import Headers, addresses, date, identifiers, words
 from notifications.gate.parsing.own_words import own_words
 from notifications.gate.parsing.tree import BROKEN, Tree, read_tree
+from patches.finding import mailed
 
 __all__ = ["parse", "read"]
 
@@ -64,6 +65,7 @@ def read(raw: bytes, sender: str | None = None, host: str = "") -> ParsedMail:
         automatic=automatic,
         is_bounce=is_bounce(tree, body.text, automatic, sender),
         faults=_faults(tree, body.faults, bool(body.text.strip() or body.files)),
+        patch=None if automatic else mailed(raw[: limits.MESSAGE_BYTES]),
     )
 
 

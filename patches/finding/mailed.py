@@ -1,0 +1,82 @@
+"""A patch in the text of a mail, as a file of its own that `git am` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from patches.finding.diffs import begin_of, find, lines_of, may_have_diff
+from patches.finding.headers import Headers, read_headers
+from patches.finding.limits import MOST_BYTES
+from patches.finding.messages import as_lines, base_in
+from patches.finding.parts import leaves, unstuffed
+from patches.finding.words import read_subject
+from patches.parsed import Unreadable
+
+_KEPT: Final = ("from", "date", "subject", "message-id", "in-reply-to", "references")
+_FOLDED: Final = 900
+
+
+@dataclass(frozen=True)
+class MailedPatch:
+    """`head` are the headers of a mail that git sent, b"" of others, whose writer did not send
+    them for everybody to read. `diff` is b"" for the letter above a series."""
+
+    head: bytes
+    diff: bytes
+    base_commit: str = ""
+
+    def as_file(self, words: str) -> bytes:
+        """With the words of the mail, which are those of the commit."""
+        if not self.head:
+            return self.diff
+        said = f"{words.rstrip()}\n".encode("utf-8", "replace") if words.strip() else b""
+        if not self.diff:
+            return self.head + b"\n" + said
+        base = f"\nbase-commit: {self.base_commit}\n".encode() if self.base_commit else b""
+        return self.head + b"\n" + said + b"---\n\n" + self.diff + base
+
+
+def mailed(raw: bytes) -> MailedPatch | None:
+    """The patch that stands in the text of a message; None where there is none. Never raises."""
+    if len(raw) > MOST_BYTES:
+        return None
+    data = as_lines(raw)
+    headers, at = read_headers(data)
+    subject = read_subject(headers.words("subject"))
+    words = [part for part in leaves(headers, data[at:]) if part.is_words]
+    texts = [unstuffed(p.content) if p.is_flowed else p.content for p in words]
+    text = as_lines(b"\n".join(as_lines(each) for each in texts))
+    begin = begin_of(text) if may_have_diff(text) else None
+    if begin is None:
+        is_letter = subject.parts > 1 and not subject.part and _is_of_git(headers)
+        return MailedPatch(_head(headers), b"") if is_letter else None
+    head = _head(headers) if _is_of_git(headers) else b""
+    return MailedPatch(head, _diffs_of(text[begin:]), base_in(text[-10_000:]))
+
+
+def _diffs_of(text: bytes) -> bytes:
+    """Without what stands below the last diff."""
+    try:
+        end = find(text).end
+    except Unreadable:
+        return text.rstrip(b"\n") + b"\n"
+    return b"\n".join(lines_of(text)[:end]) + b"\n" if end else text
+
+
+def _is_of_git(headers: Headers) -> bool:
+    subject = headers.words("subject").lower()
+    return "[" in subject and "patch" in subject[subject.index("[") :].partition("]")[0]
+
+
+def _head(headers: Headers) -> bytes:
+    """What a mailbox has of a message, with the line that begins one."""
+    lines = [b"From " + b"0" * 40 + b" Mon Sep 17 00:00:00 2001"]
+    lines += [
+        f"{name.title().replace('Id', 'ID')}: {value[:_FOLDED]}".encode("utf-8", "replace")
+        for name in _KEPT
+        if (value := " ".join(headers.raw(name).split()))
+    ]
+    lines += [b"MIME-Version: 1.0", b"Content-Type: text/plain; charset=UTF-8"]
+    lines += [b"Content-Transfer-Encoding: 8bit"]
+    return b"\n".join(lines) + b"\n"
