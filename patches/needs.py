@@ -12,7 +12,7 @@ from accounts.models import Person, Role, read_roles
 from patches import dimensions
 from patches.dimensions import Dimension
 from patches.holding import holding
-from patches.models import BranchRule, Patch, Rating, Requirement
+from patches.models import BranchRule, Patch, PatchVersion, Rating, Requirement
 from tracker.models import Maintainership
 
 By = Requirement.By
@@ -100,21 +100,28 @@ def join(parts: Sequence[str]) -> str:
 
 
 def voices(patch: Patch) -> list[Voice]:
-    """Who is heard: everybody whose rating holds but its author and submitter."""
-    ratings = [each for each in holding(patch) if not patch.is_by(each.person)]
+    """Who is heard: everybody whose rating holds, and is not about what they made themselves."""
+    ratings = [each for each in holding(patch) if not is_own(patch, each.version, each.person)]
     read_roles([each.person for each in ratings])
     return heard_of(patch, ratings, _maintainers(patch) if ratings else set())
 
 
 def heard_of(patch: Patch, ratings: Iterable[Rating], maintainers: set[int]) -> list[Voice]:
     """The same of ratings that hold, whose people's roles were read. No query."""
-    ratings = [each for each in ratings if not patch.is_by(each.person)]
+    ratings = [each for each in ratings if not is_own(patch, each.version, each.person)]
     # Without an open account one is heard no more.
     ratings = [each for each in ratings if each.person.has_role(Role.REPORTER)]
     return [
         Voice(each, _counts_as(each.person, maintainers), each.person.has_role(Role.MACHINE))
         for each in ratings
     ]
+
+
+def is_own(patch: Patch, version: PatchVersion, person: Person | None) -> bool:
+    """Whether `person` is author or submitter, or brought the content of that version."""
+    if person is None or patch.is_by(person):
+        return person is not None
+    return version.submitter_id == person.pk and version.content_since == version.number
 
 
 def _maintainers(patch: Patch) -> set[int]:

@@ -88,14 +88,18 @@ def hear(patch: Patch) -> Heard:
             sent_at__isnull=False,
             verdict=Review.Verdict.CHANGES,
             version__number__gte=patch.content_since,
-        ).select_related("author")
+        ).select_related("author", "version")
     )
     remarks = _remarks(patch)
     machines = _machines({review.author_id for review in asking} | {r.author for r in remarks})
     return Heard(
         voices,
         [voice for voice in voices if not voice.is_machine],
-        [r for r in asking if not patch.is_by(r.author) and r.author_id not in machines],
+        [
+            each
+            for each in asking
+            if each.author_id not in machines and not needs.is_own(patch, each.version, each.author)
+        ],
         [r for r in remarks if r.author not in machines],
     )
 

@@ -61,6 +61,7 @@ def test_a_draft_that_is_sent_twice_at_once_is_one_review() -> None:
     results = all_at_once([lambda: reviewing.send_review(version, rita, Door.WEB, text="Hm.")] * 3)
     assert len({each.pk for each in results}) == 1  # type: ignore[attr-defined]
     assert Review.objects.get().comments.count() == 2
+    assert PatchEvent.objects.filter(kind=PatchEvent.Kind.REVIEWED).count() == 1
 
 
 def test_two_words_of_one_person_at_once_leave_one_that_holds() -> None:
@@ -101,6 +102,20 @@ def test_votes_groups_and_decisions_at_once_end_with_the_right_demand() -> None:
         patch.refresh_from_db()
         assert patch.demand == demand.counts([patch.pk])[patch.pk]
     assert first.state == Patch.State.INTEGRATED
+
+
+def test_of_votes_on_different_problems_at_once_none_is_lost() -> None:
+    product, reporter = make_product(), make_person()
+    problems = [make_problem(product, reporter) for _ in range(6)]
+    patch = make_patch(fixes=problems)
+    people = [make_person() for _ in problems]
+    calls: Calls = [
+        lambda problem=problem, person=person: cast_vote(problem, person, Door.WEB)  # type: ignore[misc]
+        for problem, person in zip(problems, people, strict=True)
+    ]
+    all_at_once(calls)
+    patch.refresh_from_db()
+    assert patch.demand == 7
 
 
 def test_a_stage_is_claimed_by_one_of_many_workers() -> None:

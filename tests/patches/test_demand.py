@@ -94,7 +94,7 @@ def test_demand_does_not_tell_of_a_hidden_problem(
     commit(mark, secret, problem, triager)
     assert (of(patch), of(for_secret)) == (1, 2)
     commit(mark, fellow, problem, triager)
-    assert (of(patch), of(for_secret)) == (2, 3)
+    assert (of(patch), make_patch(fixes=[fellow]).demand, of(for_secret)) == (2, 2, 3)
     commit(change, problem, triager, ProblemChange(is_confidential=True), Door.WEB)
     # Nobody is to learn from a patch for a public duplicate that it has a head.
     for_fellow = make_patch(fixes=[fellow])

@@ -180,6 +180,19 @@ def test_a_rebase_moves_nothing_and_what_is_said_of_old_content_neither() -> Non
     assert stands(patch) == (REVIEWERS, False)
 
 
+def test_who_brought_the_content_is_no_reviewer_of_it() -> None:
+    who = People()
+    patch = make_patch(author=who.author)
+    next_version(patch, diff(new="x"), by=who.committer)
+    rate(patch, who.committer, "quality")
+    assert stands(patch) == (REVIEWERS, False)
+    # A rebase adds nothing that could be one's own.
+    next_version(patch, diff(new="y"))
+    next_version(patch, diff(new="y", start=90), by=who.committer)
+    rate(patch, who.committer, "quality")
+    assert stands(patch) == (COMMITTER, True)
+
+
 def test_taking_the_only_review_back_leaves_it_unreviewed() -> None:
     who = People()
     patch = make_patch(author=who.author)
