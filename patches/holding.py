@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from django.db.models import prefetch_related_objects
+
 from patches import dimensions
 from patches.dimensions import Dimension, VoidedBy
 from patches.models import Patch, PatchVersion, Rating
@@ -28,7 +30,17 @@ def holding(patch: Patch) -> list[Rating]:
     """
     spoken = patch.ratings.filter(is_current=True).exclude(value=0).order_by("id")
     known = dimensions.by_slug(patch.product)
-    return holding_of(patch, spoken.select_related("person", "version", "release"), known)
+    words = list(spoken.select_related("person", "version", "release"))
+    compared = [each.version for each in words if _must_compare(patch, each, known)]
+    prefetch_related_objects(compared, "files")
+    return holding_of(patch, words, known)
+
+
+def _must_compare(patch: Patch, rating: Rating, known: Mapping[str, Dimension]) -> bool:
+    """Whether it depends on what its version did to documentation."""
+    dimension = known.get(rating.dimension)
+    is_old = rating.version.number < patch.content_since
+    return is_old and dimension is not None and dimension.voided_by == VoidedBy.DOCUMENTATION
 
 
 def holding_of(
