@@ -17,7 +17,7 @@ from patches.parsed import Unreadable
 
 # What every diff has a line of.
 _SIGNS: Final = re.compile(
-    rb"^(?:diff --(?:git|cc|combined) |--- \S|Index: \S|Binary files |\*\*\* \S"
+    rb"^(?:diff --(?:git|cc|combined) |--- \S|Index: \S|Binary file|\*\*\* \S"
     rb"|\d{1,9}(?:,\d{1,9})?[acd]\d)",
     re.M,
 )
@@ -33,6 +33,7 @@ _INDENT: Final = re.compile(
 )
 _INDEX: Final = re.compile(rb"Index: (.{1,1000})")
 _BINARY: Final = re.compile(rb"(?:Binary files|Files) (.{1,1000}) and (.{1,1000}) differ")
+_HG_BINARY: Final = re.compile(rb"Binary file (.{1,1000}) has changed")
 _SVN_BINARY: Final = b"Cannot display: file marked as a binary type."
 _NOISE: Final = re.compile(
     rb"(?:diff |Index: |={20,}|RCS file: |retrieving revision |Only in |_{20,}"
@@ -161,11 +162,19 @@ def _section_at(
             return older.read_context(lines, at, first, index)
     elif line[:1].isdigit():
         return _normal_at(lines, at, first, index)
-    elif start in (b"Bina", b"File") and (pair := _BINARY.fullmatch(line.rstrip(b"\r"))):
-        return _plain_binary(pair[1], pair[2]), at + 1
-    elif start == b"Cann" and line.startswith(_SVN_BINARY) and index:
-        return _plain_binary(index, index), at + 1
+    elif start in (b"Bina", b"File", b"Cann") and (names := _binary_names(line, index)):
+        return _plain_binary(*names), at + 1
     return None, at + 1
+
+
+def _binary_names(line: bytes, index: bytes) -> tuple[bytes, bytes] | None:
+    """Both names in a line that only says that a file differs."""
+    line = line.rstrip(b"\r")
+    if found := _BINARY.fullmatch(line):
+        return found[1], found[2]
+    if found := _HG_BINARY.fullmatch(line):
+        return found[1], found[1]
+    return (index, index) if index and line.startswith(_SVN_BINARY) else None
 
 
 def _normal_at(lines: list[bytes], at: int, first: int, index: bytes) -> tuple[Section | None, int]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from patches.finding.hunks import Hunk, is_hunk, read_hunk
+from patches.finding.hunks import Hunk, check_order, is_hunk, read_hunk
 from patches.finding.paths import DEV_NULL, check, plain_pair, quoted_pair, shown, unquoted
 from patches.finding.sections import Section, Status, made_header
 from patches.parsed import Unreadable
@@ -119,7 +119,7 @@ def _section(head: _Head, hunks: list[Hunk], body: bytes) -> Section:
         head.new,
         head.status,
         head.text(),
-        hunks,
+        check_order(hunks, head.new or head.old),
         body,
         is_binary=bool(body),
         old_mode=old_mode,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +55,19 @@ def read_hunk(lines: list[bytes], at: int, first: int, path: bytes) -> tuple[Hun
     removed = sum(1 for line in body if line[:1] == b"-")
     text = b"\n".join(body) + b"\n"
     return Hunk(int(found[1]), old, int(found[3]), new, text, added, removed, not blanks), end
+
+
+def check_order(hunks: Sequence[Hunk], path: bytes) -> Sequence[Hunk]:
+    """The hunks of one file, if each stands below the one before; `Unreadable` otherwise."""
+    end = 0
+    for hunk in hunks:
+        if hunk.old_start < end:
+            raise Unreadable(
+                f"The hunks of “{shown(path)}” are not in order: the one of its line "
+                f"{hunk.old_start} should stand higher. Make the diff anew."
+            )
+        end = hunk.old_start + hunk.old_lines
+    return hunks
 
 
 def _end_of(

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from patches.finding.hunks import Hunk, is_hunk, read_hunk
+from patches.finding.hunks import Hunk, check_order, is_hunk, read_hunk
+from patches.finding.limits import PATH_BYTES
 from patches.finding.paths import DEV_NULL, check, unquoted
 from patches.finding.sections import Section, Status, made_header
 
@@ -21,6 +22,8 @@ _EPOCH: Final = re.compile(
 )
 _NOWHERE: Final = re.compile(rb"\((?:nonexistent|revision 0)\)|\t0{40}")
 _SUFFIX: Final = re.compile(rb"(?:\.(?:orig|old|bak|new|dist|orig\.\w+)|~|[.,]\d{1,2})$")
+# `cvs rdiff` puts it behind the name.
+_REVISION: Final = re.compile(rb":\d{1,5}(?:\.\d{1,5}){1,9}$")
 _ONE_LETTER: Final = re.compile(rb"[abciow12]/")
 _DOTS: Final = re.compile(rb"(?:\./)+")
 
@@ -82,7 +85,7 @@ def _name(rest: bytes) -> bytes:
     name = rest.partition(b"\t")[0]
     if name == rest:
         name = _TIME.sub(b"", rest[-200:]) if len(rest) <= 200 else rest
-    name = name.rstrip()
+    name = _REVISION.sub(b"", name.rstrip()[-PATH_BYTES - 100 :])
     return name[_end(name) :]
 
 
@@ -120,6 +123,7 @@ def read_plain(lines: list[bytes], at: int, first: int, index: bytes = b"") -> t
 
 def section_of(names: Names, path: bytes, hunks: list[Hunk]) -> Section:
     """One file in git's shape."""
+    check_order(hunks, path)
     only = hunks[0] if len(hunks) == 1 else None
     if only and not only.old_lines and (names.is_old_nowhere or not only.old_start):
         header = made_header(b"", path, [b"new file mode 100644"], has_names=True)

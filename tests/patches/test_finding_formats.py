@@ -63,6 +63,7 @@ def test_subversion_names_files_by_an_index() -> None:
         ("./sys/em.c~", "./sys/em.c", "sys/em.c"),
         ("sys/em.c 20 Nov 2026 10:00:00 -0000 1.5", "sys/em.c 20 Nov 2026 10:01", "sys/em.c"),
         ("sys/em.c   Fri Nov 20 10:00:00 2026", "sys/em.c   Fri Nov 20 10:00:01 2026", "sys/em.c"),
+        ("base/sys/em.c:1.5\tFri Nov 20", "new/sys/em.c:1.5.2.1\tFri Nov 20", "sys/em.c"),
         ("a/my file.c\t2026-11-20", "b/my file.c\t2026-11-20", "my file.c"),
         ('"a/quo\\"ted.c"', '"b/quo\\"ted.c"', 'quo"ted.c'),
         ("em.c", "em2.c", "em.c"),
@@ -217,11 +218,12 @@ def test_submodules_and_symbolic_links_are_shown_as_they_are() -> None:
 
 
 def test_what_only_says_that_binary_files_differ_goes_along_with_the_rest() -> None:
-    given = DIFF + b"Binary files a/logo.png and b/logo.png differ\n"
+    given = DIFF + b"Binary files a/logo.png and b/logo.png differ\nBinary file x.o has changed\n"
     parsed = finding.read(given)
     assert [(f.path, f.is_binary) for f in parsed.commits[0].files] == [
         ("sys/em.c", False),
         ("logo.png", True),
+        ("x.o", True),
     ]
 
 

@@ -76,6 +76,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (DIFF.replace(b"sys/em.c", b".git/config"), "inside of git's own folder"),
         (DIFF.replace(b"+++ b/sys/em.c", b"+++ b/sys/igb.c"), "A header names different files"),
         (DIFF.replace(b"sys/em.c", b"x" * 1001), "name of a file is too long"),
+        (DIFF + HUNK.encode(), "The hunks of “sys/em.c” are not in order"),
         (BINARY, "make it with git diff --binary"),
         (BINARY.replace(b"Binary", b"Garbled"), "has no lines: the patch is not whole"),
         (b"Binary files old/x.png and new/x.png differ\n", "make it with git diff --binary"),
@@ -94,7 +95,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
             "The hunk of line 4 (“x”) is not whole",
         ),
     ],
-    ids=range(33),
+    ids=range(34),
 )
 def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: str) -> None:
     with pytest.raises(Unreadable) as why:
@@ -118,6 +119,7 @@ def test_more_than_is_taken_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("patches.finding.diffs.MOST_HUNKS", 3)
     with pytest.raises(Unreadable, match=r"more than 3 hunks"):
         read(many_hunks[:200])
+    monkeypatch.setattr("patches.finding.diffs.MOST_HUNKS", 9)
     monkeypatch.setattr("patches.finding.diffs.MOST_FILES", 3)
     with pytest.raises(Unreadable, match=r"more than 3 files"):
         read(DIFF * 4)
