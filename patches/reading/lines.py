@@ -90,8 +90,3 @@ def decoded(raw: bytes) -> tuple[str, bool]:
     """A line as text, what is not UTF-8 as U+FFFD, and whether it was cut."""
     text = raw[:_LINE_BYTES].decode(errors="replace")
     return text[:LINE_CHARS], len(raw) > _LINE_BYTES or len(text) > LINE_CHARS
-
-
-def count_rows(data: bytes) -> int:
-    """How many lines a hunk's body has in a unified diff."""
-    return data.count(b"\n") + (not data.endswith(b"\n")) - data.count(b"\n\\") if data else 0

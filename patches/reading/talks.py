@@ -56,15 +56,21 @@ class Said:
 
 @dataclass(frozen=True)
 class Talk:
-    """A thread with its place in the version that is read, None where it has none there."""
+    """A thread with its place in version `read`, None where it has none there: the thread began in
+    a later one, or nobody has looked for its lines yet."""
 
     thread: Thread
+    read: int
     place: ThreadPlace | None
     said: list[Said]
 
     @property
     def is_gone(self) -> bool:
         return self.place is None or self.place.found == ThreadPlace.Found.GONE
+
+    @property
+    def is_later(self) -> bool:
+        return self.place is None and self.thread.version.number > self.read
 
     @property
     def is_resolved(self) -> bool:
@@ -107,10 +113,15 @@ def talks_of(version: PatchVersion, viewer: Viewer) -> list[Talk]:
     for comment in comments:
         said[comment.thread_id].append(comment)
     places = {place.thread_id: place for place in version.thread_places.all()}
-    return [_talk(of_one[0].thread, places.get(thread), of_one) for thread, of_one in said.items()]
+    return [
+        _talk(of_one[0].thread, version.number, places.get(thread), of_one)
+        for thread, of_one in said.items()
+    ]
 
 
-def _talk(thread: Thread, place: ThreadPlace | None, comments: list[LineComment]) -> Talk:
+def _talk(
+    thread: Thread, read: int, place: ThreadPlace | None, comments: list[LineComment]
+) -> Talk:
     language = language_of(place.path.rpartition("/")[2]) if place else ""
     old = thread.lines.split("\n")
     said = [
@@ -121,7 +132,7 @@ def _talk(thread: Thread, place: ThreadPlace | None, comments: list[LineComment]
         )
         for comment in comments
     ]
-    return Talk(thread, place, said)
+    return Talk(thread, read, place, said)
 
 
 def _shown(part: Segment, old: list[str], language: str) -> Shown:

@@ -15,25 +15,25 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from patches.lines import message_lines
-from patches.models import Patch, PatchVersion
-from patches.policies import rights_on
+from patches.models import PatchVersion
 from patches.reading.files import ALL, FileDiff
-from patches.reading.places import Place, in_address, read_file, read_place
+from patches.reading.places import Place, read_file, read_place
 from patches.reading.showing import Asked, NoSuchFile, Section, Showing, ShownFile, show
-from patches.reading.talks import Talk, talks_of
+from patches.reading.talks import Talk
 from patches.reading.tree import tree_of
 from patches.reading.whole import Between, CannotBeShown, between
+from patches.web.diff_frame import frame, talk_html
 from patches.web.diff_lines import read_whole_line
 from patches.web.diff_table import Look, Table, plain_rows
+from patches.web.diff_talk import comment_page
 from patches.web.diff_text import coloured
 from patches.web.pages import the_patch, the_version
 from tracker.web.edit import number_in
-from tracker.web.pages import new_form_token, page
+from tracker.web.pages import page
 
 # From so many rows on a page, browsers lay out files only when they come into sight.
 LONG: Final = 1000
@@ -103,8 +103,6 @@ def diff(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     if "since" in request.GET:
         return _since(request, read)
     if "comment" in request.GET:
-        from patches.web.diff_talk import comment_page
-
         return comment_page(request, read)
     choice = Choice.of(request)
     response = _diff(request, read, choice)
@@ -116,32 +114,38 @@ def _diff(request: HttpRequest, version: PatchVersion, choice: Choice) -> HttpRe
     context = frame(request, version)
     talks: list[Talk] = context["talks"]
     try:
-        asked = _asked(request, talks, choice)
+        asked = _asked(request, version, talks, choice)
         showing = show(version, asked)
     except NoSuchFile:
         raise Http404 from None
     except CannotBeShown as reason:
         context |= {"reason": str(reason), "commits": version.commits.order_by("position")}
         return render(request, "patches/diff_not.html", context)
-    views = Views(request, context, choice, asked, is_one=len(showing.commits) == 1)
-    sections = [views.section(section) for section in showing.sections]
-    counts = Counter((t.where.commit, t.where.path) for t in talks if t.where and not t.is_gone)
+    views = Views(request, context, choice, asked)
+    context |= _of_showing(showing, asked, talks)
     context |= {
-        "asked": asked,
         "choice": choice,
+        "sections": [views.section(section) for section in showing.sections],
+        "gone": [views.talk(t) for t in talks if t.is_gone and not t.is_later and not asked.file],
+        "series": version.kind == PatchVersion.Kind.SERIES,
+    }
+    return render(request, "patches/diff.html", context)
+
+
+def _of_showing(showing: Showing, asked: Asked, talks: Iterable[Talk]) -> dict[str, Any]:
+    """What the template needs of the page beside the HTML of its files and threads."""
+    counts = Counter((t.where.commit, t.where.path) for t in talks if t.where and not t.is_gone)
+    return {
+        "asked": asked,
         "showing": showing,
-        "sections": sections,
         "tree": tree_of(showing.pages, 0 if showing.alone else showing.number, counts),
-        "gone": [views.talk(talk) for talk in talks if talk.is_gone] if not asked.file else [],
         "is_combined": asked.commit == ALL,
         "is_long": _rows(showing) > LONG,
-        "series": version.kind == PatchVersion.Kind.SERIES,
         "kept": _query(asked, with_file=False),
         "previous_url": _page_url(asked, showing, -1),
         "next_url": _page_url(asked, showing, +1),
         "here": _query(asked, page=showing.number),
     }
-    return render(request, "patches/diff.html", context)
 
 
 def _rows(showing: Showing) -> int:
@@ -149,28 +153,9 @@ def _rows(showing: Showing) -> int:
     return sum(len(painted.rows) for file in files for painted in file.painted)
 
 
-def frame(request: HttpRequest, version: PatchVersion) -> dict[str, Any]:
-    """What every page of a diff has around it. Four queries at most."""
-    patch = version.patch
-    rights = rights_on(request.user, patch)
-    talks = talks_of(version, request.user)
-    return {
-        "patch": patch,
-        "version": version,
-        "versions": list(patch.versions.order_by("number").values_list("number", flat=True)),
-        "rights": rights,
-        "talks": talks,
-        "drafts": drafts_in(talks),
-        "form_token": new_form_token(),
-    }
-
-
-def drafts_in(talks: Iterable[Talk]) -> int:
-    """How many comments of the viewer are not sent."""
-    return sum(said.is_draft for talk in talks for said in talk.said)
-
-
-def _asked(request: HttpRequest, talks: Iterable[Talk], choice: Choice) -> Asked:
+def _asked(
+    request: HttpRequest, version: PatchVersion, talks: Iterable[Talk], choice: Choice
+) -> Asked:
     given = request.GET
     commit: int | None = None
     if word := given.get("commit", ""):
@@ -180,6 +165,9 @@ def _asked(request: HttpRequest, talks: Iterable[Talk], choice: Choice) -> Asked
         raise NoSuchFile
     if file and file[0] == ALL:
         commit = ALL
+    if commit == ALL and version.commits_count == 1:
+        # The same lines, which can be commented on.
+        commit, file = None, file and (1, file[1])
     seek = read_place(given.get("at", "")) or _place_of(talks, number_in(given, "thread"))
     return Asked(commit, number_in(given, "page") or 1, file, seek, choice.blanks)
 
@@ -214,11 +202,9 @@ class Views:
         context: Mapping[str, Any],
         choice: Choice,
         asked: Asked,
-        *,
-        is_one: bool,
     ) -> None:
         self._request, self._context = request, context
-        may_comment = bool(context["rights"]["review"]) and (asked.commit != ALL or is_one)
+        may_comment = bool(context["rights"]["review"]) and asked.commit != ALL
         kept = _query(asked)
         sep = "&amp;" if len(kept) > 1 else ""
         version: PatchVersion = context["version"]
@@ -268,13 +254,6 @@ def _height(shown: ShownFile) -> str:
     return next((name for most, name in _HEIGHTS if rows <= most), "rows-many")
 
 
-def talk_html(request: HttpRequest, context: Mapping[str, Any], talk: Talk) -> SafeString:
-    """A thread as a fragment."""
-    shared = {name: context[name] for name in ("patch", "version", "rights", "form_token")}
-    html = render_to_string("patches/diff_talk.html", {**shared, "talk": talk}, request)
-    return mark_safe(html)  # noqa: S308 - a template's
-
-
 # ---- between versions
 
 
@@ -314,11 +293,3 @@ def whole_line(request: HttpRequest, patch: int, version: int) -> HttpResponseBa
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def address_of(patch: Patch, version: int, place: Place | None, thread: int = 0) -> str:
-    """Where a place is read, whichever page that is on."""
-    address = f"/patches/{patch.pk}/{version}/"
-    if thread:
-        return f"{address}?thread={thread}#thread-{thread}"
-    return f"{address}?at={in_address(str(place))}" if place else address

@@ -23,7 +23,7 @@ from patches.models import LineComment, PatchVersion, Thread
 from patches.policies import may
 from patches.reading.places import Place, read_place
 from patches.reading.suggestions import fenced
-from patches.web.diff import address_of, frame, talk_html
+from patches.web.diff_frame import address_of, frame, talk_html
 from patches.web.diff_lines import lines_at
 from patches.web.pages import the_patch, the_version
 from tracker.changes import Conflict
@@ -34,7 +34,7 @@ from tracker.web.forms import WordsForm, line_field, text_field
 from tracker.web.pages import is_htmx, new_form_token, once, person_of, safe_next, signed_in
 
 _NUMBER: Final[dict[str, Any]] = {"inputmode": "numeric", "autocomplete": "off"}
-_FOCUSED_BY_C: Final[dict[str, Any]] = {"data-comment": ""}
+_FOCUSED_BY_C: Final[dict[str, Any]] = {"data-comment": "", "class": "code"}
 
 
 class LinesForm(WordsForm):
@@ -193,7 +193,7 @@ def apply(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     read = the_version(shown, version)
     chosen = [
         int(word) for word in request.POST.getlist("comments") if word.isascii() and word.isdigit()
-    ]  # noqa: E501
+    ]
     comments = LineComment.objects.filter(
         pk__in=chosen[:100], thread__patch=shown, review__sent_at__isnull=False
     ).order_by("id")

@@ -365,6 +365,10 @@ def test_threads_stand_under_their_lines_and_say_what_became_of_these(
     words = re.sub(r"\s+", " ", text_of(html))
     assert "Line 13 moved since from version 1" in words
     assert "Line 13 edited since" in words
+    # One that began later is no matter of the version before.
+    thread = said(later, outsider, "No. 4").thread
+    thread.places.filter(version=version).delete()
+    assertNotContains(client.get(address(patch)), "No. 4")
     # What the lines were, where they are so no more.
     assert words.count("return (error);") == 2
     assert words.index("No. 0") < words.index("On lines that this diff does not show")
