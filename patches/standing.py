@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from accounts.models import Person, Role, read_roles
-from patches.dimensions import Dimension
+from accounts.models import Role, read_roles
+from patches import needs
+from patches.dimensions import Dimension, VoidedBy
 from patches.holding import holding
 from patches.models import Patch, PatchVersion, Rating
 
@@ -38,14 +39,15 @@ def standings(
     patch: Patch, versions: Sequence[PatchVersion], known: Iterable[Dimension]
 ) -> list[Standing]:
     """Every dimension of the product, and those it had, in which somebody spoke."""
-    spoken = _spoken(patch)
+    by_slug = {each.slug: each for each in known}
     held = {each.pk for each in holding(patch)}
     words: dict[str, list[Word]] = defaultdict(list)
-    for each in spoken:
-        void = each.pk not in held
-        why_not = _void(each, versions) if void else _not_counted(each.person, patch)
-        words[each.dimension].append(Word(each, why_not, void))
-    found = [_standing(d, words.pop(d.slug, [])) for d in known]
+    for each in _spoken(patch):
+        is_void = each.pk not in held
+        dimension = by_slug.get(each.dimension)
+        why_not = _void(each, dimension, versions) if is_void else _not_counted(each, patch)
+        words[each.dimension].append(Word(each, why_not, is_void))
+    found = [_standing(d, words.pop(slug, [])) for slug, d in by_slug.items()]
     return [*found, *(_standing(Dimension(slug, slug), rest) for slug, rest in words.items())]
 
 
@@ -73,17 +75,24 @@ def _people(words: Iterable[Word], value: int) -> int:
     return len({w.rating.person_id for w in words if not w.why_not and w.rating.value == value})
 
 
-def _void(given: Rating, versions: Sequence[PatchVersion]) -> str:
-    """Which later version changed what was rated."""
-    later = (v.number for v in versions if v.number > given.version.number)
-    changed = sorted(v.number for v in versions if v.content_since == v.number)
-    since = min((n for n in later if n in changed), default=0)
-    return f"void since version {since} changed the content" if since else "void"
+def _void(given: Rating, dimension: Dimension | None, versions: Sequence[PatchVersion]) -> str:
+    """What made it void."""
+    if dimension is None:
+        return "void: it is no longer asked for"
+    if dimension.voided_by == VoidedBy.DOCUMENTATION:
+        return "void since the documentation was changed"
+    changed = (v.number for v in versions if v.content_since == v.number)
+    since = min((number for number in changed if number > given.version.number), default=0)
+    return f"void since version {since} changed the content"
 
 
-def _not_counted(person: Person, patch: Patch) -> str:
+def _not_counted(given: Rating, patch: Patch) -> str:
+    """Why a word that holds does not count; see `needs.voices`."""
+    person = given.person
     if patch.is_by(person):
         return "its author: does not count"
-    if person.has_role(Role.MACHINE):
-        return "a program: counts as no person"
-    return ""
+    if needs.is_own(patch, given.version, person):
+        return "who brought this content: does not count"
+    if not person.has_role(Role.REPORTER):
+        return "has no account any more: does not count"
+    return "a program: counts as no person" if person.has_role(Role.MACHINE) else ""

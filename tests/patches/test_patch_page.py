@@ -115,10 +115,15 @@ def test_ratings_say_where_which_hold_and_why_others_do_not(
     next_version(patch)
     rating.rate(newest(patch), outsider, WEB, Said("quality", 1))
     rating.rate(newest(patch), machine, WEB, Said("works", 1, "", "arm64"))
+    next_version(patch, by=committer)
+    rating.rate(newest(patch), outsider, WEB, Said("quality", 1))
+    rating.rate(newest(patch), machine, WEB, Said("works", 1, "", "arm64"))
+    rating.rate(newest(patch), committer, WEB, Said("security", 1))
     shown = part(client, patch, "ratings")
     where = "tess 15.0/amd64, ThinkPad X220 on version 1 four hours of load"
     assert f"{where} void since version 3 changed the content" in shown
     assert "Quality nobody +1 cleo on version 1 void" in shown
+    assert "Security nobody +1 cleo who brought this content: does not count" in shown
     assert "+1 otto its author: does not count" in shown
     assert "robo arm64 a program: counts as no person" in shown
 
