@@ -6,6 +6,7 @@ from patches.web import (
     decide,
     diff_urls,
     edit,
+    feeds,
     lists,
     manage,
     new,
@@ -19,6 +20,9 @@ from tracker.web import converters  # noqa: F401 - registers them
 
 urlpatterns: list[URLPattern] = [
     path("patches/", lists.patches, name="patches"),
+    path("patches.atom", feeds.patches, name="patches-feed"),
+    path("patches/forgotten/", lists.forgotten, name="patches-forgotten"),
+    path("patches/forgotten.atom", feeds.forgotten, name="patches-forgotten-feed"),
     path("patches/new", new.new, name="patch-new"),
     path("patches/<int:patch>/", patch.patch, name="patch"),
     path("patches/<int:patch>.patch", text.latest, name="patch-text"),
