@@ -6,7 +6,13 @@ class PatchesConfig(AppConfig):
     verbose_name = "Patches"
 
     def ready(self) -> None:
-        from patches import checks, receivers, transfer  # noqa: F401 - checks register themselves
+        from patches import (
+            checks,  # noqa: F401 - registers itself
+            receivers,
+            searching,
+            transfer,
+        )
 
         receivers.connect()
         transfer.declare()
+        searching.declare()

@@ -114,6 +114,11 @@ VISITOR = {
     "voted:me": "",
     # what it has
     "has:patch": "fault",
+    "no:patch": "cafe cjk",
+    "patch:unreviewed": "fault",
+    "patch:waiting,integrated": "fault",
+    "-patch:waiting": "cafe cjk",
+    "patch:author,committer,reviewed,declined,withdrawn,forgotten": "",
     "has:attachment": "fault cafe",
     "has:attachments -has:patch": "cafe",
     "has:comment": "fault",

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.models import Person
 from tests.conftest import sign_in
+from tests.patching import make_patch
 from tests.problems import make_problem
 from tracker.changes import ProblemChange
 from tracker.models import Door, Problem, Product
@@ -29,6 +30,7 @@ def make_secret(product: Product, reporter: Person, triager: Person) -> tuple[Pr
     comment(secret, reporter, "Here is gnu.", Door.WEB)
     attach(secret, reporter, ContentFile(b"--- a\n", "x.patch"), Door.WEB)
     change(secret, triager, ProblemChange(assignee="tom"), Door.WEB)
+    make_patch(product, reporter, fixes=[secret])
     cast_vote(secret, reporter, Door.WEB)
     change(secret, triager, ProblemChange(duplicate_of=public.pk), Door.WEB)
     count_frequencies()
@@ -40,7 +42,7 @@ def searches(secret: Problem) -> list[str]:
     return [
         "zebra", "quagga", "okapi", "gnu", '"zebra stripes"', "in:synopsis zebra",
         "in:comments gnu", '"here is gnu"', "is:confidential", "commenter:rita", "author:rita",
-        "assignee:tom", "has:patch", "has:attachment", "has:comment", "arch:vax",
+        "assignee:tom", "has:patch", "patch:waiting", "has:attachment", "has:comment", "arch:vax",
         "severity:critical", "release:14.3", "is:duplicate",
         "resolution:duplicate", "closed:<1d", f"number:{secret.pk}", f"#{secret.pk} zebra",
         f"number:>={secret.pk}", "-severity:normal", "-lamp", "-is:public",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.policies import Viewer
+from tests.patching import make_patch
 from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tracker.changes import ProblemChange
@@ -83,6 +84,9 @@ def _use(made: dict[str, Problem], rita: Person, sam: Person, tom: Person) -> No
     comment(made["fault"], sam, "A workaround: boot without ACPI.", Door.WEB)
     attach(made["fault"], sam, ContentFile(b"--- a\n+++ b\n", "fix.diff"), Door.WEB)
     attach(made["cafe"], sam, ContentFile(b"picture", "menu.png"), Door.WEB)
+    make_patch(author=sam, fixes=[made["fault"]])
+    # That this one is there only its author, Tom and their like may know.
+    make_patch(author=rita, fixes=[made["cafe"]], is_confidential=True)
     cast_vote(made["fault"], sam, Door.WEB)
     cast_vote(made["fault"], tom, Door.WEB)
     for name, asked in (

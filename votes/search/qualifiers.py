@@ -2,12 +2,16 @@
 
 A `Reader` turns values, of which one has to hold, into a condition, and a condition is made for the
 one who looks: `me` is that person, and what that person may not know of decides nothing.
+
+Apps above this one add their own when they are ready: `register` a qualifier, and with
+`register_has` a value of `has:` and `no:`. Such a condition holds for all that its reader may know
+of, and for nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -122,18 +126,7 @@ def has_duplicate(viewer: Viewer) -> Q:
     return _among(duplicates, "duplicate_of")
 
 
-def has_patch(viewer: Viewer) -> Q:
-    """A file that is a patch by its name or type, until patches are more than files."""
-    is_patch = (
-        Q(name__iendswith=".patch")
-        | Q(name__iendswith=".diff")
-        | Q(content_type__in=("text/x-patch", "text/x-diff"))
-    )
-    return _among(Attachment.objects.filter(is_patch))
-
-
-_HAS: Final[Mapping[str, Condition]] = {
-    "patch": has_patch,
+_HAS: Final[dict[str, Condition]] = {
     "attachment": _always(_among(Attachment.objects.all())),
     "duplicate": has_duplicate,
     "comment": _always(_has(Comment.objects.all())),
@@ -294,7 +287,7 @@ def _sort(value: str, named: Named) -> Condition:
     return _always(Q())
 
 
-QUALIFIERS: Final[Mapping[str, Known]] = {
+QUALIFIERS: Final[dict[str, Known]] = {
     "is": Known(
         "open, closed or any (open ones are meant unless something says otherwise); duplicate, "
         "confidential, public, assigned, unassigned; stale: nobody has said anything for long",
@@ -353,9 +346,9 @@ QUALIFIERS: Final[Mapping[str, Known]] = {
     ),
     "voted": Known("me: what one has said +1 to", _each(_voted), ("voted:me",)),
     "has": Known(
-        ", ".join(_HAS) + "; a patch is a file that ends in .patch or .diff, or is of that type",
+        ", ".join(_HAS),
         _each(_has_what),
-        ("has:patch", "has:duplicate"),
+        ("has:attachment", "has:duplicate"),
     ),
     "no": Known(
         "the opposite of has: " + ", ".join(_HAS),
@@ -404,9 +397,28 @@ QUALIFIERS: Final[Mapping[str, Known]] = {
 }  # fmt: skip
 
 # What may be typed before a colon -> the qualifier.
-NAMES: Final[Mapping[str, str]] = {
+NAMES: Final[dict[str, str]] = {
     typed: name for name, known in QUALIFIERS.items() for typed in (name, *known.aliases)
 }
+
+
+def register(name: str, says: str, read: OneReader, examples: tuple[str, ...]) -> None:
+    """Add a qualifier, of whose values one has to hold. `says` is for the help page."""
+    QUALIFIERS[name] = Known(says, _each(read), examples)
+    NAMES[name] = name
+
+
+def register_has(value: str, condition: Condition, says: str) -> None:
+    """Add a value of `has:` and `no:`, and what it is."""
+    _HAS[value] = condition
+    values = ", ".join(_HAS)
+    _SAYS.append(says)
+    QUALIFIERS["has"] = replace(QUALIFIERS["has"], says="; ".join([values, *_SAYS]))
+    QUALIFIERS["no"] = replace(QUALIFIERS["no"], says=f"the opposite of has: {values}")
+
+
+# What values of `has:` are that do not speak for themselves.
+_SAYS: Final[list[str]] = []
 
 
 def is_about_state(name: str, values: tuple[str, ...]) -> bool:
