@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import Role
 from patches import deciding, demand, rating, reviewing, turns
@@ -18,6 +21,7 @@ from tests.test_vote_races import all_at_once
 from tracker.changes import Conflict, ProblemChange
 from tracker.models import Door
 from tracker.services import change
+from votes.models import Vote
 from votes.services import cast_vote, withdraw_vote
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,18 +108,42 @@ def test_votes_groups_and_decisions_at_once_end_with_the_right_demand() -> None:
     assert first.state == Patch.State.INTEGRATED
 
 
-def test_of_votes_on_different_problems_at_once_none_is_lost() -> None:
-    product, reporter = make_product(), make_person()
-    problems = [make_problem(product, reporter) for _ in range(6)]
-    patch = make_patch(fixes=problems)
-    people = [make_person() for _ in problems]
-    calls: Calls = [
-        lambda problem=problem, person=person: cast_vote(problem, person, Door.WEB)  # type: ignore[misc]
-        for problem, person in zip(problems, people, strict=True)
-    ]
-    all_at_once(calls)
+def test_a_count_that_has_to_wait_counts_what_came_meanwhile() -> None:
+    if not connection.features.has_select_for_update:
+        # One writer at a time, so nothing comes while another one counts.
+        return
+    problem, person = make_problem(), make_person()
+    patch = make_patch(fixes=[problem])
+    Patch.objects.update(demand=0)
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    def vote() -> None:
+        Vote.objects.create(problem=problem, person=person, status=Vote.Status.COUNTED)
+
+    with ThreadPoolExecutor(2) as pool, transaction.atomic():
+        Patch.objects.select_for_update().get(pk=patch.pk)
+        counting = pool.submit(run, lambda: demand.recount_numbers([patch.pk]))
+        _wait_for_a_waiting_lock()
+        pool.submit(run, vote).result(timeout=20)
+        transaction.on_commit(lambda: counting.result(timeout=20))
     patch.refresh_from_db()
-    assert patch.demand == 7
+    assert patch.demand == 2
+
+
+def _wait_for_a_waiting_lock() -> None:
+    ends = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < ends:
+            cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError
 
 
 def test_a_stage_is_claimed_by_one_of_many_workers() -> None:
