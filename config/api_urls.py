@@ -6,6 +6,7 @@ from accounts.api.views import Unknown
 
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"", include("accounts.api.urls")),
+    re_path(r"", include("patches.api.urls")),
     re_path(r"", include("votes.api.urls")),
     re_path(r"", include("tracker.api.urls")),
     re_path(r"", Unknown.as_view()),

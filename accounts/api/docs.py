@@ -26,6 +26,7 @@ GROUPS = {
     "me": "Oneself",
     "tokens": "Tokens",
     "problems": "Problems",
+    "patches": "Patches",
     "triage": "Triage",
     "bulk-changes": "Triage",
     "products": "Products",

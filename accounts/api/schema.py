@@ -205,6 +205,8 @@ def _errors_of(path: str, method: str, operation: Json) -> set[int]:
         found |= {409, 412}
     if method == "put" or ("/bulk-changes/" in path and method == "post"):
         found.add(409)
+    if "/patches/" in path and method != "get":
+        found.add(409)
     if path.endswith("/tokens/") or "/triage/" in path:
         found.add(403)
     return found
