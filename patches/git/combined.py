@@ -128,8 +128,16 @@ def _section(pair: Pair, body: bytes | None, series: Series) -> bytes:
             return own[0].raw
         if not all(map(binary.is_whole, own)):
             return _header(pair) + _differ(pair)
+    if body is None and _is_as_it_was(pair):
+        return b""
     names = _names(pair) if body and body.startswith(b"@@ ") else b""
     return _header(pair, _index(pair, own) if _is_opaque(pair) else b"") + names + (body or b"")
+
+
+def _is_as_it_was(pair: Pair) -> bool:
+    """Whether nothing but lines could differ, of which none do: a change that was taken back."""
+    is_there = pair.old is not None and pair.new is not None
+    return is_there and not pair.old_path and pair.old.mode == pair.new.mode  # type: ignore[union-attr]
 
 
 def _is_opaque(pair: Pair) -> bool:

@@ -25,6 +25,8 @@ MADE_BYTES = 96 * 1024 * 1024
 # No line of a program begins with it, and git still takes the file for text.
 FILLER = b"\x01groundswell"
 ENDLESS = 1 << 62
+# git's name for a file without a line: of one that is deleted a diff shows nothing else.
+EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 Blobs = Callable[[str], bytes | None]
 
@@ -228,8 +230,12 @@ class _Composer:
 
     def _delete(self, file: FileChange, before: dict[str, Content]) -> None:
         content = self._before(file, before)
-        if file.hunks and content.blob is None:
+        if content.blob is not None:
+            return
+        if file.hunks:
             self._apply(file, content)
+        elif file.index[0] and EMPTY.startswith(file.index[0]):
+            _Walk(file.source, content.pieces, has_headings=False).end()
 
     def _write(self, file: FileChange, before: dict[str, Content]) -> Content:
         if file.status == PatchFile.Status.ADDED:

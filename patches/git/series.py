@@ -131,8 +131,11 @@ class Series:
 
 
 def _context(hunk: Hunk) -> int:
+    """Two changes have twice as many lines between them at most, and are one hunk then."""
     signs = b"".join(sign for sign, _ in hunk.rows)
-    return max(len(signs) - len(signs.lstrip(b" ")), len(signs) - len(signs.rstrip(b" ")))
+    inside = max(map(len, re.findall(rb" +", signs.strip(b" "))), default=0)
+    above, below = len(signs) - len(signs.lstrip(b" ")), len(signs) - len(signs.rstrip(b" "))
+    return max(above, below, (inside + 1) // 2)
 
 
 def series_of(version: PatchVersion) -> Series:
