@@ -18,9 +18,14 @@ from tracker.text import clean_line
 _COMPARED: Final = 20
 
 
-def already_there(parsed: ParsedPatch, problem: Problem, person: Person) -> PatchVersion | None:
+def already_there(
+    parsed: ParsedPatch,
+    problem: Problem,
+    person: Person,
+    source: Attachment | Comment | None = None,
+) -> PatchVersion | None:
     """The version that this only shows again: somebody else's, or the very same bytes, or one that
-    was superseded."""
+    was superseded, or came in the same message."""
     same = (
         PatchVersion.objects.filter(
             patch__in=_patches(problem, person).values("pk"), content=parsed.content
@@ -31,7 +36,9 @@ def already_there(parsed: ParsedPatch, problem: Problem, person: Person) -> Patc
     for version in same[:_COMPARED]:
         patch = version.patch
         is_latest = version.number == patch.latest and patch.is_waiting
-        if not patch.is_by(person) or not is_latest or _text_of(version) == parsed.text:
+        if not patch.is_by(person) or not is_latest or _came_with(patch, source):
+            return version
+        if _text_of(version) == parsed.text:
             return version
     return None
 

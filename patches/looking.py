@@ -22,6 +22,7 @@ from patches import finding
 from patches.finding import NotAPatch, ParsedPatch, Place, Unreadable
 from patches.finding.limits import MOST_BYTES
 from patches.following import already_there, followed_by
+from patches.locking import lock_problems
 from patches.models import TITLE_CHARS, Look, Patch, PatchVersion
 from patches.submitting import add_version, edit, named_problems, submit
 from tracker.changes import Conflict
@@ -218,6 +219,9 @@ def _latest(files: Iterable[Attachment]) -> datetime:
 
 def _take(sent: _Sent, parsed: ParsedPatch | None, refusal: str) -> None:
     """Write the rows. Runs inside a transaction."""
+    # What came in the same message may be looked at in the same moment.
+    named = parsed.named_problems if parsed is not None else ()
+    lock_problems({sent.problem.pk, *named})
     known = [look_at(thing) for thing in sent.things]
     looks = [
         Look.objects.create(outcome=Look.Outcome.NOTHING, **_as_field(thing))
@@ -248,7 +252,7 @@ def _version(sent: _Sent, parsed: ParsedPatch, begun: Patch | None) -> PatchVers
     """The version that it is: one that is there, the next of a patch, or the first of a new one."""
     if sent.person is None:
         raise Refused(_NOBODY)
-    known = already_there(parsed, sent.problem, sent.person)
+    known = already_there(parsed, sent.problem, sent.person, sent.source)
     if known is not None:
         return known
     try:

@@ -280,6 +280,16 @@ def test_who_shows_a_patch_again_adds_none(
     assert shown.version == again.version == only().versions.get()
 
 
+def test_the_same_change_as_a_file_and_in_the_words_of_one_message_is_one_patch(
+    problem: Problem, outsider: Person
+) -> None:
+    text = diff("a.c", "x")
+    plain = text.partition(b"\n")[2].partition(b"\n")[2]
+    (file,) = send(problem, outsider, text, words=f"I mean\n\n{plain.decode()}")
+    looks = [look(file), look(problem.comments.get())]
+    assert {each.version for each in looks if each} == {only().versions.get()}
+
+
 def test_problems_that_a_patch_names_are_fixed_by_it_where_its_sender_may_know_of_them(
     problem: Problem, outsider: Person, maintainer: Person
 ) -> None:
