@@ -58,38 +58,35 @@ _SLASH_STAR: Final = frozenset(
 
 
 @dataclass
-class Clock:
+class Patience:
     """How much work colours may still be, in seconds of this thread."""
 
-    until: float
-
-    @classmethod
-    def started(cls, seconds: float = PATIENCE) -> Clock:
-        return cls(time.thread_time() + seconds)
+    left: float = PATIENCE
 
     @property
     def is_over(self) -> bool:
-        return time.thread_time() > self.until
+        return self.left <= 0
 
 
 def colours(
-    lines: Sequence[str], language: str, clock: Clock | None = None
+    lines: Sequence[str], language: str, patience: Patience | None = None
 ) -> list[list[Piece]] | None:
     """The pieces of each line; None where they have no colours. `language` is from `language_of`.
 
-    A line that is too long for colours is one piece without.
+    A line that is too long for colours is one piece without. What it takes comes off `patience`.
     """
     if not language or sum(map(len, lines)) > COLOUR_BYTES:
         return None
+    patience = patience or Patience()
     short = [line if len(line) <= COLOUR_CHARS else "" for line in lines]
-    text = "".join(f"{line}\n" for line in short)
-    opening = "/*\n" if language in _SLASH_STAR and _begins_in_comment(short) else ""
+    began = time.thread_time()
     try:
-        pieces = _read(_lexer(language), opening + text, clock)
+        found = _rows(short, language, began + patience.left)
     except Exception:
         # Whatever a lexer does wrong, the diff is shown.
         return None
-    found = _by_line(pieces)[bool(opening) :] if pieces is not None else []
+    finally:
+        patience.left -= time.thread_time() - began
     if len(found) != len(short) or not _is_whole(found, short):
         return None
     return [
@@ -97,13 +94,15 @@ def colours(
     ]
 
 
-def _read(lexer: Lexer, text: str, clock: Clock | None) -> list[Piece] | None:
+def _rows(lines: Sequence[str], language: str, until: float) -> list[list[Piece]]:
+    opening = "/*\n" if language in _SLASH_STAR and _begins_in_comment(lines) else ""
+    text = opening + "".join(f"{line}\n" for line in lines)
     pieces: list[Piece] = []
-    for count, (_, kind, piece) in enumerate(lexer.get_tokens_unprocessed(text)):
+    for count, (_, kind, piece) in enumerate(_lexer(language).get_tokens_unprocessed(text)):
         pieces.append((_class_of(kind), piece))
-        if clock and count % _PIECES_A_LOOK == 0 and clock.is_over:
-            return None
-    return pieces
+        if count % _PIECES_A_LOOK == 0 and time.thread_time() > until:
+            return []
+    return _by_line(pieces)[bool(opening) :]
 
 
 def _by_line(pieces: list[Piece]) -> list[list[Piece]]:

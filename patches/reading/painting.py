@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,18 @@ from typing import Final
 from django.core.cache import cache
 
 from patches.reading.characters import trailing, visible
-from patches.reading.colours import Clock, Piece, colours
+from patches.reading.colours import PATIENCE, Patience, Piece, colours
 from patches.reading.lines import ADDED, CONTEXT, REMOVED, Line, lines_of
 from patches.reading.words import Budget, Pair, Range, differences, pairs
 
 # Part of every key: another number makes all that is kept worthless.
 _LOOK: Final = 1
 KEPT_SECONDS: Final = 24 * 60 * 60
+# The begin or end of what may go on over several lines, in any language.
+_GOES_ON: Final = re.compile(
+    r"""/\*|\*/|\"\"\"|'''|`|<!--|-->|\{-|-\}|<<[-~]?[\w'"]|^=|\\$|\[=*\[|\]=*\]"""
+)
+_WHOLE_COMMENT: Final = re.compile(r"/\*.*?\*/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,14 @@ def paint_all(wanted: Sequence[Wanted]) -> list[Painted]:
     """Each hunk in its order; those that were painted before come from the cache, in one look."""
     keys = [each.key for each in wanted]
     kept = cache.get_many(keys)
-    clock = Clock.started()
+    patience = Patience()
     found: list[Painted] = []
     fresh: dict[str, bytes] = {}
     for key, each in zip(keys, wanted, strict=True):
         painted = _unpacked(kept.get(key))
         if painted is None:
-            painted, is_whole = paint(each, clock)
-            if is_whole:
+            painted, is_final = paint(each, patience)
+            if is_final:
                 fresh[key] = _packed(painted)
         found.append(painted)
     if fresh:
@@ -77,10 +83,14 @@ def paint_all(wanted: Sequence[Wanted]) -> list[Painted]:
     return found
 
 
-def paint(wanted: Wanted, clock: Clock | None = None) -> tuple[Painted, bool]:
-    """The hunk, and whether it has the colours that it can have: False where time ran out."""
+def paint(wanted: Wanted, patience: Patience | None = None) -> tuple[Painted, bool]:
+    """The hunk, and whether it is as it will always be: False where others had used up the time
+    for its colours."""
+    patience = patience or Patience()
+    before = patience.left
     lines = lines_of(wanted.data)
-    pieces = _coloured(lines, wanted.language, clock)
+    pieces = _coloured(lines, wanted.language, patience)
+    is_final = not patience.is_over or before - patience.left > PATIENCE / 2
     beside, marks = compare(lines)
     # One line without its end would be all that a reader sees of a change of line ends.
     ends = {line.text.endswith("\r") for line in lines}
@@ -92,7 +102,7 @@ def paint(wanted: Wanted, clock: Clock | None = None) -> tuple[Painted, bool]:
         )
         for i, line in enumerate(lines)
     )
-    return Painted(rows, tuple(beside)), not (clock and clock.is_over)
+    return Painted(rows, tuple(beside)), is_final
 
 
 # ---- the cache
@@ -113,24 +123,25 @@ def _unpacked(kept: bytes | None) -> Painted | None:
 # ---- colours
 
 
-def _coloured(
-    lines: Sequence[Line], language: str, clock: Clock | None
-) -> list[list[Piece] | None]:
+def _coloured(lines: Sequence[Line], language: str, patience: Patience) -> list[list[Piece] | None]:
     """The pieces of each line; None for a line without colours."""
     found: list[list[Piece] | None] = [None] * len(lines)
-    if not language or (clock and clock.is_over):
+    if not language or patience.is_over:
         return found
-    # Each side is read as it was and as it will be; lines of both have the colours of the latter.
-    for absent in (ADDED, REMOVED):
-        places = [i for i, line in enumerate(lines) if line.sign != absent]
-        if absent == ADDED and len(places) == len(lines):
-            continue
-        if absent == ADDED and all(lines[i].sign == CONTEXT for i in places):
-            continue
-        read = colours([lines[i].text for i in places], language, clock)
+    for places in _readings(lines):
+        read = colours([lines[i].text for i in places], language, patience)
         for place, pieces in zip(places, read or (), strict=bool(read)):
             found[place] = pieces
     return found
+
+
+def _readings(lines: Sequence[Line]) -> list[list[int]]:
+    """Which lines are read together: all of them, or each side by itself where a removed line may
+    begin or end what goes on over several lines. The later reading of a line holds."""
+    removed = [line.text for line in lines if line.sign == REMOVED]
+    if not any(_GOES_ON.search(_WHOLE_COMMENT.sub("", text)) for text in removed):
+        return [list(range(len(lines)))]
+    return [[i for i, line in enumerate(lines) if line.sign != absent] for absent in "+-"]
 
 
 # ---- what differs

@@ -13,7 +13,7 @@ from django.core.cache import cache
 
 from patches.comparing import Entry, compare_series, entries, same_words
 from patches.finding.diffs import find
-from patches.git.combined import combined_of
+from patches.git.combined import combined
 from patches.git.made import DoesNotCompose
 from patches.git.running import GitFailed
 from patches.git.series import series_of
@@ -54,7 +54,7 @@ def combined_files(version: PatchVersion) -> tuple[list[FileDiff], Source]:
 
 def _combine(version: PatchVersion) -> tuple[str, bytes]:
     try:
-        return "", combined_of(series_of(version))
+        return "", combined(version)
     except DoesNotCompose as error:
         return error.reason, b""
     except GitFailed:

@@ -60,6 +60,8 @@ def pairs(old: Sequence[str], new: Sequence[str], budget: Budget) -> list[Pair]:
     """
     if not old or not new:
         return [(i, None) for i in range(len(old))] + [(None, i) for i in range(len(new))]
+    if len(old) == len(new) == 1:
+        return [(0, 0)]
     if len(old) * len(new) > BLOCK_CELLS or not budget.take(10 * len(old) * len(new)):
         return _beside(range(len(old)), range(len(new)))
     found: list[Pair] = []

@@ -12,7 +12,7 @@ from pygments.lexers import CLexer
 from patches.models import PatchFile
 from patches.reading import colours, paging
 from patches.reading.characters import visible
-from patches.reading.colours import Clock, language_of
+from patches.reading.colours import Patience, language_of
 from patches.reading.files import Bytes, FileDiff
 from patches.reading.lines import LINE_CHARS, HunkAt, lines_of
 from patches.reading.paging import Part, page_of_file, pages_of
@@ -192,10 +192,15 @@ def test_a_lexer_that_loses_text_is_not_believed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_time_there_are_no_colours_and_nothing_is_kept_for_good() -> None:
-    late = Clock(until=0.0)
-    found, is_whole = paint(Wanted(b"+int x;\n", "c"), late)
+    found, is_final = paint(Wanted(b"+int x;\n", "c"), Patience(left=0.0))
     assert found.rows[0].html == "int x;"
-    assert not is_whole
+    assert not is_final
+
+
+def test_a_removed_line_does_not_lend_its_comment_to_those_after_it() -> None:
+    rows = painted("-/* begun\n+int x;\n int y;\n", "c").rows
+    assert [row.html for row in rows[1:]] == ['<i class="t">int </i>x;', '<i class="t">int </i>y;']
+    assert rows[0].html == '<i class="r">/* begun</i>'
 
 
 def test_a_long_line_is_plain_beside_coloured_ones() -> None:
