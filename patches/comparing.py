@@ -11,11 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from patches.git.importing import Stream, quoted, write_all
-from patches.git.made import FILLER, DoesNotCompose, compose
+from patches.git.made import FILLER, Blobs, DoesNotCompose, compose
+from patches.git.real import blobs_of
 from patches.git.running import Deadline, GitFailed, git, repository
 from patches.git.series import Series, series_of
 from patches.models import PatchVersion
@@ -24,13 +26,16 @@ Changes = PatchVersion.Changes
 
 # Each commit is compared with each: git's cost is the square of it.
 COMMITS = 200
-# For both ways together less than a worker's task may take.
-RANGE_DIFF_SECONDS = 8.0
+# For all ways together less than a worker's task may take.
+RANGE_DIFF_SECONDS = 5.0
 INTERDIFF_SECONDS = 4.0
 # What is kept of a comparison, in characters.
 CHARS = 1_000_000
 # difflib is quadratic in what it compares.
 TEXT_LINES = 4_000
+
+Bases = tuple[Blobs | None, Blobs | None]
+UNKNOWN: Bases = (None, None)
 
 PAIR = re.compile(
     r"^ {0,3}(?P<old>\d+|-): +(?:[0-9a-f]+|-+) (?P<sign>[=!<>]) +(?P<new>\d+|-): +"
@@ -75,7 +80,9 @@ def compare(version: PatchVersion) -> tuple[Changes, str]:
         return Changes.NONE, ""
     if before.content == version.content:
         return Changes.SAME, same_words(before, version)
-    how, text = compare_series(series_of(before), series_of(version))
+    old, new = series_of(before), series_of(version)
+    bases = blobs_of(before, old), blobs_of(version, new)
+    how, text = compare_series(old, new, bases)
     return how, bounded(text)
 
 
@@ -87,12 +94,11 @@ def same_words(before: PatchVersion, version: PatchVersion) -> str:
     return f"{words}: only its base or its words are other ones."
 
 
-def compare_series(old: Series, new: Series) -> tuple[Changes, str]:
+def compare_series(old: Series, new: Series, bases: Bases = UNKNOWN) -> tuple[Changes, str]:
     """As `compare`, for two versions that differ."""
-    try:
-        return Changes.RANGE_DIFF, range_diff(old, new)
-    except (GitFailed, DoesNotCompose):
-        pass
+    for known in dict.fromkeys((bases, UNKNOWN)):
+        with suppress(GitFailed, DoesNotCompose):
+            return Changes.RANGE_DIFF, range_diff(old, new, known)
     try:
         return Changes.INTERDIFF, interdiff(old, new)
     except (GitFailed, DoesNotCompose):
@@ -110,12 +116,13 @@ def bounded(text: str) -> str:
 # Commit by commit
 
 
-def range_diff(old: Series, new: Series) -> str:
+def range_diff(old: Series, new: Series, bases: Bases = UNKNOWN) -> str:
     """What `git range-diff` says, with `1 ! 2: subject` above each pair: the commits are in no
-    repository, so there are no ids to name. Raises GitFailed, DoesNotCompose."""
+    repository, so there are no ids to name. `bases` give the files of what the versions are based
+    on, where they are known. Raises GitFailed, DoesNotCompose."""
     if max(len(old.commits), len(new.commits)) > COMMITS:
         raise DoesNotCompose(f"More than {COMMITS} commits.")
-    both = compose(old), compose(new)
+    both = compose(old, bases[0]), compose(new, bases[1])
     deadline = Deadline(RANGE_DIFF_SECONDS)
     with repository() as made:
         write_all(made, [("old", old, both[0]), ("new", new, both[1])], deadline.left())

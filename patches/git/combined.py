@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from patches.git import binary
 from patches.git.importing import Stream
-from patches.git.made import FILLER, Composed, Content, DoesNotCompose, Numbering, compose, render
+from patches.git.made import (
+    FILLER,
+    Blobs,
+    Composed,
+    Content,
+    DoesNotCompose,
+    Numbering,
+    compose,
+    render,
+)
 from patches.git.names import diff_line, named
-from patches.git.running import Deadline, git, repository
+from patches.git.real import blobs_of
+from patches.git.running import Deadline, GitFailed, git, repository
 from patches.git.series import FileChange, Series, series_of
 from patches.models import PatchVersion
 
@@ -34,14 +45,19 @@ def combined(version: PatchVersion) -> bytes:
 
     Raises DoesNotCompose where the commits do not follow from each other, and GitFailed.
     """
-    return combined_of(series_of(version))
+    series = series_of(version)
+    base = blobs_of(version, series) if version.commits_count > 1 else None
+    if base is not None:
+        with suppress(DoesNotCompose, GitFailed):
+            return combined_of(series, base)
+    return combined_of(series)
 
 
-def combined_of(series: Series) -> bytes:
-    """As `combined`."""
+def combined_of(series: Series, base: Blobs | None = None) -> bytes:
+    """As `combined`, where the base is known with the files that `base` gives."""
     if len(series.commits) == 1:
         return series.commits[0].diff
-    made = compose(series)
+    made = compose(series, base)
     pairs = list(pairs_of(made))
     hunks = _hunks(pairs, made.context)
     sections = [_section(pair, hunks.get(at), series) for at, pair in enumerate(pairs)]

@@ -151,7 +151,7 @@ class _Composer:
         self.is_traced = is_traced
         self.blobs = blobs
         self.ends_by_context = ends_by_context
-        self.made = Composed(context=min(3, series.context))
+        self.made = Composed(context=3 if blobs else min(3, series.context))
         self.number = 0
         # Paths that some commit made or took away: what is not there now is not in the base.
         self.touched: set[str] = set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,14 +17,16 @@ from django.core.cache import cache
 
 from patches.git.made import Blobs
 from patches.git.running import Deadline, GitFailed, git, run
+from patches.git.series import Series
 from patches.models import PatchVersion
 from tracker.models import Product
 
 SECONDS: Final = 10.0
-BLOB_BYTES: Final = 32 * 1024 * 1024
+BLOB_BYTES: Final = 64 * 1024 * 1024
 KEPT_SECONDS: Final = 30 * 24 * 3600
 FILES_NAMED: Final = 3
 
+BLOB: Final = re.compile(rb"^[0-9a-f]{40,64} (\w+) (\d+)$")
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 FAILED: Final = re.compile(
     r"^error: (?:patch failed: (?P<failed>.+):\d+|(?P<other>[^:]+): (?P<why>.+))$", re.MULTILINE
@@ -143,16 +146,31 @@ def _where(said: str) -> str:
     return f": {', '.join(names[:FILES_NAMED])}{more}"
 
 
-def blobs_of(product: Product, commit: str) -> Blobs | None:
-    """The files of a commit in the repository of `product`, None where it has no such commit."""
+def blobs_of(version: PatchVersion, series: Series) -> Blobs | None:
+    """The files that `series` changes, as the base of `version` has them; None where the product
+    has no repository, or that has not the base."""
+    product, base = version.patch.product, version.base_commit
     path = path_of(product)
-    if path is None or not has_commit(product, commit):
+    if path is None or not has_commit(product, base):
         return None
+    names = sorted({f.source for c in series.commits for f in c.files if "\n" not in f.source})
+    wanted = "".join(f"{base}:{name}\n" for name in names).encode(errors="surrogateescape")
+    try:
+        said = git(["cat-file", "--batch"], input=wanted, cwd=path, limit=BLOB_BYTES)
+    except GitFailed:
+        return None
+    return dict(_blobs(names, said)).get
 
-    def read(name: str) -> bytes | None:
-        try:
-            return git(["cat-file", "blob", f"{commit}:{name}"], cwd=path, limit=BLOB_BYTES)
-        except GitFailed:
-            return None
 
-    return read
+def _blobs(names: Sequence[str], said: bytes) -> Iterator[tuple[str, bytes]]:
+    """Of each name its content; nothing of what is missing, or no file."""
+    at = 0
+    for name in names:
+        end = said.index(b"\n", at)
+        match = BLOB.search(said[at:end])
+        at = end + 1
+        if match:
+            size = int(match[2])
+            if match[1] == b"blob":
+                yield name, said[at : at + size]
+            at += size + 1

@@ -9,12 +9,13 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from patches import applying
+from patches import applying, comparing
 from patches.finding import read
 from patches.git import real
+from patches.git.combined import combined
 from patches.models import Patch
 from tests.patches.repositories import Repository, numbered
-from tests.patching import make_patch, newest
+from tests.patching import make_patch, newest, next_version
 from tracker.models import Product
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,25 @@ def test_nothing_is_written_to_the_projects_repository(
     real.applies(version, "main")
     assert real.has_commit(product, version.base_commit)
     assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before
+
+
+def test_what_the_base_has_is_known_where_it_is_at_hand(
+    repository: Repository, product: Product, settings: Settings
+) -> None:
+    """One line of context is too little to put two commits together otherwise."""
+    repository.git("checkout", "-q", "-b", "work", "base")
+    repository.commit("One", {"src/a.c": numbered(30, n7="seven"), "é.c": "a\n"})
+    repository.commit("Two", {"src/a.c": numbered(30, n7="seven", n11="eleven"), "é.c": "b\n"})
+    mails = repository.mails("base", "work", "-U1")
+    version = newest(make_patch(product, text=read(mails, "series.mbox")))
+    assert b" line 9 of the file\n line 10" not in combined(version)
+    publish(repository, settings, product)
+    diff = combined(version)
+    assert b" line 9 of the file\n line 10" in diff
+    next_one = next_version(version.patch, read(mails.replace(b"+eleven", b"+ELEVEN"), "a.mbox"))
+    how, words = comparing.compare(next_one)
+    assert how == "range-diff"
+    assert "  line 9 of the file\n" in words
 
 
 @pytest.fixture(autouse=True)
