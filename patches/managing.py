@@ -295,6 +295,8 @@ def _choice(name: str, word: str, choices: Iterable[str], faults: Faults) -> str
 
 
 def _check_count(place: int, typed: str, faults: Faults) -> int:
+    if not typed.strip():
+        return 1
     if re.fullmatch(r"[0-9]{1,3}", typed.strip(), re.ASCII) and int(typed) <= MOST_PEOPLE:
         return int(typed)
     faults.add(f"count_{place}", f"Give a whole number from 0 to {MOST_PEOPLE}.")

@@ -95,8 +95,14 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
         except Conflict as conflict:
             status = 409
             form.refuse({"": [str(conflict)]})
-    context = {"patch": shown, "form": form, "title": title, "deed": deed,
-               "missing": needs.sentence(shown) if deed == "integrate" else ""}  # fmt: skip
+    missing = needs.missing(shown) if deed == "integrate" and shown.is_waiting else None
+    context = {
+        "patch": shown,
+        "form": form,
+        "title": title,
+        "lacks_something": bool(missing),
+        "missing": "" if missing is None else needs.in_a_sentence(missing),
+    }
     return render(request, "patches/decide.html", context, status=status)
 
 

@@ -72,7 +72,9 @@ class RuleForm(WordsForm):
         for place in range(self.places):
             self.fields[f"dimension_{place}"] = choice_field("In", [])
             set_choices(self, f"dimension_{place}", choices)
-            self.fields[f"count_{place}"] = line_field("People", 3, inputmode="numeric")
+            self.fields[f"count_{place}"] = line_field(
+                "People", 3, inputmode="numeric", placeholder="1"
+            )
             self.fields[f"by_{place}"] = choice_field("Who", BY_CHOICES)
             self.fields[f"different_{place}"] = choice_field("Where", DIFFERENT_CHOICES)
 

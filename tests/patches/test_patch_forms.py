@@ -251,7 +251,7 @@ def test_a_committer_integrates_and_the_page_says_what_was_done(
     problem.refresh_from_db()
     assert problem.state == "patched"
     said = page(client, patch)
-    assert "Integrated by cleo just now as 0123abc. Thank you." in said
+    assert "Integrated by cleo just now as 0123abc Thank you." in said
     assert "without quality from a maintainer; marked" in said
     assert "Open again" in said
     assert "Integrated: waits for nobody." in said
@@ -279,7 +279,7 @@ def test_who_declines_says_why_and_the_author_opens_it_again(
     assert refused.status_code == 400
     assert "Say why" in words(refused)
     client.post(f"/patches/{patch.pk}/decline", {"note": "Done in another way."})
-    assert "Declined by cleo just now. Done in another way." in page(client, patch)
+    assert "Declined by cleo just now Done in another way." in page(client, patch)
     sign_in(client, outsider).post(f"/patches/{patch.pk}/reopen", {"note": "Not on 14."})
     assert "opened it again: Not on 14." in page(client, patch)
     client.post(f"/patches/{patch.pk}/withdraw", {})

@@ -33,6 +33,7 @@ ROLES = ("anyone", "outsider", "reporter", "maintainer", "triager", "committer",
 TABLE = """
                                      anyone outs repo main tria comm admi
 GET  /patches/                         200  200  200  200  200  200  200
+GET  /patches/forgotten/               200  200  200  200  200  200  200
 GET  /patches/new                      302  200  200  200  200  200  200
 POST /patches/new                      302  400  400  400  400  400  400
 GET  /patches/P/                       200  200  200  200  200  200  200
