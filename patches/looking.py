@@ -228,6 +228,9 @@ def _take(sent: _Sent, parsed: ParsedPatch | None, refusal: str) -> None:
         for thing, row in zip(sent.things, known, strict=True)
         if row is None
     ]
+    if not looks:
+        # Somebody else was quicker, for the whole series.
+        return
     # Parts of a series that was not waited for any longer.
     begun = next((row.version.patch for row in known if row and row.version), None)
     outcome, reason, version = Look.Outcome.NOTHING, refusal, None

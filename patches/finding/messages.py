@@ -19,6 +19,10 @@ from patches.parsed import Unreadable
 from tracker.text import clean_text
 
 _MBOX: Final = re.compile(rb"^From [^\n]{3,300}\d{4}[ \t]*\n(?=>?[A-Za-z][\w-]*:)", re.M)
+# The same below other words.
+_PASTED: Final = re.compile(
+    rb"^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001[ \t]*\n(?=[A-Z][\w-]*:)", re.M
+)
 _HG: Final = re.compile(rb"^# HG changeset patch[ \t]*\n", re.M)
 _LOG: Final = re.compile(rb"^commit [0-9a-f]{40,64}(?: \([^\n]{0,500}\))?[ \t]*\n(?=[A-Z])", re.M)
 _BASE: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
@@ -76,6 +80,8 @@ def read_messages(data: bytes, *, is_mail: bool = False, depth: int = 0) -> list
         return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, depth)]
     if is_mail or _is_mail(data):
         return _mail(data, 1, depth)
+    if _PASTED.search(data) is not None:
+        return [m for each, n in _split(data, _PASTED) for m in _mail(each, n, depth)]
     if _HG.match(data.lstrip()[:200]):
         return [_changeset(each, first) for each, first in _split(data, _HG)]
     if _LOG.match(data.lstrip()[:1_000]):

@@ -175,6 +175,12 @@ def test_a_bare_diff_is_one_commit_without_words(folder: Path) -> None:
     assert finding.read(diff).original == b""
 
 
+def test_a_series_pasted_below_other_words_is_one(folder: Path, series: bytes) -> None:
+    parsed = finding.read(b"This helps here:\n\n```\n" + series + b"```\n\nOr not.\n")
+    assert subjects(parsed) == ["em: Stop the watchdog – now", "All the rest"]
+    assert (parsed.text, parsed.version) == (diffs(folder), 2)
+
+
 # Mails
 
 
@@ -216,13 +222,18 @@ def test_the_author_in_a_mails_text_counts_more_than_its_sender(folder: Path) ->
 
 def test_patches_attached_to_a_mail_are_one_series(folder: Path, tmp_path: Path) -> None:
     git(folder, "format-patch", "-q", "-o", str(tmp_path), "HEAD~2")
-    message = EmailMessage()
-    message["From"], message["Subject"] = "Bo Kay <bo@example.org>", "[PATCH] Make em quiet"
-    message.set_content("Two of them.\n\n> diff --git a/x b/x\n")
+    parts = [b"\nTwo of them.\n\n> diff --git a/x b/x\n"]
     for path in sorted(tmp_path.iterdir()):
-        message.add_attachment(path.read_bytes(), "application", "octet-stream", filename=path.name)
-    message.add_attachment(b"\x89PNG", "image", "png", filename="em.png")
-    parsed = finding.read(message.as_bytes(), is_mail=True)
+        head = f'Content-Disposition: attachment; filename="{path.name}"\n\n'
+        parts.append(head.encode() + path.read_bytes())
+    parts.append(b"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw==\n")
+    raw = (
+        b"From: Bo Kay <bo@example.org>\nSubject: [PATCH] Make em quiet\nMIME-Version: 1.0\n"
+        b'Content-Type: multipart/mixed; boundary="=_x"\n\n--=_x\n'
+        + b"\n--=_x\n".join(parts)
+        + b"\n--=_x--\n"
+    )
+    parsed = finding.read(raw, "saved.eml")
     assert (parsed.title, len(parsed.commits)) == ("Make em quiet", 2)
     assert parsed.description.startswith("Two of them.")
     assert parsed.text == diffs(folder)
