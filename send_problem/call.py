@@ -78,11 +78,11 @@ class Call:
             flushed = flush(self._quiet_link, servers=reached)
         except (Failure, OSError):
             return  # The verb has done its work; what waits goes on waiting.
-        numbers = ", ".join(f"#{item.number}" for item in flushed.sent)
+        numbers = ", ".join(item.label for item in flushed.sent)
         if numbers:
             self.screen.note(f"Sent from the outbox: {numbers}.", fg="green")
         if flushed.refused:
-            self.screen.note("The outbox holds a refused report: see 'send-problem outbox'.")
+            self.screen.note("The outbox holds what the server refused: see 'send-problem outbox'.")
 
     def close(self) -> None:
         """Close all connections."""

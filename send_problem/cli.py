@@ -58,6 +58,17 @@ class Number(click.ParamType[int]):
         raise click.BadParameter(message, ctx, param)
 
 
+class PatchNumber(Number):
+    """The number of a patch."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            message = f"'{value}' is not the number of a patch, such as 7."
+            raise click.BadParameter(message, ctx, param) from error
+
+
 def _take_server(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if value:
         ctx.ensure_object(Call).server_option = value
@@ -343,6 +354,177 @@ def search(
 
     text = speakable(problems.as_typed(words))
     problems.search(call, text, product=product, is_all=is_all, limit=limit)
+
+
+@_verb(
+    "patch",
+    "send-problem patch 12 fix.diff\n"
+    "send-problem patch 12 0001-*.patch 0002-*.patch -m 'survives four hours of load'\n"
+    "git format-patch --stdout origin/main | send-problem patch 12 -\n"
+    "send-problem patch --product base cleanup.diff\n"
+    "send-problem patch --new-version-of 7 v2-0001-*.patch -m 'locks first'",
+)
+@click.argument("words", nargs=-1, required=True, metavar="[N] FILES...")
+@click.option("--product", metavar="NAME", help="The product of a patch that fixes no problem.")
+@click.option("--title", metavar="TEXT", help="One line; taken from the patch if left out.")
+@click.option("--target", metavar="BRANCH", help="The branch that it is for, if not the main one.")
+@click.option("-m", "--note", metavar="TEXT", help="What its readers should know.")
+@click.option(
+    "--new-version-of", "older", type=PatchNumber(), metavar="M", help="It supersedes patch M."
+)
+def patch(
+    call: Call,
+    words: tuple[str, ...],
+    product: str | None,
+    title: str | None,
+    target: str | None,
+    note: str | None,
+    older: int | None,
+) -> None:
+    """Send a patch that fixes problem N.
+
+    FILES are a diff, or what 'git format-patch' writes: several are one series ('-': standard
+    input). Without a network the patch is kept in the outbox.
+    """
+    from send_problem.verbs import patches
+
+    problem, files = _problem_and_files(words)
+    if not files:
+        raise click.UsageError("Name the files of the patch, or '-' for standard input.")
+    if older is not None and (problem or product or title or target):
+        raise click.UsageError("--new-version-of goes with files and --note alone.")
+    if older is None and problem is None and not product:
+        raise click.UsageError("Say which problem it fixes, or with --product where it belongs.")
+    said = {"title": title, "target": target, "note": note}
+    texts = {name: speakable(value) for name, value in said.items() if value}
+    goal = patches.Goal(problem, speakable(product or ""), older)
+    patches.send(call, files, goal, texts)
+
+
+def _problem_and_files(words: tuple[str, ...]) -> tuple[int | None, list[str]]:
+    """The number in front, unless that is the name of a file."""
+    first = words[0].removeprefix("#")
+    is_number = first.isascii() and first.isdigit() and 0 < len(first) < 13 and int(first)
+    if is_number and not os.path.exists(words[0]):  # noqa: PTH110 - pathlib costs a start
+        return int(first), list(words[1:])
+    return None, list(words)
+
+
+@_verb(
+    "patches",
+    "send-problem patches\n"
+    "send-problem patches --waiting --component net\n"
+    "send-problem patches --mine",
+)
+@click.option("--waiting", is_flag=True, help="All that wait, for whomever.")
+@click.option("--mine", is_flag=True, help="Your own that wait.")
+@click.option("--asked", is_flag=True, help="Those that wait and that you were asked to look at.")
+@click.option(
+    "--turn",
+    metavar="WHOSE",
+    type=click.Choice(["first", "more", "author", "committer", "all", "decided"]),
+    help="first (review), more (reviews), author, committer, all, decided.",
+)
+@click.option("--product", metavar="NAME", help="Only of this product.")
+@click.option("--component", metavar="NAME", help="Only of this component.")
+@click.option("--path", metavar="PATH", help="Only those that touch this file or folder.")
+@click.option("--problem", type=Number(), metavar="N", help="Only those that fix problem N.")
+@click.option(
+    "--limit", default=20, metavar="N", type=click.IntRange(1, 100), help="At most so many [20]."
+)
+def patches_(
+    call: Call,
+    waiting: bool,
+    mine: bool,
+    asked: bool,
+    turn: str | None,
+    limit: int,
+    problem: int | None,
+    **places: str | None,
+) -> None:
+    """List patches that wait for a review.
+
+    Without options those that wait for their first one, the most demanded before the others.
+    """
+    from send_problem.verbs import patches
+
+    wanted = {name: speakable(value) for name, value in places.items() if value}
+    usual = "all" if waiting or mine or asked or problem else None
+    more = {"author": "me" if mine else None, "reviewer": "me" if asked else None}
+    number = str(problem) if problem else None
+    patches.find(call, {**wanted, **more, "turn": turn or usual, "problem": number}, limit)
+
+
+_PATCH = click.argument("number", type=PatchNumber(), metavar="N")
+
+
+@_verb(
+    "fetch-patch",
+    "send-problem fetch-patch 7 | git am\n"
+    "send-problem fetch-patch 7 --version 2 --diff | patch -p1",
+)
+@_PATCH
+@click.option(
+    "--version", type=click.IntRange(1, 10**6), metavar="V", help="That version [the newest]."
+)
+@click.option("--diff", "is_diff", is_flag=True, help="As a diff, for 'git apply' or 'patch -p1'.")
+def fetch_patch(call: Call, number: int, version: int | None, is_diff: bool) -> None:
+    """Write patch N to standard output, as 'git am' takes it."""
+    from send_problem.verbs import patches
+
+    if call.screen.is_json:
+        raise click.UsageError("The patch itself is the answer: --json has no meaning here.")
+    patches.fetch(call, number, version, is_diff=is_diff)
+
+
+@_verb(
+    "review",
+    "send-problem review 7 -m 'Good, but who frees it?' --changes\n"
+    "send-problem review 7 - < words.txt",
+)
+@_PATCH
+@click.argument("source", required=False, type=click.Choice(["-"]))
+@click.option("-m", "--message", metavar="TEXT", help="What you say of it.")
+@click.option("--changes", is_flag=True, help="Ask its author for changes.")
+def review(call: Call, number: int, source: str | None, message: str | None, changes: bool) -> None:
+    """Review patch N in words ('-': from standard input)."""
+    from send_problem.verbs import patches
+
+    if (source is None) == (message is None):
+        raise click.UsageError("Write what you say with -m, or '-' for standard input.")
+    if message is None:
+        message = sys.stdin.buffer.read(4 * 1024 * 1024).decode("utf-8", "replace")
+    patches.review(call, number, speakable(message), asks_for_changes=changes)
+
+
+@_verb(
+    "rate",
+    "send-problem rate 7 works --arch amd64 --release 15.0 -m 'four hours of load'\n"
+    "send-problem rate 7 quality --minus\n"
+    "send-problem rate 7 works --withdraw",
+)
+@_PATCH
+@click.argument("dimension")
+@click.option("--minus", is_flag=True, help="Say no.")
+@click.option("--withdraw", is_flag=True, help="Take back what you said.")
+@click.option("--arch", "--architecture", "architecture", metavar="NAME", help="Such as amd64.")
+@click.option("--release", metavar="NAME", help="The release on which you tried it.")
+@click.option("--hardware", metavar="TEXT", help="The machine or card, where it matters.")
+@click.option("-m", "--note", metavar="TEXT", help="What you tried.")
+def rate(
+    call: Call, number: int, dimension: str, minus: bool, withdraw: bool, **where: str | None
+) -> None:
+    """Rate patch N.
+
+    DIMENSION is quality, works, fails, documentation or security, or what its product has.
+    """
+    from send_problem.verbs import patches
+
+    if minus and withdraw:
+        raise click.UsageError("--minus and --withdraw do not go together.")
+    value = 0 if withdraw else -1 if minus else 1
+    said: dict[str, Any] = {k: speakable(v) for k, v in where.items() if v}
+    patches.rate(call, number, {"dimension": speakable(dimension), "value": value, **said})
 
 
 @_verb("my", "send-problem my\nsend-problem my --seen")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from send_problem.servers import timeout_seconds  # noqa: E402
 API = "/api/v1/"
 CONNECT_SECONDS = 15.0
 MAX_ANSWER_BYTES = 20 * 1024 * 1024
+MAX_FILE_BYTES = 200 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Link:
     ) -> None:
         self.server = server
         self.reached = False
+        self._most_bytes = MAX_ANSWER_BYTES
         self._token = token
         self.patience = patience
         self._waiting = waiting
@@ -110,6 +113,39 @@ class Link:
             files = {"file": (upload.name, counted, upload.content_type)}
             return self._exchange(lambda: self._request("POST", path, files=files, headers=headers))
 
+    def upload_all(
+        self, path: str, fields: dict[str, Any], uploads: Sequence[Upload], key: str
+    ) -> Answer:
+        """Stream files as multipart ``file`` with the fields of a form, as ``upload`` does one."""
+        headers = {
+            "Idempotency-Key": key,
+            "Content-Type": f"multipart/form-data; boundary=send-problem-{key}",
+        }
+        with contextlib.ExitStack() as stack:
+            files = []
+            for upload in uploads:
+                file = stack.enter_context(upload.path.open("rb"))
+                counted = cast(BinaryIO, _Counted(file, upload.sent))
+                files.append(("file", (upload.name, counted, upload.content_type)))
+            parts = {"data": fields, "files": files, "headers": headers}
+            return self._exchange(lambda: self._request("POST", path, **parts))
+
+    def download(self, path: str) -> bytes:
+        """The bytes of a file below ``/api/v1/``."""
+        self._most_bytes = MAX_FILE_BYTES
+        while True:
+            response, body = self._once(self._request("GET", path))
+            pause = _pause_asked(response)
+            if pause is None:
+                break
+            self._wait(response, pause)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if response.status_code == 200 and kind == "text/plain":
+            self.reached = True
+            return body
+        self._judge(response, body)
+        raise NotGroundswell(_not_groundswell(self.server))
+
     def close(self) -> None:
         """Give the connection back."""
         self._http.close()
@@ -126,11 +162,14 @@ class Link:
             pause = _pause_asked(response)
             if pause is None:
                 return self._judge(response, body)
-            if pause > self.patience:
-                raise _busy(self.server, response.status_code, pause)
-            self.patience -= max(pause, 1.0)
-            self._waiting(pause)
-            time.sleep(pause)
+            self._wait(response, pause)
+
+    def _wait(self, response: httpx.Response, pause: float) -> None:
+        if pause > self.patience:
+            raise _busy(self.server, response.status_code, pause)
+        self.patience -= max(pause, 1.0)
+        self._waiting(pause)
+        time.sleep(pause)
 
     def _once(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         body = bytearray()
@@ -139,7 +178,7 @@ class Link:
             try:
                 for piece in response.iter_bytes():
                     body += piece
-                    if len(body) > MAX_ANSWER_BYTES:
+                    if len(body) > self._most_bytes:
                         raise NotGroundswell(f"{self.server} sends an answer without end.")
             finally:
                 response.close()

@@ -6,7 +6,7 @@ import mimetypes
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from send_problem import outbox
 from send_problem.credentials import Account, account_for
@@ -43,7 +43,9 @@ def deliver(item: Item, link: Link, progress: Progress) -> None:
     will not have it (or one of its files); both are written down in the item.
     """
     try:
-        if item.number is None:
+        if item.number is None and item.is_patch:
+            _send_patch(item, link)
+        elif item.number is None:
             _send_report(item, link)
         for attachment in item.attachments:
             if attachment.answer is None:
@@ -65,19 +67,47 @@ def _send_report(item: Item, link: Link) -> None:
         answer = link.send("POST", "problems/", item.body, item.key).data
     except Refused as refusal:
         _raise_when_in_progress(refusal)
-        item.reason = " ".join([refusal.message, *refusal.lines])
-        item.is_refused = True
-        # Nothing was made under the old key, and the server may repeat its refusal for it.
-        item.key = str(uuid.uuid4())
-        item.save()
+        _note_refusal(item, refusal)
         raise
+    _note_number(item, answer, "number")
+
+
+def _note_refusal(item: Item, refusal: Refused) -> None:
+    item.reason = " ".join([refusal.message, *refusal.lines])
+    item.is_refused = True
+    # Nothing was made under the old key, and the server may repeat its refusal for it.
+    item.key = str(uuid.uuid4())
+    item.save()
+
+
+def _note_number(item: Item, answer: dict[str, Any], name: str) -> None:
     try:
-        item.number, item.url = int(answer["number"]), clean(str(answer.get("url", "")))
+        item.number, item.url = int(answer[name]), clean(str(answer.get("url", "")))
     except (KeyError, TypeError, ValueError):
-        message = f"{item.server} took the report, but did not say its number."
+        message = f"{item.server} took it, but did not say its number."
         raise NotNow(message, Exit.PROTOCOL) from None
     item.reason, item.is_refused = "", False
     item.save()
+
+
+def _send_patch(item: Item, link: Link) -> None:
+    """All files of a patch in one request: it arrives whole, or not at all."""
+    from send_problem.connection import Upload
+
+    uploads = [
+        Upload(item.folder / each.stored, each.name, "text/x-diff", lambda count: None)
+        for each in item.attachments
+    ]
+    try:
+        answer = link.upload_all(item.path, item.body, uploads, item.key).data
+    except Refused as refusal:
+        _note_refusal(item, refusal)
+        raise
+    item.answer = answer
+    for attachment in item.attachments:
+        attachment.answer = {}
+    # A version is told by the number of its patch, as the patch itself is.
+    _note_number(item, answer, "patch" if "patch" in answer else "number")
 
 
 def _send_attachment(item: Item, attachment: Attachment, link: Link, progress: Progress) -> None:

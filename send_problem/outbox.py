@@ -1,9 +1,10 @@
-"""Reports that wait to be sent, one folder each, which survive a crash at any moment.
+"""Reports and patches that wait to be sent, one folder each, which survive a crash at any moment.
 
 ``outbox/<id>/`` holds ``item.json`` (what to send, to whom, with which keys, how far it came),
-``report.txt`` (the report as it was written) and ``files/1``, ``files/2``... A folder is built
-under another name, made durable and then renamed, so that what is in the outbox is whole. Whoever
-sends an item holds the lock of its folder; the keys make a repeated request harmless.
+``report.txt`` (the report as it was written, or a patch from standard input) and ``files/1``,
+``files/2``... A folder is built under another name, made durable and then renamed, so that what is
+in the outbox is whole. Whoever sends an item holds the lock of its folder; the keys make a repeated
+request harmless.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ class Attachment:
 
 @dataclass
 class Item:
-    """One report on its way. Times are seconds since the epoch."""
+    """One report or patch on its way. Times are seconds since the epoch.
+
+    ``path`` is where a patch goes; its ``body`` are the fields of the form that its files go with.
+    ``answer`` is what the server said of it.
+    """
 
     id: str
     server: str
@@ -70,6 +75,28 @@ class Item:
     url: str = ""
     reason: str = ""
     is_refused: bool = False
+    path: str = ""
+    answer: dict[str, Any] | None = None
+
+    @property
+    def is_patch(self) -> bool:
+        """True for a patch, which goes out in one piece."""
+        return bool(self.path)
+
+    @property
+    def label(self) -> str:
+        """What it is at the server: ``#12``, or ``patch 7``."""
+        return f"patch {self.number}" if self.is_patch else f"#{self.number}"
+
+    @property
+    def title(self) -> str:
+        """A few words that tell it from others."""
+        return str(self.body.get("synopsis") or self.body.get("title") or self.source)
+
+    @property
+    def copy(self) -> Path:
+        """Where what was written is kept."""
+        return self.folder if self.is_patch else self.folder / "report.txt"
 
     @property
     def has_arrived(self) -> bool:
@@ -88,7 +115,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Draft:
-    """A report that was checked: its bytes as written, the request body, the files to attach."""
+    """A report that was checked: its bytes as written, the request body, the files to attach.
+
+    With a ``path`` it is a patch: ``original`` are then the bytes of standard input, if any.
+    """
 
     server: str
     account: str
@@ -96,6 +126,7 @@ class Draft:
     original: bytes
     body: dict[str, Any]
     files: list[Path]
+    path: str = ""
 
 
 def outbox_folder() -> Path:
@@ -260,6 +291,8 @@ def _store(draft: Draft, fingerprint: str) -> tuple[Item, int]:
         private_folder(folder / "files")
         (folder / "report.txt").write_bytes(draft.original)
         attachments = [_copy(folder, n, path) for n, path in enumerate(draft.files, 1)]
+        if draft.path and draft.original:
+            attachments.append(_typed_in(draft.original))
         item = _item(draft, attachments, fingerprint)
         return _publish(folder, item), lock
     except OSError as error:
@@ -280,7 +313,14 @@ def _item(draft: Draft, attachments: list[Attachment], fingerprint: str) -> Item
         fingerprint=fingerprint,
         source=draft.source,
         attachments=attachments,
+        path=draft.path,
     )
+
+
+def _typed_in(data: bytes) -> Attachment:
+    """What came from standard input, as a file of its own."""
+    digest = hashlib.sha256(data).hexdigest()
+    return Attachment("stdin.patch", "report.txt", len(data), digest, str(uuid.uuid4()))
 
 
 def _copy(folder: Path, number: int, path: Path) -> Attachment:
@@ -339,6 +379,8 @@ def _fingerprint(draft: Draft) -> str:
     digest = hashlib.sha256()
     head = [draft.server, draft.account, draft.body]
     digest.update(json.dumps(head, sort_keys=True).encode())
+    if draft.path:
+        digest.update(f"\0{draft.path}\0".encode() + hashlib.sha256(draft.original).digest())
     for path in draft.files:
         digest.update(f"\0{path.name}\0".encode("utf-8", "replace"))
         try:

@@ -101,6 +101,7 @@ class ListedPatchSerializer(serializers.Serializer[Patch]):
 
 
 class VersionSerializer(serializers.Serializer[PatchVersion]):
+    patch = serializers.IntegerField(source="patch_id")
     number = serializers.IntegerField()
     url = serializers.SerializerMethodField()
     patch_url = serializers.SerializerMethodField(help_text="As `git apply` takes it.")

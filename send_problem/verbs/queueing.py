@@ -40,12 +40,12 @@ def flush_outbox(call: Call, *, with_refused: bool) -> None:
 def _tell(call: Call, flushed: Flushed) -> None:
     screen = call.screen
     for item in flushed.sent:
-        screen.say(f"#{item.number} sent: {item.url}", fg="green")
+        screen.say(f"{item.label} sent: {item.url}", fg="green")
     for item in flushed.waiting:
         screen.note(f"{item.id} ({_synopsis(item)}) waits: {item.reason}", fg="yellow")
     for item in flushed.refused:
         screen.note(f"{item.id} ({_synopsis(item)}) is refused: {item.reason}", fg="red")
-        screen.note(f"  Its copy is {item.folder / 'report.txt'}.")
+        screen.note(f"  Its copy is {item.copy}.")
     if not (flushed.sent or flushed.waiting or flushed.refused):
         screen.say("The outbox is empty.")
 
@@ -77,7 +77,7 @@ def drop(call: Call, name: str) -> None:
         outbox.remove(item)
     call.screen.say(f"{name} ({_synopsis(item)}) is dropped.", fg="green")
     if item.number:
-        call.screen.note(f"Problem #{item.number} was made already and stays: {item.url}")
+        call.screen.note(f"{item.label} was made already and stays: {item.url}")
     call.screen.answer({"dropped": item.id})
 
 
@@ -91,9 +91,9 @@ def _summary(item: Item) -> dict[str, Any]:
     return {
         "id": item.id,
         "server": item.server,
-        "synopsis": item.body.get("synopsis", ""),
+        "synopsis": item.title,
         "source": item.source,
-        "copy": str(item.folder / "report.txt"),
+        "copy": str(item.copy),
         "attachments": [attachment.name for attachment in item.attachments],
         "number": item.number,
         "url": item.url or None,
@@ -107,12 +107,12 @@ def _state(item: Item) -> str:
         return "refused"
     left = sum(attachment.answer is None for attachment in item.attachments)
     if item.number and left:
-        return f"#{item.number}, {plural(left, 'file')} left"
+        return f"{item.label}, {plural(left, 'file')} left"
     return "sent" if item.number else "waits"
 
 
 def _synopsis(item: Item) -> str:
-    return clean(str(item.body.get("synopsis", "")))
+    return clean(item.title)
 
 
 def _day(item: Item) -> str:

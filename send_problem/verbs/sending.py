@@ -58,7 +58,7 @@ def send(call: Call, file: str, attachments: list[str], *, yes: bool) -> None:
     # What was begun is gone on with: its own number would be the first likely duplicate.
     if not yes and not outbox.is_known(draft) and not _is_wanted(call, draft, trouble):
         return
-    _deliver(call, draft, trouble)
+    deliver_or_keep(call, draft, trouble)
 
 
 def _read(file: str) -> bytes:
@@ -216,7 +216,8 @@ def _choose(call: Call, draft: Draft, similar: list[dict[str, Any]]) -> bool:
             return False
 
 
-def _deliver(call: Call, draft: Draft, trouble: Trouble | None) -> None:
+def deliver_or_keep(call: Call, draft: Draft, trouble: Trouble | None = None) -> None:
+    """Send a draft by way of the outbox, where it stays as long as it cannot be sent."""
     with outbox.put(draft) as item:
         if trouble is not None and not item.has_arrived:
             item.reason = trouble.failure.message
@@ -256,13 +257,13 @@ def _with_number(refusal: Refused, item: Item) -> Refused:
         refusal.lines.append(f"The problem itself is there: {item.url}")
         refusal.lines.append(f"The refused files are kept in {item.folder}.")
     elif item.folder.exists():
-        refusal.lines.append(f"The report is kept in {item.folder / 'report.txt'}.")
+        refusal.lines.append(f"A copy is kept: {item.copy}.")
     return refusal
 
 
 def _interrupted(item: Item) -> Failure:
     return Failure(
-        f"Interrupted. The report is in the outbox: 'send-problem flush' goes on, and"
+        f"Interrupted. What you wrote is in the outbox: 'send-problem flush' goes on, and"
         f" 'send-problem outbox drop {item.id}' throws it away.",
         Exit.INTERRUPTED,
         queued=item.id,
@@ -272,7 +273,9 @@ def _interrupted(item: Item) -> Failure:
 def _tell_queued(call: Call, item: Item) -> None:
     screen = call.screen
     screen.note(item.reason, fg="yellow")
-    what = f"#{item.number} is reported; its files wait" if item.number else "The report waits"
+    what = f"#{item.number} is reported; its files wait" if item.number else "It waits"
+    if not item.number and not item.is_patch:
+        what = "The report waits"
     screen.say(f"{what} in the outbox as {item.id}; nothing is lost.", fg="yellow")
     screen.say("'send-problem flush' sends it, and so does the next call that reaches the server.")
     call.code = Exit.LATER
@@ -284,10 +287,27 @@ def _tell_queued(call: Call, item: Item) -> None:
 
 
 def _tell_sent(call: Call, item: Item) -> None:
+    if item.is_patch:
+        _tell_patch(call, item)
+    else:
+        _tell_report(call, item)
+    sys.stdout.flush()
+    outbox.forget_sent(item)
+
+
+def _tell_patch(call: Call, item: Item) -> None:
+    answer = item.answer or {}
+    version = f"Version {answer.get('number')} of patch" if "patch" in answer else "Patch"
+    call.screen.say(f"{version} {item.number}: {item.url}", fg="green")
+    words = (clean(str(answer.get(name) or "")) for name in ("waits_for", "needs"))
+    if stands := " ".join(filter(None, words)):
+        call.screen.say(stands)
+    call.screen.answer(answer)
+
+
+def _tell_report(call: Call, item: Item) -> None:
     count = len(item.attachments)
     extra = f" with {plural(count, 'file')}" if count else ""
     call.screen.say(f"Reported as #{item.number}{extra}: {item.url}", fg="green")
     attachments = [attachment.answer for attachment in item.attachments]
     call.screen.answer({"number": item.number, "url": item.url, "attachments": attachments})
-    sys.stdout.flush()
-    outbox.forget_sent(item)

@@ -29,6 +29,7 @@ from accounts.api.docs import openapi
 from accounts.models import Person, Role
 from config.environment import PROJECT_DIR
 from tests.api.calls import Caller
+from tests.patching import make_patch
 from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tracker.models import Problem
@@ -114,6 +115,7 @@ def somebody(db: None, one_connection: None) -> Person:
     for number in range(1, 4):
         if not Problem.objects.filter(pk=number).exists():
             make_problem(product)
+    make_patch(product)
     return make_person("ada", Role.ADMINISTRATOR)
 
 

@@ -39,6 +39,7 @@ class World:
     base_url: str = ""
     problems: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    patches: list[str] = field(default_factory=list)
     votes: dict[int, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     challenges: dict[str, str] = field(default_factory=dict)
@@ -186,6 +187,8 @@ def _signed_in(world: World, seen: Seen, path: str, body: dict[str, Any], email:
         return _report(world, body, email)
     if match := re.fullmatch(r"problems/(\d+)/attachments/", path):
         return _attach(world, int(match[1]), seen)
+    if match := re.fullmatch(r"patches/(?:(\d+)/versions/)?", path):
+        return _take_patch(world, int(match[1] or 0))
     if match := re.fullmatch(r"problems/(\d+)/vote/", path):
         return _vote(world, int(match[1]), seen.method, body)
     return problem_document(404, "There is nothing here")
@@ -268,6 +271,16 @@ def _attach(world: World, number: int, seen: Seen) -> Answer:
     }
     world.attachments.append(attachment)
     return 201, {}, attachment
+
+
+def _take_patch(world: World, patch: int) -> Answer:
+    """A new patch, or the second version of one."""
+    url = f"{world.base_url}/patches/{patch or len(world.patches) + 1}/"
+    if patch:
+        return 201, {}, {"patch": patch, "number": 2, "url": f"{url}2/"}
+    world.patches.append(url)
+    stands = {"waits_for": "Waits for a first review.", "needs": ""}
+    return 201, {}, {"number": len(world.patches), "url": url, **stands}
 
 
 def _vote(world: World, number: int, method: str, body: dict[str, Any]) -> Answer:
