@@ -40,9 +40,10 @@ def escaped(text: str) -> str:
 def visible(text: str, *, blanks: bool = False) -> str:
     """`text` as HTML in which each character can be seen; with `blanks` tabs and spaces, too."""
     html = escaped(text)
-    if ODD.search(html):
-        html = ODD.sub(_named, html)
-    return _BLANKS.sub(_blank, html) if blanks else html
+    # Blanks first: the names of others have blanks of their own.
+    if blanks:
+        html = _BLANKS.sub(_blank, html)
+    return ODD.sub(_named, html) if ODD.search(html) else html
 
 
 def shown(text: str) -> SafeString:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from patches.reading.files import FileDiff, Source
-from patches.reading.lines import ADDED, CONTEXT, REMOVED, HunkAt, body, heading
+from patches.reading.lines import ADDED, CONTEXT, LINE_CHARS, REMOVED, HunkAt, body, heading
 
 ROWS = 6000
 # Long lines fill a page sooner.
 BYTES = 600_000
+# A larger file is not read unless it is asked for, however little of its lines would be shown.
+_READ_BYTES: Final = 4_000_000
 # What the head of a file costs, so that thousands of empty files are paged as well.
 _HEAD_ROWS: Final = 4
 
@@ -46,7 +48,12 @@ class PageOfFiles:
 
 def is_too_big(file: FileDiff) -> bool:
     """Whether it gets pages of its own, behind a link."""
-    return file.rows > ROWS or file.length > BYTES
+    return file.rows > ROWS or _shown_bytes(file) > BYTES or file.length > _READ_BYTES
+
+
+def _shown_bytes(file: FileDiff) -> int:
+    """At most so much of it is shown: long lines are cut."""
+    return min(file.length, file.rows * LINE_CHARS)
 
 
 def pages_of(files: Sequence[FileDiff]) -> list[PageOfFiles]:
@@ -56,7 +63,7 @@ def pages_of(files: Sequence[FileDiff]) -> list[PageOfFiles]:
     for file in files:
         folded = is_too_big(file)
         costs = _HEAD_ROWS + (0 if folded else file.rows)
-        length = 0 if folded else file.length
+        length = 0 if folded else _shown_bytes(file)
         if pages[-1] and (rows + costs > ROWS or size + length > BYTES):
             pages.append([])
             rows = size = 0

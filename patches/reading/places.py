@@ -43,7 +43,8 @@ class Place:
 def read_place(text: str) -> Place | None:
     """The place that an address names; None where it names none."""
     found = _PLACE.fullmatch(text[: PATH_CHARS + 50])
-    if not found:
+    # No path has a NUL, and PostgreSQL takes none.
+    if not found or "\0" in text:
         return None
     start = int(found[4])
     end = int(found[5] or start)

@@ -131,6 +131,7 @@ def test_blanks_at_the_end_of_an_added_line_are_marked() -> None:
 def test_blanks_are_seen_where_that_is_asked_for() -> None:
     html = paint(Wanted(b" \ta  b\n", blanks=True))[0].rows[0].html
     assert html == '<span class="tab">\t</span>a<span class="sp">  </span>b'
+    assert plain(paint(Wanted(b" \x00 \x07\n", blanks=True))[0].rows[0].html) == "U+0000 U+0007"
 
 
 def test_a_change_of_line_ends_alone_can_be_seen() -> None:
@@ -247,10 +248,15 @@ def test_files_fill_pages_and_each_is_on_one_of_them(short_pages: int) -> None:
     assert len(pages) == 50
 
 
-def test_a_file_that_fills_a_page_alone_is_folded(short_pages: int) -> None:
-    wide = made("wide", 3, hunk_bytes=paging.BYTES + 1)
-    files = [made("small", 10), made("long", short_pages + 1), wide]
-    assert [each.is_folded for each in pages_of(files)[0].files] == [False, True, True]
+def test_a_file_that_fills_a_page_alone_is_folded(
+    short_pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "BYTES", 3 * LINE_CHARS)
+    wide = made("wide", 10, hunk_bytes=3 * LINE_CHARS + 1)
+    # Of a long line little is shown.
+    one_line = made("one line", 1, hunk_bytes=300_000)
+    files = [made("small", 10), made("long", short_pages + 1), wide, one_line]
+    assert [each.is_folded for each in pages_of(files)[0].files] == [False, True, True, False]
 
 
 def test_the_pages_of_one_large_file_have_each_of_its_rows_once(short_pages: int) -> None:
