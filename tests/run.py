@@ -47,6 +47,8 @@ ONCE = (
     "tests/patches/test_git_running.py",
     "tests/patches/test_git_writing.py",
     "tests/patches/test_owner_files.py",
+    "tests/patches/test_diff_look.py",
+    "tests/patches/test_diff_reading.py",
     "tests/search/test_language.py",
     "tests/send_problem",
     "tests/test_demo.py",
