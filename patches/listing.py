@@ -275,8 +275,8 @@ def page(found: QuerySet[Patch], query: ListQuery) -> Page:
     has_previous = bool(edges) and (more if backwards else bool(query.cursor))
     return Page(
         [known[number] for _, _, number in edges if number in known],
-        _encode(edges[-1], query.sort, backwards=False) if has_next else "",
-        _encode(edges[0], query.sort, backwards=True) if has_previous else "",
+        encode(edges[-1], query.sort, backwards=False) if has_next else "",
+        encode(edges[0], query.sort, backwards=True) if has_previous else "",
     )
 
 
@@ -323,7 +323,8 @@ def count_beside(page: Page, found: QuerySet[Patch], query: ListQuery) -> int:
     return len(page.patches)
 
 
-def _encode(edge: _Edge, sort: str, *, backwards: bool) -> str:
+def encode(edge: _Edge, sort: str, *, backwards: bool) -> str:
+    """The cursor of what lies beyond a row in one direction."""
     value, tie, _ = edge
     if isinstance(value, datetime):
         value = value.isoformat()

@@ -163,7 +163,12 @@ QUERIES = (
     "?state=any&sort=people", "?release=15.0", "?component=net&sort=active", "?limit=1",
     "?product=base&synopsis=Sound card leaks keys", f"?product=base&synopsis={WORD} sound",
     "?q=has:patch is:any", "?q=affects:15.0", "?q=fixed:14.3", "?q=commenter:rita is:any",
-    "?q=has:attachment", "?q=author:rita", "?q=number:>0 is:any sort:newest",
+    "?q=patch:waiting is:any", "?q=has:attachment", "?q=author:rita",
+    "?q=number:>0 is:any sort:newest",
+)  # fmt: skip
+OF_PATCHES = (
+    "?turn=all&sort=path", "?turn=author&path=sys", "?turn=all&component=kernel&sort=latest",
+    "?turn=all&author=rita&product=base", f"?turn=all&q={WORD}", "?turn=all&limit=1",
 )  # fmt: skip
 TAKES_A_QUERY = re.compile(r"(problems(/|\.atom)|similar/?|triage/)$")
 
@@ -177,6 +182,8 @@ def addresses(world: World) -> list[str]:
             continue
         filled = fill(plain, world.values)
         found += [filled + query for query in QUERIES if not query or TAKES_A_QUERY.search(plain)]
+        if plain in {"patches/", "patches.atom"}:
+            found += [filled + query for query in OF_PATCHES]
     return [f"/{each}" for each in dict.fromkeys(found)]
 
 
