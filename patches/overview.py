@@ -42,8 +42,8 @@ class Draft:
 
 def versions_of(patch: Patch) -> list[PatchVersion]:
     """All versions, the newest first, without their long texts. One query."""
-    rows = patch.versions.select_related("submitter").defer("changes").order_by("-number")
-    versions = list(rows)
+    rows = patch.versions.select_related("submitter", "attachment").defer("changes")
+    versions = list(rows.order_by("-number"))
     for version in versions:
         version.patch = patch
     return versions

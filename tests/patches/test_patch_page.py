@@ -7,12 +7,13 @@ import re
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person, Role
 from patches import comparing, deciding, rating, reviewing
-from patches.models import Patch, PatchVersion, Review
+from patches.models import Patch, PatchFix, PatchVersion, Review
 from patches.rating import Said
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version, parsed
@@ -20,7 +21,7 @@ from tests.people import make_person
 from tests.problems import make_problem
 from tracker.changes import ProblemChange
 from tracker.models import Door, Problem, Product
-from tracker.services import change
+from tracker.services import attach, change
 from votes.services import cast_vote
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +150,16 @@ def test_the_talk_has_reviews_with_their_lines_and_no_draft_of_anybody(
     own = sign_in(Client(), committer)
     assert "1 comment on lines that you have not sent yet" in page(own, patch)
     assert "Nobody reads this yet" in words(own.get(f"/patches/{patch.pk}/1/review"))
+
+
+def test_the_file_in_which_a_version_was_found_is_named_with_its_problem(
+    client: Client, problem: Problem, outsider: Person
+) -> None:
+    file = attach(problem, outsider, ContentFile(diff(), name="fix.txt"), WEB)
+    patch = make_patch(author=outsider, fixes=[problem], source=file)
+    assert f"found in fix.txt of #{problem.pk}" in part(client, patch, "versions")
+    PatchFix.objects.all().delete()
+    assert "fix.txt" not in part(client, patch, "versions")
 
 
 def test_older_entries_are_on_pages_of_their_own(
