@@ -49,6 +49,8 @@ ONCE = (
     "tests/patches/test_owner_files.py",
     "tests/patches/test_diff_look.py",
     "tests/patches/test_diff_reading.py",
+    "tests/patches/test_patch_text.py",
+    "tests/patches/test_permissions.py",
     "tests/search/test_language.py",
     "tests/send_problem",
     "tests/test_demo.py",
