@@ -86,7 +86,7 @@ class Link:
             follow_redirects=False,
         )
 
-    def get(self, path: str, **params: Any) -> Answer:
+    def get(self, path: str, /, **params: Any) -> Answer:
         """``GET`` below ``/api/v1/``; parameters that are ``None`` are left out."""
         wanted = {k: v for k, v in params.items() if v is not None}
         return self._exchange(lambda: self._request("GET", path, params=wanted))

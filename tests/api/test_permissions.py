@@ -11,12 +11,14 @@ from django.urls import URLPattern, get_resolver
 
 from accounts.models import AccessToken, Person
 from tests.api.calls import Caller, body_of
+from tests.patching import diff, make_patch
 from tests.problems import make_problem
 from tracker.models import Door, Problem
 from tracker.services import attach
 
 pytestmark = pytest.mark.django_db
 
+DIFF = diff("sys/dev/re/if_re.c", "\treturn (1);").decode()
 BODIES: dict[str, dict[str, Any]] = {
     "report": {
         "product": "base", "component": "kernel", "synopsis": "Panic", "description": "It stops."
@@ -39,10 +41,24 @@ BODIES: dict[str, dict[str, Any]] = {
     "bulk": {"q": "is:open", "change": {"severity": "major"}},
     "many": {"problems": [], "change": {"severity": "major"}},
     "keep": {"name": "Panics", "query": "panic"},
+    "patch": {"product": "base", "patch": DIFF},
+    "version": {"patch": DIFF},
+    "retitle": {"title": "em: better"},
+    "secret": {"is_confidential": True},
+    "integrate": {"decision": "integrate"},
+    "decline": {"decision": "decline", "note": "Not so."},
+    "withdraw": {"decision": "withdraw"},
+    "reopen": {"decision": "reopen"},
+    "review": {"text": "Good."},
+    "rate": {"dimension": "security", "value": 1},
+    "ask": {"person": "mara"},
+    "claim": {"answer": "claim"},
+    "owners": {"format": "codeowners", "text": "*.c @mara"},
     "nothing": {},
 }  # fmt: skip
 
-# N is the problem, OTHER another one, F its file, T a token of the outsider.
+# N is the problem, OTHER another one, F its file, T a token of the outsider, P the reporter's patch
+# that fixes N.
 PUBLIC = """
                                   anonymous unconfirmed outsider reporter developer maintainer triager committer administrator
 GET    /                          200       200         200      200      200       200        200     200       200
@@ -102,6 +118,37 @@ POST   auth/sign-in/ address      202       202         202      202      202   
 POST   auth/confirm/ nothing      400       400         400      400      400       400        400     400       400
 PUT    problems/ report           405       405         405      405      405       405        405     405       405
 DELETE problems/N/                405       405         405      405      405       405        405     405       405
+GET    products/base/rating-dimensions/ 200 200         200      200      200       200        200     200       200
+GET    products/base/branch-rules/ 200      200         200      200      200       200        200     200       200
+GET    products/base/maintainers/ 200       200         200      200      200       200        200     200       200
+PUT    products/base/maintainers/ owners 401 403        403      403      403       403        200     200       200
+GET    patches/                   200       200         200      200      200       200        200     200       200
+POST   patches/ patch             401       403         201      201      201       201        201     201       201
+GET    patches/P/                 200       200         200      200      200       200        200     200       200
+PATCH  patches/P/ retitle         401       403         403      200      200       200        200     200       200
+PATCH  patches/P/ secret          401       403         403      200      403       403        200     200       200
+POST   patches/P/decision/ integrate 401    403         403      403      403       403        403     200       200
+POST   patches/P/decision/ decline 401      403         403      403      403       200        403     200       200
+POST   patches/P/decision/ withdraw 401     403         403      200      403       403        403     403       200
+POST   patches/P/decision/ reopen 401       403         403      409      403       409        403     409       409
+GET    patches/P/versions/        200       200         200      200      200       200        200     200       200
+POST   patches/P/versions/ version 401      403         403      201      201       201        403     201       201
+GET    patches/P/versions/1/      200       200         200      200      200       200        200     200       200
+GET    patches/P/versions/1/files/ 200      200         200      200      200       200        200     200       200
+GET    patches/P/versions/1/changes/ 200    200         200      200      200       200        200     200       200
+GET    patches/P/versions/1.patch 200       200         200      200      200       200        200     200       200
+GET    patches/P/versions/1.mbox  200       200         200      200      200       200        200     200       200
+GET    patches/P/versions/9.mbox  404       404         404      404      404       404        404     404       404
+GET    patches/P/reviews/         200       200         200      200      200       200        200     200       200
+POST   patches/P/reviews/ review  401       403         201      201      201       201        201     201       201
+GET    patches/P/threads/         200       200         200      200      200       200        200     200       200
+PUT    patches/P/threads/0/resolved/ 401    404         404      404      404       404        404     404       404
+DELETE patches/P/threads/0/resolved/ 401    404         404      404      404       404        404     404       404
+GET    patches/P/ratings/         200       200         200      200      200       200        200     200       200
+POST   patches/P/ratings/ rate    401       403         201      201      201       201        201     201       201
+GET    patches/P/requests/        200       200         200      200      200       200        200     200       200
+POST   patches/P/requests/ ask    401       403         403      201      201       201        201     201       201
+PUT    patches/P/requests/own/ claim 401    403         403      403      200       200        200     200       200
 GET    unheard-of/                404       404         404      404      404       404        404     404       404
 """  # noqa: E501
 
@@ -122,6 +169,18 @@ PUT    problems/N/releases/ mark  401       404         404      403      404   
 PUT    problems/N/no-longer/ gone 401       404         404      200      404       409        409     409       409
 DELETE problems/N/no-longer/      401       404         404      200      404       200        200     200       200
 DELETE problems/N/vote/           401       404         404      200      404       200        200     200       200
+GET    patches/P/                 404       404         404      200      404       200        200     200       200
+PATCH  patches/P/ retitle         401       404         404      200      404       200        200     200       200
+GET    patches/P/versions/        404       404         404      200      404       200        200     200       200
+GET    patches/P/versions/1.mbox  404       404         404      200      404       200        200     200       200
+GET    patches/P/reviews/         404       404         404      200      404       200        200     200       200
+POST   patches/P/reviews/ review  401       404         404      201      404       201        201     201       201
+GET    patches/P/threads/         404       404         404      200      404       200        200     200       200
+GET    patches/P/ratings/         404       404         404      200      404       200        200     200       200
+POST   patches/P/ratings/ rate    401       404         404      201      404       201        201     201       201
+GET    patches/P/requests/        404       404         404      200      404       200        200     200       200
+POST   patches/P/requests/ ask    401       404         404      201      404       201        201     201       201
+POST   patches/P/decision/ integrate 401    404         404      403      404       403        403     200       200
 """  # noqa: E501
 
 
@@ -177,7 +236,14 @@ def statuses(
     kept = attach(problem, problem.reporter, ContentFile(b"x", "dmesg.txt"), Door.WEB)
     Caller(everybody["outsider"])
     token = AccessToken.objects.get()
-    places = {"N": problem.pk, "OTHER": other.pk, "F": kept.pk, "T": token.pk}
+    patch = make_patch(author=problem.reporter, fixes=[problem]) if "patches/" in path else None
+    places = {
+        "P": patch.pk if patch else 0,
+        "N": problem.pk,
+        "OTHER": other.pk,
+        "F": kept.pk,
+        "T": token.pk,
+    }
     found = {}
     for role, person in everybody.items():
         with transaction.atomic():
@@ -214,6 +280,11 @@ def test_every_address_of_the_api_is_in_the_table() -> None:
         "<int:attachment_id>": "F",
         "<int:token_id>": "T",
         "<str:slug>": "base",
+        "<int:patch>": "P",
+        "<int:version>": "1",
+        "<int:version>.patch": "1.patch",
+        "<int:version>.mbox": "1.mbox",
+        "<int:thread>": "0",
     }
     for route in api_routes(get_resolver()):
         plain = "/".join(names.get(part, part) for part in route.split("/")) or "/"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from send_problem.build_pyz import build
+from tests.patches.made_by_git import git, repository
 from tests.send_problem.bad_wire import Fault, bad_wire
 from tests.send_problem.running import Client, Done, kill
 from tests.send_problem.test_one_file import bare_python
@@ -110,6 +111,33 @@ def test_a_report_with_two_files_a_vote_and_the_way_out(
     assert sam.run("--json", "unvote", str(number)).json["people"] == 1
     assert sam.run("--json", "logout").json["revoked"] is True
     assert sam.run("whoami").code == 77
+
+
+def test_commits_go_in_as_a_series_and_come_out_the_same_by_git_am(
+    running: Groundswell, rita: Client
+) -> None:
+    write_report(rita, "The watchdog bites")
+    number = str(rita.run("--json", "send", "--yes", "report.txt").json["number"])
+    theirs = rita.home / "theirs"
+    theirs.mkdir()
+    repository(theirs)
+    git(rita.home, "clone", "-q", "theirs", "ours")
+    git(rita.home / "ours", "reset", "-q", "--hard", "HEAD~2")
+    program = " ".join(rita.program)
+    sent = rita.shell(
+        f"cd {theirs} && git format-patch --binary --stdout HEAD~2 | {program} patch {number} -"
+    )
+    assert sent.code == 0, sent.err
+    listed = rita.run("--json", "patches", "--problem", number).json["results"]
+    patch = str(listed[0]["number"])
+    assert listed[0]["fixes"] == [int(number)]
+    fetched = rita.shell(f"{program} fetch-patch {patch} > {rita.home / 'series.mbox'}")
+    assert (fetched.code, fetched.err) == (0, "")
+    git(rita.home / "ours", "am", "-q", str(rita.home / "series.mbox"))
+    shape = ("log", "-2", "--format=%T %an %ae %ad %B")
+    assert git(rita.home / "ours", *shape) == git(theirs, *shape)
+    rated = rita.run("--json", "rate", patch, "works", "--arch", "amd64")
+    assert rated.json["architecture"] == "amd64", rated.err
 
 
 def test_faults_that_only_the_server_knows_are_shown_by_field(
