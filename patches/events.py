@@ -39,5 +39,5 @@ def record(  # noqa: PLR0913 - what an entry has
         turn_after=patch.turn,
         data=data or {},
     )
-    patch_happened.send(PatchEvent, event=event, quiet=quiet)
+    patch_happened.send(PatchEvent, event=event, quiet=quiet or door == Door.IMPORT)
     return event

@@ -15,6 +15,9 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
 from django.test import Client
 
 from accounts.models import Person, Role
+from notifications.models import Message
+from patches import demand
+from patches.models import Patch
 from tests.people import make_person
 from tests.problems import make_product
 from tracker.models import (
@@ -51,12 +54,28 @@ def demo(**options: Any) -> str:
     return out.getvalue()
 
 
+def check_patches() -> None:
+    """One for each turn, one with three people behind it, one that was forgotten."""
+    turns = set(Patch.objects.values_list("turn", flat=True))
+    assert turns == {"reviewers", "author", "committer", "nobody"}
+    demands = dict(Patch.objects.values_list("pk", "demand"))
+    assert demands == demand.counts(demands)
+    assert 3 in demands.values()
+    assert Patch.objects.filter(latest=2, is_reviewed=True).exists()
+    assert Patch.objects.filter(stage=Patch.Stage.BOARD).count() == 1
+    assert not Patch.objects.filter(escalate_at__lte=UNTIL).exists()
+    latest = Patch.objects.aggregate(Max("changed_at"), Max("turn_since"), Max("events__at"))
+    assert all(at <= UNTIL for at in latest.values())
+    assert not Message.objects.exists(), "these things happened to nobody"
+
+
 def test_the_whole_demonstration_looks_like_two_years_of_a_tracker() -> None:
     demo(problems=320)
     assert Product.objects.count() == 2
     assert Problem.objects.count() == 320
     assert Problem.objects.values("synopsis").distinct().count() == 320
     assert not list(find_wrong())
+    check_patches()
     ages = Problem.objects.aggregate(first=Min("created_at"), last=Max("created_at"))
     assert (UNTIL - ages["first"]).days > 600
     assert (UNTIL - ages["last"]).days < 30
@@ -156,7 +175,9 @@ def test_a_second_run_changes_nothing_and_prints_the_accounts_again() -> None:
 def test_each_printed_account_can_sign_in_and_has_its_role(client: Client) -> None:
     table = demo()
     rows = re.findall(r"^  (\w+) +(\S+) +(\S+@example\.org) +(\S+)$", table, re.MULTILINE)
-    assert [row[0] for row in rows] == [role.value for role in Role]
+    # Programs have tokens and sign in nowhere.
+    people = [role for role in Role if role != Role.MACHINE]
+    assert [row[0] for row in rows] == [role.value for role in people]
     for role, handle, email, password in rows:
         person = Person.objects.get(email=email)
         assert person.handle == handle

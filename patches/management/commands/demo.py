@@ -1,4 +1,4 @@
-"""manage.py demo: two fictional products with two years of problems, people and votes."""
+"""manage.py demo: two fictional products with two years of problems, people, votes and patches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
+from patches.demo.filling import fill_patches
 from votes.demo.filling import AlreadyThere, check_absent, fill
 from votes.demo.people import ROLE_ACCOUNTS
 
@@ -19,8 +21,9 @@ FEWEST, MOST = 60, 1000
 
 class Command(BaseCommand):
     help = (
-        "Add demonstration data: fictional products with problems, comments, people and votes of "
-        "two years, and an account for each role. The same seed and time give the same data."
+        "Add demonstration data: fictional products with problems, comments, people, votes and "
+        "patches of two years, and an account for each role. The same seed and time give the same "
+        "data."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -48,13 +51,16 @@ class Command(BaseCommand):
         try:
             check_absent()
             self.stdout.write("Writing two years of problems …")
-            filled = fill(options["seed"], options["problems"], until)
+            with transaction.atomic():
+                filled = fill(options["seed"], options["problems"], until)
+                patches = fill_patches(until)
         except AlreadyThere as reason:
             self._say_already(str(reason))
             return
         self.stdout.write(
             f"{filled.problems:,} problems, {filled.comments:,} comments, {filled.votes:,} votes, "
-            f"{filled.attachments:,} files and {filled.people:,} people were added.\n"
+            f"{filled.attachments:,} files, {patches} patches and {filled.people:,} people were "
+            "added.\n"
         )
         self._print_accounts()
 
