@@ -8,14 +8,18 @@ from typing import Final
 
 from patches.finding.hunks import Hunk, check_order, is_hunk, read_hunk
 from patches.finding.paths import DEV_NULL, check, plain_pair, quoted_pair, shown, unquoted
+from patches.finding.plain_diffs import Names
 from patches.finding.sections import Section, Status, made_header
 from patches.parsed import Unreadable
 
 _EXTENDED: Final = re.compile(
-    rb"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to"
-    rb"|rename old|rename new|similarity index|dissimilarity index|index) (.+)"
+    rb"((?:old|new|deleted file|new file) mode(?= [0-7]{6}$)|(?:copy|rename) (?:from|to)"
+    rb"|(?:dis)?similarity index(?= \d{1,3}%$)"
+    rb"|index(?= [0-9a-f]{1,64}\.\.[0-9a-f]{1,64}(?: [0-7]{6})?$)) (.+)"
 )
 _MODE: Final = re.compile(rb"[0-7]{6}")
+# Without it git does not know to what binary content it applies.
+_FULL_INDEX: Final = re.compile(rb"[0-9a-f]{40,64}\.\.[0-9a-f]{40,64}")
 _BINARY: Final = re.compile(rb"Binary files .* and .* differ")
 _BASE85: Final = re.compile(rb"[A-Za-z][0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]+")
 _PIECE: Final = re.compile(rb"(?:literal|delta) \d+")
@@ -96,6 +100,10 @@ def read_git(lines: list[bytes], at: int, first: int) -> tuple[Section, int] | N
     body = b""
     if at < len(lines) and lines[at].rstrip(b"\r") == b"GIT binary patch":
         body, at = _binary_patch(lines, at, first, path)
+        if not _FULL_INDEX.match(head.extended.get(b"index", b"")):
+            raise Unreadable(
+                f"The whole “index” line of the binary file “{shown(path)}” is missing."
+            )
     elif at < len(lines) and _BINARY.match(lines[at]):
         body, at = lines[at].rstrip(b"\r") + b"\n", at + 1
     else:
@@ -161,6 +169,10 @@ def _head(
     _check_names_agree(pair, _without(prefixes, names), _without(prefixes, behind))
     old, new = pair
     is_clean = not any(line.endswith(b"\r") for line in lines)
+    if old and new and old != new and not moved:
+        # As git diff --no-index writes of two files, x.c.orig and x.c.
+        old = new = Names(old, new).path
+        is_clean = False
     if b"new file mode" in extended:
         old = b""
     elif b"deleted file mode" in extended:

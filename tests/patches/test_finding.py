@@ -155,6 +155,16 @@ def test_prefixes_become_those_of_git(folder: Path, options: tuple[str, ...]) ->
     assert parsed.content == want.content
 
 
+def test_two_files_that_git_compares_are_one_in_the_tree(tmp_path: Path) -> None:
+    (tmp_path / "em.c.orig").write_text("one\n")
+    (tmp_path / "em.c").write_text("two\n")
+    command = ["git", "diff", "--no-index", "em.c.orig", "em.c"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True)
+    parsed = finding.read(done.stdout)
+    assert parsed.paths == ["em.c"]
+    assert parsed.text.startswith(b"diff --git a/em.c b/em.c\nindex ")
+
+
 def test_a_diff_backwards_is_one_too(folder: Path) -> None:
     parsed = finding.read(git(folder, "diff", "-R", "--binary", "HEAD~1", "HEAD"))
     (commit,) = parsed.commits

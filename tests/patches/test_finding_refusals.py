@@ -7,12 +7,14 @@ import gzip
 import random
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 
 from patches import finding
-from patches.finding import NotAPatch, Unreadable, limits, read
+from patches.finding import NotAPatch, Unreadable, read
 from patches.parsed import ParsedPatch
+from tests.patches.made_by_git import git
 from tests.patches.test_finding_formats import DIFF, HUNK, SHAR, uuencoded
 
 LONG = "int watchdog(struct adapter *adapter, int timeout, const char *what);"
@@ -83,6 +85,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (b"diff --git a/x b/x\nGIT binary patch\nliteral 3\n", "damaged or not whole at line 4"),
         (b"diff --git a/x b/x\nGIT binary patch\nliteral 3\nKc!\n\n", "damaged or not whole"),
         (b"diff --git a/x b/x\nGIT binary patch\n", "should begin at line 2 is missing"),
+        (b"diff --git a/x b/x\nGIT binary patch\nliteral 0\nHcmV?d00001\n\n", "“index” line"),
         (b"diff --git a/x b/x\n--- a/x\n+++ b/x\n", "has no lines"),
         (b"diff --cc sys/em.c\n@@@ -1,1 -1,1 +1,1 @@@\n", "a merge against several parents"),
         (uuencoded(DIFF)[:-6], "uuencoded file in it is not whole"),
@@ -95,7 +98,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
             "The hunk of line 4 (“x”) is not whole",
         ),
     ],
-    ids=range(34),
+    ids=range(35),
 )
 def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: str) -> None:
     with pytest.raises(Unreadable) as why:
@@ -133,9 +136,10 @@ def test_more_than_is_taken_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) 
         read(b"x\n" * 200)
 
 
-def test_a_bomb_is_not_unpacked() -> None:
-    bomb = gzip.compress(DIFF + b"\n" * (limits.MOST_BYTES + 1))
-    with pytest.raises(Unreadable, match=r"more than 32 MB"):
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("patches.finding.packed.MOST_BYTES", 2**20)
+    bomb = gzip.compress(DIFF + b"\n" * 2**20)
+    with pytest.raises(Unreadable, match=r"more than 1 MB"):
         read(bomb)
 
 
@@ -155,7 +159,8 @@ def corpus() -> list[bytes]:
     context += b"--- 1,3 ----\n  a\n! d\n  c\n"
     normal = b"diff em.c em.c.new\n5c5\n< a\n---\n> b\n7d6\n< x\n"
     content = base64.b85encode(zlib.compress(b"abc"), pad=True)
-    binary = b"diff --git a/x b/x\nGIT binary patch\nliteral 3\nK" + content + b"\n\n"
+    binary = b"diff --git a/x b/x\nindex %b..%b 100644\n" % (b"1" * 40, b"2" * 40)
+    binary += b"GIT binary patch\nliteral 3\nK" + content + b"\n\n"
     mbox = b"From a Fri Nov 20 10:00:00 2026\n" + mail + b"\nFixes: #3\n---\n" + DIFF
     whole = [DIFF, multi, renamed + DIFF, context, normal, binary, mbox + b"\n" + mbox, SHAR]
     return [*whole, uuencoded(DIFF), gzip.compress(DIFF), DIFF.replace(b"\n", b"\r\n")]
@@ -245,9 +250,11 @@ def test_changed_bytes_give_a_patch_a_sentence_or_nothing(monkeypatch: pytest.Mo
     assert seen["passed over"] > 10
 
 
-def test_what_is_kept_reads_as_itself() -> None:
+def test_what_is_kept_reads_as_itself_and_git_reads_it(tmp_path: Path) -> None:
     for given in corpus():
         parsed = finding.read(given)
         again = finding.read(parsed.text)
         assert again.text == parsed.text
         assert again.paths == parsed.paths
+        (tmp_path / "kept.diff").write_bytes(parsed.text)
+        git(tmp_path, "apply", "--numstat", "kept.diff")
