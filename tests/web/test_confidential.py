@@ -132,8 +132,9 @@ def add_the_confidential(world: World, triager: Person) -> Problem:
 def add_its_patches(world: World, secret: Problem, owner: Person, triager: Person) -> None:
     """One that fixes it and one that is confidential by itself, and what is said of them."""
     hidden = make_patch(world.product, owner, fixes=[secret], title=f"Card {WORD}: keep the key")
+    # For a problem of another component than that of the developer, who would see it else.
     alone = make_patch(
-        world.product, owner, fixes=[world.public], title=f"Card {WORD}", is_confidential=True
+        world.product, owner, fixes=[world.other], title=f"Card {WORD}", is_confidential=True
     )
     for patch in (hidden, alone):
         patch_values(patch)
