@@ -199,9 +199,11 @@ def send_review(
     text: str = "",
     verdict: str = Review.Verdict.COMMENT,
     ratings: Sequence[rating.Said] = (),
+    with_draft: bool = True,
 ) -> Review:
     """Send the draft with words, a verdict and ratings: all of it or nothing.
 
+    Without `with_draft` the draft stays one, for who writes elsewhere than where it is seen.
     Sent twice within a minute it is one review. Raises `DraftErrors`, `Denied`, and `Conflict`.
     """
     require(may("patch.review", author, version.patch))
@@ -212,7 +214,7 @@ def send_review(
     patch = lock(version.patch)
     if said == Review.Verdict.CHANGES:
         refuse_decided(patch, "Say what is wrong in a comment, or have it opened again.")
-    draft = patch.reviews.filter(author=author, sent_at=None).first()
+    draft = patch.reviews.filter(author=author, sent_at=None).first() if with_draft else None
     comments = draft.comments.count() if draft else 0
     if not comments:
         if sent := _sent_just_now(patch, version, author, words, said, ratings):

@@ -77,7 +77,7 @@ def talk(
         Entry(
             event,
             remarks.get(event.review_id or 0, []),
-            [_rated(each, known) for each in event.data.get("ratings", ())],
+            [rated(each, known) for each in event.data.get("ratings", ())],
             _changes(event, visible),
             [number for number in event.data.get("patched", ()) if number in visible],
         )
@@ -110,7 +110,8 @@ def remarks_on(reviews: Iterable[int]) -> dict[int, list[Remark]]:
     return found
 
 
-def _rated(said: Mapping[str, Any], known: Mapping[str, Dimension]) -> Rated:
+def rated(said: Mapping[str, Any], known: Mapping[str, Dimension]) -> Rated:
+    """A rating as the history keeps it, in words. `known` are the dimensions by slug."""
     place = "/".join(filter(None, (said.get("release"), said.get("architecture"))))
     place = ", ".join(filter(None, (place, said.get("hardware"))))
     slug, value = str(said.get("dimension", "")), said.get("value", 0)
