@@ -3,8 +3,8 @@
     /do/<token>/            choose what to do
     /do/<token>/vote/       or claim, snooze, not-mine
 
-A token names a person, a deed, a problem and the hour at which it was made, and carries a MAC
-over that with `SECRET_KEY`. Mails carry one for each problem, which lets its reader choose; the
+A token names a person, a deed, a problem or patch and the hour at which it was made, and carries a
+MAC over that with `SECRET_KEY`. Mails carry one for each problem, which lets its reader choose; the
 last part of the address has chosen. One that names another deed is good for that alone. Whoever has
 it may do this as that person, so it lasts 30 days, and ends when the person revokes the addresses
 of their mails. What the person may do is asked when it is done. Programs that look at links do
@@ -61,6 +61,8 @@ class Deed(StrEnum):
     SNOOZE = "s"
     NOT_MINE = "n"
     CHOOSE = "a"
+    # Of a patch; what may be chosen is done by `notifications.patches.deeds`.
+    CHOOSE_PATCH = "p"
 
     @property
     def words(self) -> str:
@@ -79,7 +81,10 @@ _WORDS: Final = {
     Deed.SNOOZE: "snooze for 14 days",
     Deed.NOT_MINE: "not mine",
     Deed.CHOOSE: "choose",
+    Deed.CHOOSE_PATCH: "choose",
 }
+_WORDS_OF_PATCHES: Final = {Deed.CLAIM: "I will review it"}
+_CHOICES: Final = frozenset({Deed.CHOOSE, Deed.CHOOSE_PATCH})
 _SLUGS: Final = {
     Deed.VOTE: "vote",
     Deed.CLAIM: "claim",
@@ -98,11 +103,16 @@ class Ticket:
 
     deed: Deed
     person: int
-    problem: int
+    # Of a problem, or of a patch.
+    number: int
     # To the hour, rounded down: what was made later within the hour of a revocation is void too.
     made_at: datetime
-    # Whether its token lets its reader choose, and the deed is what was chosen.
-    is_chosen: bool = False
+    # The one that lets its reader choose, where the deed is what was chosen.
+    chosen_by: Deed | None = None
+
+    @property
+    def is_of_patch(self) -> bool:
+        return Deed.CHOOSE_PATCH in (self.deed, self.chosen_by)
 
     @property
     def url(self) -> str:
@@ -112,27 +122,28 @@ class Ticket:
     def path(self, deed: Deed | None = None) -> str:
         """Where it is done, or another deed by a link that ends at the same time."""
         wanted = deed or self.deed
-        is_choice = self.is_chosen or self.deed == Deed.CHOOSE
-        signed = Deed.CHOOSE if is_choice else wanted
-        (token,) = _tokens(signed, self.person, [self.problem], self.made_at)
+        signed = self.chosen_by or (self.deed if self.deed in _CHOICES else wanted)
+        (token,) = _tokens(signed, self.person, [self.number], self.made_at)
         before, after = _around_token(wanted if wanted != signed else None)
         return f"{before}{token}{after}"
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One deed that a reader may do to one problem."""
+    """One deed that a reader may do to one problem, or patch."""
 
     deed: Deed
     url: str
+    is_of_patch: bool = False
 
     @property
     def words(self) -> str:
-        return self.deed.words
+        own = _WORDS_OF_PATCHES if self.is_of_patch else {}
+        return own.get(self.deed, self.deed.words)
 
 
 def ticket(person_id: int, deed: Deed, number: int, now: datetime | None = None) -> Ticket:
-    """The right of a person to do one thing to one problem."""
+    """The right of a person to do one thing to one problem, or patch."""
     return Ticket(deed, person_id, number, now or timezone.now())
 
 
@@ -142,9 +153,9 @@ def read_link(token: str, slug: str = "") -> Ticket:
     if not slug:
         return found
     chosen = next((deed for deed, known in _SLUGS.items() if known == slug), None)
-    if chosen is None or found.deed != Deed.CHOOSE:
+    if chosen is None or found.deed not in _CHOICES:
         raise NoSuchLink(_NOT_OURS)
-    return replace(found, deed=chosen, is_chosen=True)
+    return replace(found, deed=chosen, chosen_by=found.deed)
 
 
 def _read_token(token: str) -> Ticket:
@@ -177,9 +188,14 @@ def _key(secret: str) -> bytes:
     return salted_hmac("notifications.deeds", b"", secret=secret, algorithm="sha256").digest()
 
 
-def tokens(person_id: int, numbers: Sequence[int], now: datetime) -> list[str]:
-    """For each of these problems what lets a person choose, as it stands in the links of a mail."""
-    return _tokens(Deed.CHOOSE, person_id, numbers, now)
+def tokens(
+    person_id: int, numbers: Sequence[int], now: datetime, deed: Deed = Deed.CHOOSE
+) -> list[str]:
+    """For each of these problems what lets a person choose, as it stands in the links of a mail.
+
+    With `CHOOSE_PATCH` they are patches.
+    """
+    return _tokens(deed, person_id, numbers, now)
 
 
 def _tokens(deed: Deed, person_id: int, numbers: Sequence[int], made_at: datetime) -> list[str]:
@@ -201,19 +217,28 @@ def _around_token(deed: Deed | None) -> tuple[str, str]:
     return before, after
 
 
-def holder(found: Ticket) -> tuple[Person, Problem]:
-    """Who acts by it, on what. Raises `NoSuchLink` where it is void or shows what is hidden now."""
+def person_of(found: Ticket) -> Person:
+    """Who acts by it. Raises `NoSuchLink` where it is void."""
     person = Person.objects.filter(pk=found.person).first()
     if person is None or not writable([person]):
         raise NoSuchLink("The account that this link was for is closed.")
+    number = None if found.is_of_patch else found.number
     revoked = ReplyRevocation.objects.filter(
-        Q(problem=None) | Q(problem=found.problem), person=person, revoked_at__gte=found.made_at
+        Q(problem=None) | Q(problem=number), person=person, revoked_at__gte=found.made_at
     )
     if revoked.exists():
-        raise NoSuchLink("This link was revoked. Sign in to do it on the problem's page.")
+        where = "page of the patch" if found.is_of_patch else "problem's page"
+        raise NoSuchLink(f"This link was revoked. Sign in to do it on the {where}.")
+    return person
+
+
+def holder(found: Ticket) -> tuple[Person, Problem]:
+    """Who acts by it, on which problem. Raises `NoSuchLink` where it is void or shows what is
+    hidden now."""
+    person = person_of(found)
     related = ("product", "component", "assignee", "reporter")
     rows = visible_problems(person).select_related(*related)
-    problem = rows.filter(pk=found.problem).first()
+    problem = rows.filter(pk=found.number).first()
     if problem is None:
         raise NoSuchLink("There is no such problem, or you may no longer see it.")
     return person, problem

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Person
+from patches.models import Patch, PatchEvent
 from tracker.models import BulkChange, Component, Event, Problem, Product
 from votes.models import SavedSearch
 
@@ -23,6 +24,11 @@ class Reason(models.TextChoices):
     ASSIGNEE = "assignee", "you are assigned"
     MAINTAINER = "maintainer", "you maintain"
     OWN_ACT = "own act", "you asked for mails about what you do"
+    # Of a patch.
+    ASKED = "asked", "you are asked to review"
+    AUTHOR = "author", "you wrote"
+    SUBMITTER = "submitter", "you brought"
+    REVIEWER = "reviewer", "you reviewed"
 
 
 class Reach(models.TextChoices):
@@ -311,6 +317,8 @@ class Message(models.Model):
         ROUNDUP = "roundup", "hourly roundup"
         # To who wrote to us: an answer, a question whether a mail is theirs.
         ANSWER = "answer", "answer"
+        # Events of one patch; to people, and to the list of a component.
+        PATCH = "patch", "patch"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -336,6 +344,11 @@ class Message(models.Model):
     problem = models.ForeignKey(
         Problem, models.CASCADE, null=True, related_name="+", db_index=False
     )
+    # The same of a patch, whose events are told by `patch_tellings`.
+    patch_event = models.ForeignKey(
+        PatchEvent, models.CASCADE, null=True, related_name="+", db_index=False
+    )
+    patch = models.ForeignKey(Patch, models.CASCADE, null=True, related_name="+", db_index=False)
     reason = models.CharField(max_length=10, choices=Reason.choices, blank=True)
     # The subscription that a one-click unsubscribe ends.
     reach = models.CharField(max_length=10, choices=Reach.choices, blank=True)
@@ -381,15 +394,25 @@ class Message(models.Model):
                 condition=Q(bulk_change__isnull=False),
                 name="told_of_a_bulk_change_once",
             ),
+            models.UniqueConstraint(
+                fields=["person", "patch_event"],
+                condition=Q(patch_event__isnull=False),
+                name="told_of_a_patch_once",
+            ),
             models.CheckConstraint(
-                condition=Q(kind="event", event__isnull=False, delivery=None, person__isnull=False)
-                & Q(bulk_change=None)
-                | Q(kind="digest", delivery__isnull=False, event=None, bulk_change=None)
-                | Q(kind="bulk", bulk_change__isnull=False, person__isnull=False)
-                & Q(event=None, delivery=None)
-                | Q(kind="roundup", event=None, delivery=None, bulk_change=None)
-                & Q(person__isnull=False)
-                | Q(kind__in=["account", "answer"], event=None, delivery=None, bulk_change=None),
+                condition=Q(patch_event=None)
+                & (
+                    Q(kind="event", event__isnull=False, delivery=None, person__isnull=False)
+                    & Q(bulk_change=None)
+                    | Q(kind="digest", delivery__isnull=False, event=None, bulk_change=None)
+                    | Q(kind="bulk", bulk_change__isnull=False, person__isnull=False)
+                    & Q(event=None, delivery=None)
+                    | Q(kind="roundup", event=None, delivery=None, bulk_change=None)
+                    & Q(person__isnull=False)
+                    | Q(kind__in=["account", "answer"], event=None, delivery=None, bulk_change=None)
+                )
+                | Q(kind="patch", patch_event__isnull=False, patch__isnull=False)
+                & Q(event=None, delivery=None, bulk_change=None),
                 name="message_is_of_its_kind",
             ),
         ]
@@ -406,6 +429,14 @@ class Message(models.Model):
                 fields=["bulk_change"],
                 condition=Q(bulk_change__isnull=False),
                 name="message_by_bulk_change",
+            ),
+            models.Index(
+                fields=["patch_event"],
+                condition=Q(patch_event__isnull=False),
+                name="message_by_patch_event",
+            ),
+            models.Index(
+                fields=["patch"], condition=Q(patch__isnull=False), name="message_by_patch"
             ),
             models.Index(
                 fields=["kind", "due_at"],
@@ -454,6 +485,10 @@ class Occasion(models.TextChoices):
     ASSIGNED = "assigned", "a change of who has it"
     EDITED = "edited", "another change"
     ATTACHED = "attached", "a file"
+    ASKED = "asked", "a patch that you are asked to review"
+    REVIEWED = "reviewed", "what is said of a patch of yours, or answered to you"
+    VERSION = "version", "a new version of a patch that you reviewed"
+    DECIDED = "decided", "how a patch ended that you sent or reviewed"
 
 
 class EventChoice(models.Model):
@@ -533,6 +568,52 @@ class Telling(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} is told of event {self.event_id}"
+
+
+class PatchTelling(models.Model):
+    """That a person is told of what happened to a patch, why, and by which mail.
+
+    Without a message it waits for the person's next digest.
+    """
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="patch_tellings"
+    )
+    event = models.ForeignKey(PatchEvent, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="patch_tellings")
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "event"], name="person_told_of_patch_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["person"], condition=Q(message=None), name="patch_told_in_the_digest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} is told of event {self.event_id} of a patch"
+
+
+class MutedPatch(models.Model):
+    """A patch of which a person wants no mail, whatever they are to it."""
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="muted_patches"
+    )
+    patch = models.ForeignKey(Patch, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "patch"], name="patch_muted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} without patch {self.patch_id}"
 
 
 class SetAside(models.Model):

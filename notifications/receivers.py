@@ -14,7 +14,10 @@ from notifications.digests.settings import reschedule_digest
 from notifications.gate import senders, suspension
 from notifications.live.publishing import tell_after_commit
 from notifications.outbox.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
+from notifications.patches.queueing import queue_patch_mails
 from notifications.services import follow_what_one_commented
+from patches.models import PatchEvent
+from patches.signals import patch_happened
 from tracker.models import BulkChange, BulkChangeItem, Door, Event, Problem
 from tracker.signals import bulk_changed, problem_happened
 from votes.signals import votes_changed
@@ -23,6 +26,7 @@ from votes.signals import votes_changed
 def connect() -> None:
     account_mail_requested.connect(mail_the_account, dispatch_uid="notifications.mail_the_account")
     problem_happened.connect(tell_followers, dispatch_uid="notifications.tell_followers")
+    patch_happened.connect(tell_of_patch, dispatch_uid="notifications.tell_of_patch")
     bulk_changed.connect(tell_of_bulk_change, dispatch_uid="notifications.tell_of_bulk_change")
     problem_happened.connect(tell_open_pages, dispatch_uid="notifications.tell_open_pages")
     votes_changed.connect(tell_of_votes, dispatch_uid="notifications.tell_of_votes")
@@ -69,6 +73,11 @@ def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
     if not quiet:
         follow_what_one_commented(event)
         queue_event_mails(event)
+
+
+def tell_of_patch(event: PatchEvent, quiet: bool, **kwargs: Any) -> None:
+    if not quiet:
+        queue_patch_mails(event)
 
 
 def tell_open_pages(event: Event, **kwargs: Any) -> None:

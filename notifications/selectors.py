@@ -13,7 +13,16 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.events.recipients import Ground, ground_of
 from notifications.events.targets import in_words
-from notifications.models import UNCONFIRMED, MailDomain, Message, Reach, Subscription
+from notifications.models import (
+    UNCONFIRMED,
+    MailDomain,
+    Message,
+    MutedPatch,
+    Reach,
+    Subscription,
+)
+from patches.models import Patch
+from patches.policies import visible_patches
 from tracker.models import Component, Problem, Product
 from tracker.policies import visible_problems
 from votes.models import SavedSearch
@@ -67,6 +76,12 @@ def subscriptions_of(person: Person) -> Subscriptions:
         maintained=[_of_component(each) for each in maintained if each.pk not in said],
         muted=[_followed(row) for row in rows if row.is_muted],
     )
+
+
+def muted_patches(person: Person) -> QuerySet[Patch]:
+    """The patches of which `person` wants no mail, as far as they may see them."""
+    muted = MutedPatch.objects.filter(person=person)
+    return visible_patches(person).filter(pk__in=muted.values("patch")).order_by("-pk")
 
 
 def _followed(row: Subscription) -> Followed:

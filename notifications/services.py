@@ -12,8 +12,15 @@ from notifications.digests.settings import stop_digest
 from notifications.events.bulk_mail import follows
 from notifications.events.choices import stop_own_acts, stop_roundups
 from notifications.events.targets import Target, columns, find_target
-from notifications.models import Reach, Reason, Subscription
-from notifications.outbox.envelopes import BULK_REACH, DIGEST_REACHES, OWN_ACTS_REACH, ROUNDUP_REACH
+from notifications.models import MutedPatch, Reach, Reason, Subscription
+from notifications.outbox.envelopes import (
+    BULK_REACH,
+    DIGEST_REACHES,
+    OWN_ACTS_REACH,
+    PATCH_REACH,
+    ROUNDUP_REACH,
+)
+from patches.models import Patch
 from tracker.models import BulkChangeItem, Event, Problem
 from tracker.policies import visible_problems
 from votes.models import SavedSearch
@@ -64,6 +71,8 @@ def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
         return stop_roundups(person)
     if reach == OWN_ACTS_REACH:
         return stop_own_acts(person)
+    if reach == PATCH_REACH:
+        return mute_patch(person, target_id or 0)
     if reach == BULK_REACH:
         return stop_bulk(person, target_id or 0)
     target = find_target(reach, target_id)
@@ -71,6 +80,19 @@ def stop_mails(person_id: int, reach: str, target_id: int | None) -> bool:
         return False
     _set(person, target, is_muted=True)
     return True
+
+
+def mute_patch(person: Person, number: int) -> bool:
+    """Mail nothing about a patch, whatever the person is to it; False for one that is gone."""
+    if not Patch.objects.filter(pk=number).exists():
+        return False
+    MutedPatch.objects.get_or_create(person=person, patch_id=number)
+    return True
+
+
+def unmute_patch(person: Person, number: int) -> bool:
+    """Mail about a patch again; False where it was not muted."""
+    return bool(MutedPatch.objects.filter(person=person, patch=number).delete()[0])
 
 
 def stop_bulk(person: Person, bulk_change_id: int) -> bool:

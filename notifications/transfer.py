@@ -23,6 +23,8 @@ from notifications.models import (
     MailDomain,
     MailSettings,
     Message,
+    MutedPatch,
+    PatchTelling,
     SetAside,
     Subscription,
     Telling,
@@ -51,11 +53,17 @@ def declare() -> None:
             of_people=True,
         ),
         Table(
+            "muted_patches", MutedPatch, left_out={"id": NOBODY_REFERS}, within="patch",
+            of_people=True,
+        ),
+        Table(
             "problems_set_aside", SetAside, left_out={"id": NOBODY_REFERS}, within="problem",
             of_people=True,
         ),
     )  # fmt: skip
-    registry.leave_out("mail on its way, and what was sent", DigestDelivery, Message, Telling)
+    registry.leave_out(
+        "mail on its way, and what was sent", DigestDelivery, Message, Telling, PatchTelling
+    )
     registry.leave_out("mail as it came in, and whose it was", IncomingMail, HeldMail)
     registry.leave_out(
         "who may write to this installation and whom it reaches",

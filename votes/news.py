@@ -131,6 +131,8 @@ def _deeds(changes: Iterable[FieldChange]) -> list[str]:
 
 
 def _deed(name: str, change: FieldChange) -> str:
+    if name.startswith("patch "):
+        return _deed_of_patch(name, change.new)
     if change.is_long:
         return f"edited the {name}"
     if name == "assignee":
@@ -138,6 +140,15 @@ def _deed(name: str, change: FieldChange) -> str:
     if name == "duplicate of":
         return f"marked it as a duplicate of {change.new}" if change.new else "unmarked it"
     return f"set {name} to {change.new}" if change.new else f"removed {name} {change.old}"
+
+
+def _deed_of_patch(name: str, what: str) -> str:
+    """What a line of the history says of a patch, such as "integrated patch 12"."""
+    if what.startswith("came"):
+        return f"sent {name}{what.removeprefix('came')}"
+    if what == "waiting":
+        return f"opened {name} again"
+    return f"took {name} from it" if what == "no longer a fix" else f"{what} {name}"
 
 
 def _listed(deeds: list[str]) -> str:

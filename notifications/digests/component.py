@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.db.models import QuerySet
 
-from notifications.digests.content import FEW, LINES, Digest, Line, Section, Window, risen, top
+from notifications.digests.content import risen, top
+from notifications.digests.shapes import FEW, LINES, Digest, Line, Section, Window
 from tracker.models import OPEN, Component, Problem
 from tracker.policies import visible_problems
 

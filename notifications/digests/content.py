@@ -1,10 +1,12 @@
-"""What a digest tells: read from votes and problems, for one reader and one stretch of time."""
+"""What a digest tells: read from votes and problems, for one reader and one stretch of time.
+
+What it tells of patches is in `patches`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
@@ -14,91 +16,29 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import Person
+from accounts.models import Person, read_roles
+from notifications.digests import patches
+from notifications.digests.patches import PatchReader, patch_readers
+from notifications.digests.shapes import FEW, LINES, Digest, Line, Section, Window
 from notifications.models import SetAside
 from tracker.duplicates import adds_up
 from tracker.models import OPEN, Comment, Component, Maintainership, Problem, State
 from tracker.policies import visible_problems
 from votes.models import Vote
 
-# Enough to choose from; the rest is behind a link. What only stands there gets fewer, so that a
-# digest is one screen.
-LINES: Final = 5
-FEW: Final = 3
-
-
-@dataclass(frozen=True)
-class Line:
-    """One problem in a section. `gained` counts its new voters, the reporter not among them.
-
-    `said` is what happened to it, in words, the latest last.
-    """
-
-    problem: Problem
-    gained: int = 0
-    said: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """Some lines of `total`; `url` leads to all. `is_news` makes a digest worth sending.
-
-    `others` are numbers of problems that are named without a line of their own.
-    """
-
-    key: str
-    title: str
-    lines: list[Line]
-    total: int
-    url: str
-    is_news: bool
-    others: tuple[int, ...] = ()
-
-    @property
-    def left_out(self) -> int:
-        """How many there are beside those that are named."""
-        return max(self.total - len(self.lines) - len(self.others), 0)
-
-
-@dataclass(frozen=True)
-class Window:
-    """The stretch of time that a digest covers: after `start`, up to and with `end`."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
-class Digest:
-    """Sections in the order in which they are read; those without lines are left out.
-
-    `tells` are the keys of the tellings that it makes true.
-    """
-
-    window: Window
-    sections: list[Section]
-    tells: tuple[int, ...] = ()
-
-    @property
-    def is_worth_sending(self) -> bool:
-        """Whether something happened or waits: lists that only stand are no news."""
-        return any(section.is_news for section in self.sections)
-
-    def count(self, key: str) -> int:
-        """How many the section of that name has, shown or not."""
-        return sum(section.total for section in self.sections if section.key == key)
-
 
 @dataclass(frozen=True)
 class Reader:
-    """What a digest depends on of its reader: what they maintain, and have set aside now."""
+    """What a digest depends on of its reader: what they maintain, and have set aside now; and which
+    patches are theirs."""
 
     components: tuple[int, ...]
     aside: tuple[int, ...]
+    patches: PatchReader
 
 
 def readers(people: Sequence[Person]) -> dict[int, Reader]:
-    """Each of `people` as a reader. Two queries, however many they are."""
+    """Each of `people` as a reader. Four queries, however many they are; see `patch_readers`."""
     pks = [person.pk for person in people]
     components: dict[int, list[int]] = {pk: [] for pk in pks}
     aside: dict[int, list[int]] = {pk: [] for pk in pks}
@@ -109,7 +49,9 @@ def readers(people: Sequence[Person]) -> dict[int, Reader]:
     rows = SetAside.objects.filter(wanted, person__pk__any_of=pks).order_by("problem")
     for pk, number in rows.values_list("person", "problem"):
         aside[pk].append(number)
-    return {pk: Reader(tuple(components[pk]), tuple(aside[pk])) for pk in pks}
+    read_roles(people)
+    of_patches = patch_readers(people)
+    return {pk: Reader(tuple(components[pk]), tuple(aside[pk]), of_patches[pk]) for pk in pks}
 
 
 # That in which what is kept was read.
@@ -124,16 +66,32 @@ def compose(
     What several readers share is read once for all of a run: for a minute, so that nothing which
     has become confidential lives on in it.
     """
+    minute = _this_minute()
+    own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
+    reader = reader or readers([person])[person.pk]
+    components, aside = reader.components, reader.aside
+    of_patches = patches.Shared() if is_preview else patches.shared()
+    sections = [
+        *of_patches.sections(reader.patches, components, window),
+        *own(components, aside, window, minute),
+        *whole(aside, window, minute),
+    ]
+    return Digest(window, [section for section in sections if section.has_lines])
+
+
+def read_ahead(known: Sequence[Reader]) -> None:
+    """Read for many readers together what each would read by itself."""
+    _this_minute()
+    patches.shared().read_ahead((reader.patches, reader.components) for reader in known)
+
+
+def _this_minute() -> int:
     minute = int(timezone.now().timestamp() // 60)
     if minute != _minute[0]:
         # They would stay until there are as many as may be, each with its problems.
         _minute[0] = minute
         forget_shared_parts()
-    own, whole = (_own.__wrapped__, _whole.__wrapped__) if is_preview else (_own, _whole)
-    reader = reader or readers([person])[person.pk]
-    components, aside = reader.components, reader.aside
-    sections = [*own(components, aside, window, minute), *whole(aside, window, minute)]
-    return Digest(window, [section for section in sections if section.lines])
+    return minute
 
 
 def set_aside_by(person: Person) -> tuple[int, ...]:
@@ -182,8 +140,7 @@ def _own_top(components: list[Component], own: QuerySet[Problem], window: Window
 OwnSection = Callable[[list[Component], QuerySet[Problem], Window], Section]
 
 # What waits for the reader comes first. They are for people who maintain the components, so that
-# confidential problems belong in them. Sections of later apps, such as the patches that nobody
-# has reviewed, join here.
+# confidential problems belong in them.
 OWN_SECTIONS: Final[tuple[OwnSection, ...]] = (_untouched, _own_risen, _own_top)
 
 
@@ -208,6 +165,7 @@ def forget_shared_parts() -> None:
     """Let the next digest read everything anew."""
     _own.cache_clear()
     _whole.cache_clear()
+    patches.forget()
 
 
 def _first(found: QuerySet[Problem], lines: int) -> list[Problem]:

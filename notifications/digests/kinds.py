@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from notifications.digests.component import compose_component
-from notifications.digests.content import Digest, Reader, Window, compose
+from notifications.digests.content import Reader, compose
 from notifications.digests.search import compose_search
+from notifications.digests.shapes import Digest, Window
 from notifications.digests.votes import compose_votes
 from notifications.gate.addresses import is_ours
 from notifications.models import DigestSubscription

@@ -14,8 +14,8 @@ from django.urls import reverse
 from accounts.models import Person
 from notifications import deeds
 from notifications.deeds import Deed, Offer
-from notifications.digests.content import Digest, Line, Section
 from notifications.digests.schedule import zone
+from notifications.digests.shapes import Digest, Line, PatchLine, Section
 from notifications.models import DigestSubscription
 from notifications.outbox.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsubscribe_url
 from notifications.plain import COLUMNS, paragraphs, wrap
@@ -25,7 +25,7 @@ Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 # In a text mail a link takes a line, so only what may need doing has one.
 ACTS_IN_TEXT: Final = {
-    Kind.OWN: frozenset({"untouched", "risen"}),
+    Kind.OWN: frozenset({"patches", "forgotten", "untouched", "risen"}),
     Kind.VOTES: frozenset({"changed", "asked"}),
     Kind.SEARCH: frozenset({"new", "risen"}),
     Kind.COMPONENT: frozenset[str](),
@@ -39,6 +39,7 @@ _ACT: Final = " What is behind “act” asks before it does anything."
 # What the sections of each kind come to, in the order in which it is said.
 _SUMS: Final = {
     Kind.VOTES: {
+        "chosen patches": "{} of your patches",
         "fixed": "{} fixed",
         "changed": "{} changed",
         "asked": "{} of what you follow",
@@ -46,6 +47,15 @@ _SUMS: Final = {
     },
     Kind.SEARCH: {"new": "{} new", "risen": "{} rose"},
     Kind.COMPONENT: {"closed": "{} closed", "new": "{} new", "risen": "{} rose"},
+}
+
+
+# The same of patches, in the digest of what one maintains.
+_SUMS_OF_PATCHES: Final = {
+    "patches": "{} patch{} to review",
+    "ready": "{} patch{} ready",
+    "forgotten": "{} patch{} forgotten",
+    "reviews": "{} of your reviews ended",
 }
 
 
@@ -63,12 +73,39 @@ class Row:
 
 
 @dataclass(frozen=True)
+class PatchRow:
+    """One patch of a section as it is read, with what its reader may do by a link."""
+
+    line: PatchLine
+    offers: list[Offer]
+    act_url: str
+
+    @property
+    def url(self) -> str:
+        return f"{settings.BASE_URL}{self.line.patch.get_absolute_url()}"
+
+    @property
+    def author(self) -> str:
+        """Who wrote it, by the name that is known."""
+        author = self.line.patch.author
+        return author.handle if author is not None else self.line.patch.author_name
+
+    @property
+    def place(self) -> str:
+        """The product, with its component where it is one alone."""
+        components = [each.slug for each in self.line.patch.components.all()]
+        product = self.line.patch.product.slug
+        return f"{product}/{components[0]}" if len(components) == 1 else product
+
+
+@dataclass(frozen=True)
 class Part:
-    """A section as it is read: without problems that an earlier one has told of."""
+    """A section as it is read: without what an earlier one has told of."""
 
     section: Section
     title: str
     rows: list[Row]
+    patch_rows: list[PatchRow]
 
 
 @dataclass(frozen=True)
@@ -101,7 +138,7 @@ class DigestWords:
         untouched = self.digest.count("untouched")
         risen = self.digest.count("risen")
         everywhere = self.digest.count("risen everywhere")
-        said = []
+        said = self._sums_of_patches
         if untouched:
             said.append(f"{untouched} report{_s(untouched)} untouched")
         if risen:
@@ -109,6 +146,14 @@ class DigestWords:
         if everywhere and everywhere > risen:
             said.append(f"{everywhere} rose everywhere")
         return ", ".join(said) or "nothing new"
+
+    @property
+    def _sums_of_patches(self) -> list[str]:
+        said = []
+        for key, words in _SUMS_OF_PATCHES.items():
+            if count := self.digest.count(key):
+                said.append(words.format(count, _es(count)))
+        return said
 
     @property
     def subject(self) -> str:
@@ -179,7 +224,8 @@ class DigestWords:
     @property
     def has_acts(self) -> bool:
         """Whether its reader may do something by its links."""
-        return any(self.offers.values())
+        lines = (line for section in self.digest.sections for line in section.patches)
+        return any(self.offers.values()) or any(line.deeds for line in lines)
 
     @property
     def base_url(self) -> str:
@@ -189,6 +235,7 @@ class DigestWords:
     def parts(self) -> list[Part]:
         """What is read, each problem once."""
         told: set[int] = set()
+        told_patches: set[int] = set()
         gained = {line.problem.pk: line.gained for s in self.digest.sections for line in s.lines
                   if line.gained}  # fmt: skip
         found = []
@@ -199,11 +246,25 @@ class DigestWords:
                 if line.problem.pk not in told
             ]
             told.update(line.problem.pk for line in lines)
+            of_patches = [line for line in section.patches if line.patch.pk not in told_patches]
+            told_patches.update(line.patch.pk for line in of_patches)
             rows = [self._row(line) for line in lines]
-            beside = "" if len(lines) == len(section.lines) else ", beside those above"
-            if rows:
-                found.append(Part(section, f"{section.title}{beside}", rows))
+            patch_rows = [self._patch_row(line) for line in of_patches]
+            left = len(section.lines) + len(section.patches) - len(rows) - len(patch_rows)
+            beside = ", beside those above" if left else ""
+            if rows or patch_rows:
+                found.append(Part(section, f"{section.title}{beside}", rows, patch_rows))
         return found
+
+    def _patch_row(self, line: PatchLine) -> PatchRow:
+        if self.reader is None or not line.deeds:
+            return PatchRow(line, [], "")
+        choice = deeds.ticket(self.reader.pk, Deed.CHOOSE_PATCH, line.patch.pk, self.links_from)
+        offers = [
+            Offer(deed, settings.BASE_URL + choice.path(deed), is_of_patch=True)
+            for deed in line.deeds
+        ]
+        return PatchRow(line, offers, choice.url)
 
     def _row(self, line: Line) -> Row:
         offers = self.offers.get(line.problem.pk, [])
@@ -282,6 +343,12 @@ def problems_of(digest: Digest) -> list[Problem]:
     return list(found.values())
 
 
+def acted_on(digest: Digest) -> list[int]:
+    """The patches to which its reader may do something by a link, each once."""
+    lines = (line for section in digest.sections for line in section.patches)
+    return list(dict.fromkeys(line.patch.pk for line in lines if line.deeds))
+
+
 def offers_aside(row: DigestSubscription) -> bool:
     """Setting aside is about what a digest chooses by itself; a search finds what it says."""
     return row.kind in {Kind.OWN, Kind.VOTES}
@@ -289,6 +356,7 @@ def offers_aside(row: DigestSubscription) -> bool:
 
 def _part_text(part: Part, *, with_acts: bool) -> str:
     lines = [part.title.upper(), *(_row_text(row, with_act=with_acts) for row in part.rows)]
+    lines += [_patch_text(row, with_act=with_acts) for row in part.patch_rows]
     if part.section.others:
         numbers = ", ".join(f"#{number}" for number in part.section.others)
         lines.append(textwrap.fill(f"and {numbers}", COLUMNS, initial_indent="  ",
@@ -315,9 +383,30 @@ def _row_text(row: Row, *, with_act: bool) -> str:
     return "\n".join(lines)
 
 
+def _patch_text(row: PatchRow, *, with_act: bool) -> str:
+    """A few lines for each patch, however long its title is."""
+    patch, line = row.line.patch, row.line
+    people = f"{patch.demand} {'person' if patch.demand == 1 else 'people'} · "
+    by = f" · by {row.author}" if row.author else ""
+    secret = " · confidential" if patch.is_confidential else ""
+    lines = [
+        _short(f"  patch {patch.pk}: {patch.title}", indent=2),
+        _short(f"    {people if patch.demand else ''}{row.place}{by}{secret}", indent=4),
+        *(_short(f"    {said}", indent=4) for said in line.said),
+        f"    {row.url}",
+    ]
+    if with_act and row.act_url:
+        lines.append(f"    act: {row.act_url}")
+    return "\n".join(lines)
+
+
 def _short(text: str, indent: int) -> str:
     return " " * indent + textwrap.shorten(text, COLUMNS - indent, placeholder=" …")
 
 
 def _s(count: int) -> str:
     return "" if count == 1 else "s"
+
+
+def _es(count: int) -> str:
+    return "" if count == 1 else "es"

@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from accounts.models import Person, Role, RoleGrant
 from notifications.digests import schedule
-from notifications.digests.content import Digest, Window
 from notifications.digests.kinds import compose_kind, why_not
+from notifications.digests.shapes import Digest, Window
 from notifications.models import DigestDelivery, DigestSubscription, EventChoice
 from notifications.outbox.queueing import queue_digests
 from tracker.models import Component
@@ -34,6 +34,7 @@ _CLAIMED: Final = (
 # Seconds for which one task claims what is due.
 CLAIMS_FOR = 8.0
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
+_WITH_OWN: Final = (Role.DEVELOPER, Role.COMMITTER)
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,14 @@ def list_subscription(component: Component, now: datetime) -> DigestSubscription
     return row
 
 
+def has_own(person: Person) -> bool:
+    """Whether the person has a digest of what they maintain without asking."""
+    return person.has_role(*_WITH_OWN)
+
+
 def _developers() -> QuerySet[RoleGrant, int]:
-    return RoleGrant.objects.filter(role=Role.DEVELOPER).values_list("person", flat=True)
+    """Committers too: what nobody has reviewed for long is told to each of them."""
+    return RoleGrant.objects.filter(role__in=_WITH_OWN).values_list("person", flat=True)
 
 
 def _choosers() -> QuerySet[EventChoice, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.models import Person
-from notifications.digests.content import LINES, Digest, Line, Section, Window, risen
+from notifications.digests.content import risen
+from notifications.digests.shapes import LINES, Digest, Line, Section, Window
 from tracker.drafts import DraftErrors
 from tracker.models import Problem
 from votes import listing

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
@@ -18,14 +19,16 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications import deeds
 from notifications.backends.mime import part
-from notifications.digests.content import Digest, Section
+from notifications.deeds import Deed
 from notifications.digests.mail import (
     DigestWords,
+    acted_on,
     offers_aside,
     plain_words,
     problems_of,
     stop_url_of,
 )
+from notifications.digests.shapes import Digest, Section
 from notifications.models import DigestSubscription, Message
 from notifications.plain import wrap
 
@@ -36,9 +39,9 @@ MOST_PATTERNS: Final = 256
 # What a line may have while a short address stands in it for that which ends a digest.
 LONGEST: Final = 750
 
-# What tells readers apart: the token for a problem, in all links that act on it, by its number, and
-# the address that ends the digest, by None.
-Link = int | None
+# What tells readers apart: the token for a problem or patch, in all links that act on it, by what
+# it lets choose and the number; and the address that ends the digest, by None.
+Link = tuple[Deed, int] | None
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,15 @@ class Pattern:
     text: Pieces
     html: Pieces
     are_parts: bool
-    # The problems that its reader may do something to.
+    # The problems, and the patches, that its reader may do something to.
     numbers: Sequence[int]
+    patches: Sequence[int]
     # Held, so that no others are made that look the same to the key of the pattern.
     sections: Sequence[Section]
 
-    def fill(self, tokens: Sequence[str], stop_url: str) -> Written:
-        """The digest of the reader whose these are."""
-        own: dict[Link, bytes] = dict(zip(self.numbers, map(str.encode, tokens), strict=True))
+    def fill(self, person_id: int, now: datetime, stop_url: str) -> Written:
+        """The digest of that reader, whose links act from now on."""
+        own: dict[Link, bytes] = _tokens(person_id, self.numbers, self.patches, now)
         own[None] = stop_url.encode()
         text, html = self.text.fill(own), self.html.fill(own)
         return Written(self.subject, text, html, self.are_parts, stop_url)
@@ -121,8 +125,7 @@ class Writer:
                 self._minute = now
                 self._patterns.clear()
             pattern = self._patterns[key] = self._pattern(digest, row, voted)
-        tokens = deeds.tokens(row.reader.pk, pattern.numbers, timezone.now())
-        return pattern.fill(tokens, stop_url_of(row))
+        return pattern.fill(row.reader.pk, timezone.now(), stop_url_of(row))
 
     def _pattern(self, digest: Digest, row: DigestSubscription, voted: set[int]) -> Pattern:
         problems = problems_of(digest)
@@ -130,7 +133,8 @@ class Writer:
         numbers = [number for number, found in allowed.items() if found]
         # The same for all, as a token holds its hour.
         now = timezone.now()
-        tokens = deeds.tokens(STAND_IN, numbers, now)
+        patches = acted_on(digest)
+        tokens = _tokens(STAND_IN, numbers, patches, now)
         offers = {n: deeds.offers_of(STAND_IN, n, found, now) for n, found in allowed.items()}
         words = replace(
             plain_words(digest, row),
@@ -143,10 +147,23 @@ class Writer:
         parts = [part("plain", text, LONGEST), part("html", html, LONGEST)]
         are_parts = None not in parts
         whole = [p or b"" for p in parts] if are_parts else [text.encode(), html.encode()]
-        links: dict[bytes, Link] = dict(zip(map(str.encode, tokens), numbers, strict=True))
+        links: dict[bytes, Link] = {token: link for link, token in tokens.items()}
         links[STOP_URL.encode()] = None
         text_apart, html_apart = (_taken_apart(each, links) for each in whole)
-        return Pattern(words.subject, text_apart, html_apart, are_parts, numbers, digest.sections)
+        return Pattern(
+            words.subject, text_apart, html_apart, are_parts, numbers, patches, digest.sections
+        )
+
+
+def _tokens(
+    person_id: int, numbers: Sequence[int], patches: Sequence[int], now: datetime
+) -> dict[Link, bytes]:
+    """What stands for a reader in the links to these problems and patches."""
+    found: dict[Link, bytes] = {}
+    for deed, named in ((Deed.CHOOSE, numbers), (Deed.CHOOSE_PATCH, patches)):
+        tokens = deeds.tokens(person_id, named, now, deed) if named else []
+        found |= {(deed, number): t.encode() for number, t in zip(named, tokens, strict=True)}
+    return found
 
 
 def _taken_apart(whole: bytes, links: Mapping[bytes, Link]) -> Pieces:

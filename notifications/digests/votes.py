@@ -12,8 +12,11 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from accounts.models import Person, Role, RoleGrant
-from notifications.digests.content import LINES, Digest, Line, Section, Window, set_aside_by
-from notifications.models import Message, Telling
+from notifications.digests.chosen_patches import section_of_patches, untold_of_patches
+from notifications.digests.content import set_aside_by
+from notifications.digests.shapes import LINES, Digest, Line, Section, Window
+from notifications.events.of_patches import leave_out_patches, patch_of
+from notifications.models import Message, PatchTelling, Telling
 from tracker.duplicates import adds_up
 from tracker.models import Door, Event, Problem, Resolution
 from tracker.policies import visible_problems
@@ -40,21 +43,25 @@ def compose_votes(person: Person, window: Window, message_pk: int | None = None)
     shown = _visible(person, own | {each.event.problem_id for each in tellings})
     tellings = [each for each in tellings if each.event.problem_id in shown]
     asked = [each.event for each in tellings]
-    events = {
-        event.pk: event for event in (*_events(person, own & shown, window, message_pk), *asked)
-    }
+    found = [*_events(person, own & shown, window, message_pk), *asked]
+    events = {event.pk: event for event in _without_told_patches(found, person)}
     said = _said([events[pk] for pk in sorted(events)], person)
     gained = _gained(person, own & shown, window)
     problems = _problems([*said, *sorted(gained, key=lambda pk: (-gained[pk], -pk))[: 2 * LINES]])
     sections = _sections(own, said, gained, problems)
     tells = tuple(each.pk for each in tellings)
-    return Digest(window, [section for section in sections if section.lines], tells)
+    of_patches = untold_of_patches(person, message_pk)
+    sections.insert(0, section_of_patches(of_patches))
+    told = [section for section in sections if section.has_lines]
+    return Digest(window, told, tells, tuple(each.pk for each in of_patches))
 
 
 def bind_tellings(message: Message, digest: Digest) -> None:
     """Let what `digest` tells be told by `message`, which is about to leave."""
     if digest.tells:
         Telling.objects.filter(pk__in=digest.tells).update(message=message)
+    if digest.tells_of_patches:
+        PatchTelling.objects.filter(pk__in=digest.tells_of_patches).update(message=message)
 
 
 def _own_numbers(person: Person) -> set[int]:
@@ -109,7 +116,14 @@ def _events(
 
 
 def _is_watched(event: Event) -> bool:
-    return any(change["field"] in WATCHED for change in event.changes)
+    return any(change["field"] in WATCHED or patch_of(change) for change in event.changes)
+
+
+def _without_told_patches(events: list[Event], person: Person) -> list[Event]:
+    """Without those of which nothing is left once what mails about patches told is taken away."""
+    had = {event.pk for event in events if event.changes}
+    leave_out_patches(events, person)
+    return [event for event in events if event.changes or event.pk not in had]
 
 
 def _said(events: list[Event], person: Person) -> dict[int, list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from notifications.events.choices import wants_own_acts
+from notifications.events.of_patches import leave_out_patches
 from notifications.events.recipients import CLOSENESS
 from notifications.models import Message, Reach, Reason, Subscription, Telling
 from tracker.models import Event
@@ -23,7 +24,7 @@ def grounds_of(message: Message) -> list[Telling | Message]:
     about own acts.
     """
     rows: list[Telling | Message] = list(Telling.objects.filter(message=message).order_by("-event"))
-    if not rows:
+    if not rows and message.event_id is not None:
         rows = [message]
     muted = {
         (row.reach, row.target_id)
@@ -50,6 +51,8 @@ def left_of(told: Sequence[Event], message: Message) -> list[Event]:
     is again what it was is not told at all, whoever put it back. Events of which nothing is left
     are left out. The rows are changed for this mail and must not be saved.
     """
+    if message.person is not None:
+        leave_out_patches(told, message.person)
     now = _values_now(told, message)
     first: dict[Field, Any] = {}
     last: dict[Field, int] = {}

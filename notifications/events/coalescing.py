@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -23,10 +23,20 @@ from notifications.events.recipients import Ground, recipients
 from notifications.gate.suspension import suspended_among
 from notifications.models import MailSettings, Message, Reason, Telling
 from notifications.outbox.envelopes import event_message_id, roundup_message_id
-from tracker.models import Event, Problem
+from tracker.models import Event
 
 # However much goes on, the first of it is told after so long.
 LONGEST: Final = timedelta(minutes=5)
+
+
+class Planned(Protocol):
+    """That somebody is told of something; when, follows from what they wish."""
+
+    @property
+    def person(self) -> Person: ...
+
+    def not_before(self, at: datetime) -> datetime:
+        """`at`, or the end of the person's quiet hours."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,15 @@ def new_event_message(event: Event, plan: Plan) -> Message:
     )
 
 
-def join(problem: Problem, plans: Sequence[Plan]) -> dict[int, int]:
-    """The waiting messages about `problem` that take the next event, by the person's id.
+def join(plans: Sequence[Planned], **about: Any) -> dict[int, int]:
+    """The waiting messages that take the next event, by the person's id.
+
+    `about` are conditions of the rows: their kind, and the problem or patch.
 
     They are ours until the transaction ends. One that somebody else holds is being sent, or about
     to be; it is passed over rather than waited for. Two queries.
     """
-    waiting = _waiting(problem)
+    waiting = _waiting(**about)
     by_person = {plan.person.pk: plan for plan in plans}
     # Of several, which only a mail that was sent again can leave, the latest.
     joined = {m.person_id or 0: m for m in waiting if m.person_id in by_person}
@@ -108,9 +120,9 @@ def join(problem: Problem, plans: Sequence[Plan]) -> dict[int, int]:
     return {person_id: message.pk for person_id, message in joined.items()}
 
 
-def _waiting(problem: Problem) -> QuerySet[Message]:
+def _waiting(**about: Any) -> QuerySet[Message]:
     found = Message.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        problem=problem, kind=Message.Kind.EVENT, state=Message.State.QUEUED
+        **about, state=Message.State.QUEUED
     )
     if not window():
         # Without a window only what quiet hours hold back takes more.
@@ -118,7 +130,7 @@ def _waiting(problem: Problem) -> QuerySet[Message]:
     return found.order_by("pk")
 
 
-def _put_off(message: Message, plan: Plan) -> datetime:
+def _put_off(message: Message, plan: Planned) -> datetime:
     """Later, as more may follow; but one that was tried waits for its server, and only for it."""
     if message.attempts:
         return message.due_at
@@ -129,7 +141,7 @@ def _put_off(message: Message, plan: Plan) -> datetime:
 # Once an hour
 
 
-def roundups(plans: Sequence[Plan]) -> list[Message]:
+def roundups(plans: Sequence[Planned]) -> list[Message]:
     """The mails, stored or not, that tell these people at the next full hour what happens until it.
 
     The hour names the mail, so that the database keeps them to one.
@@ -138,12 +150,12 @@ def roundups(plans: Sequence[Plan]) -> list[Message]:
     return [_roundup(plan, plan.not_before(due)) for plan in plans]
 
 
-def later(message: Message, plan: Plan) -> Message:
+def later(message: Message, plan: Planned) -> Message:
     """The one of the hour after a mail that has left early."""
     return _roundup(plan, plan.not_before(next_hour(message.due_at)))
 
 
-def _roundup(plan: Plan, due_at: datetime) -> Message:
+def _roundup(plan: Planned, due_at: datetime) -> Message:
     return Message(
         kind=Message.Kind.ROUNDUP,
         person=plan.person,

@@ -1,4 +1,4 @@
-"""What the mail of an hour says: what happened to several problems, for who wants it together."""
+"""What the mail of an hour says of problems and patches, for who wants it together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from accounts.models import Person
 from notifications.events.adding_up import grounds_of, left_of, told_by
 from notifications.events.mail import CONFIDENTIAL, Happening, happenings
 from notifications.models import Message
+from notifications.patches.mail import PatchHappening
+from notifications.patches.mail import happenings as patch_happenings
+from notifications.patches.mail import told_by as patch_events_of
 from notifications.plain import paragraphs, wrap
+from patches.models import Patch, PatchEvent
 from tracker.models import Event, Problem
 from tracker.policies import visible_problems
 from tracker.text import clean_line
@@ -44,20 +48,48 @@ class RoundupPart:
 
 
 @dataclass(frozen=True)
+class PatchPart:
+    """One patch, and what happened to it."""
+
+    patch: Patch
+    happenings: list[PatchHappening]
+
+    @property
+    def url(self) -> str:
+        return f"{settings.BASE_URL}{self.patch.get_absolute_url()}"
+
+    @property
+    def title(self) -> str:
+        return f"patch {self.patch.pk}: {clean_line(self.patch.title)}"
+
+    def as_text(self) -> list[str]:
+        title = wrap(self.title)
+        line = "=" * max(map(len, title.split("\n")))
+        secret = f"{CONFIDENTIAL}\n" if self.patch.is_confidential else ""
+        said = (part for each in self.happenings for part in each.as_text())
+        return [f"{title}\n{line}\n{secret}{self.url}", *said]
+
+
+@dataclass(frozen=True)
 class RoundupWords:
     """The parts of the mail, in the words of its reader."""
 
     parts: list[RoundupPart]
+    patches: list[PatchPart]
     left_out: int
     stop_url: str
 
     @property
     def headline(self) -> str:
-        count = len(self.parts) + self.left_out
+        count = len(self.parts) + len(self.patches) + self.left_out
+        if count == 1 and self.patches:
+            return f"News of {self.patches[0].title}"
         if count == 1:
             problem = self.parts[0].problem
             return f"News of #{problem.pk} {clean_line(problem.synopsis)}"
-        return f"News of {count} problems that you follow"
+        if not self.patches:
+            return f"News of {count} problems that you follow"
+        return f"News of {count} problems and patches" if self.parts else f"News of {count} patches"
 
     reason = "you chose to be told of these once an hour"
     stop_label = "Stop these hourly mails"
@@ -71,6 +103,7 @@ class RoundupWords:
         return paragraphs(
             [
                 *(part for each in self.parts for part in each.as_text()),
+                *(part for each in self.patches for part in each.as_text()),
                 f"and {self.left_out} more." if self.left_out else "",
                 "\n".join(
                     [
@@ -96,13 +129,23 @@ def roundup_words(message: Message, person: Person, stop_url: str) -> RoundupWor
     numbers = {event.problem_id for event in told}
     visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))
     left = left_of([event for event in told if event.problem_id in visible], message)
-    if not left:
+    of_patches = patch_events_of(message)
+    if not left and not of_patches:
         return None
     by_problem = sorted(left, key=lambda event: (event.problem_id, event.pk))
     groups = [list(each) for _, each in groupby(by_problem, attrgetter("problem_id"))]
-    shown = happenings([e for group in groups[:MOST] for e in group], person)
+    shown = happenings([e for group in groups[:MOST] for e in group], person) if groups else []
     parts = [_part(group, shown) for group in groups[:MOST]]
-    return RoundupWords(parts, len(groups) - len(parts), stop_url)
+    by_patch = sorted(of_patches, key=lambda event: (event.patch_id, event.pk))
+    about = [list(each) for _, each in groupby(by_patch, attrgetter("patch_id"))]
+    patches = [_patch_part(group, person) for group in about[:MOST]]
+    left_out = len(groups) - len(parts) + len(about) - len(patches)
+    return RoundupWords(parts, patches, left_out, stop_url)
+
+
+def _patch_part(events: list[PatchEvent], person: Person) -> PatchPart:
+    said = [each.cut(CHARS) for each in patch_happenings(events, person)]
+    return PatchPart(events[0].patch, said)
 
 
 def _part(events: list[Event], shown: list[Happening]) -> RoundupPart:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import Denied
 from notifications import services as subscriptions
-from notifications.gate import commands, contents, reports
+from notifications.gate import commands, contents, on_patches, reports
 from notifications.gate.addresses import ReplyTo, ReportTo, reply_address
 from notifications.gate.changing import change_as_ordered, sentence_of
 from notifications.gate.commands import Leading
@@ -118,6 +118,8 @@ class _Reply:
 
 
 def _reply(mail: ParsedMail, person: Person, recipient: ReplyTo) -> Done:
+    if recipient.patch:
+        return on_patches.reply(mail, person, recipient.patch)
     leading = commands.read_leading(mail.own_text)
     if leading.faults:
         raise Refusal(leading.faults)

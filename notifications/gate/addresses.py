@@ -1,6 +1,6 @@
 """The addresses at which mail comes in, and what each of them means.
 
-    reply+<token>@domain           a person's mail about one problem
+    reply+<token>@domain           a person's mail about one problem, or one patch
     bounce+<token>@domain          the return path of one message of the outbox
     report@domain                  a new report; report+base@ and report+base.net@ name the place
 
@@ -30,6 +30,8 @@ from django.utils import timezone
 REPLY: Final = "reply"
 BOUNCE: Final = "bounce"
 REPORT: Final = "report"
+# Not seen in an address: what the MAC of a reply address says that is for a patch.
+_PATCH: Final = "reply about a patch"
 # People answer old mails; whoever finds one in an archive should not be able to.
 REPLIES_FOR: Final = timedelta(days=180)
 
@@ -44,12 +46,13 @@ _SHAPE: Final = re.compile(r"(reply|bounce|report)(?:[+-](.+))?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ReplyTo:
-    """A person's address for one problem; `problem` is 0 for mails that are about none."""
+    """A person's address for one problem, or one patch; both are 0 for mails about none."""
 
     person: int
     problem: int
     # To the hour, rounded up: what was revoked earlier within the hour is void too.
     issued_at: datetime
+    patch: int = 0
 
     @property
     def is_expired(self) -> bool:
@@ -87,13 +90,24 @@ def is_open() -> bool:
 
 def reply_address(person_id: int, problem_number: int, at: datetime | None = None) -> str:
     """Where `person` may write about a problem; "" when no mail comes in."""
+    return _address(REPLY, _sign(REPLY, _named(person_id, problem_number, at), _REPLY_MAC))
+
+
+def patch_reply_address(person_id: int, number: int, at: datetime | None = None) -> str:
+    """Where `person` may write about a patch; "" when no mail comes in.
+
+    Servers that know the others know it: only the MAC tells them apart.
+    """
+    return _address(REPLY, _sign(_PATCH, _named(person_id, number, at), _REPLY_MAC))
+
+
+def _named(person_id: int, number: int, at: datetime | None) -> bytes:
     hours = -(-((at or timezone.now()) - _EPOCH) // _HOUR)
-    named = (
+    return (
         person_id.to_bytes(_PERSON, "big")
-        + problem_number.to_bytes(_PROBLEM, "big")
+        + number.to_bytes(_PROBLEM, "big")
         + max(hours, 0).to_bytes(_HOURS, "big")
     )
-    return _address(REPLY, _sign(REPLY, named, _REPLY_MAC))
 
 
 def bounce_address(message_pk: int) -> str:
@@ -123,14 +137,21 @@ def read_recipient(address: str) -> Recipient:
     if purpose == REPORT:
         return ReportTo(detail.lower())
     if purpose == REPLY:
-        named = _verify(REPLY, detail, _PERSON + _PROBLEM + _HOURS, _REPLY_MAC)
-        hours = int.from_bytes(named[-_HOURS:], "big")
-        return ReplyTo(
-            int.from_bytes(named[:_PERSON], "big"),
-            int.from_bytes(named[_PERSON:-_HOURS], "big"),
-            _EPOCH + hours * _HOUR,
-        )
-    return BounceOf(int.from_bytes(_verify(BOUNCE, detail, _MESSAGE, _BOUNCE_MAC), "big"))
+        return _read_reply(detail)
+    named, _ = _verify(detail, _MESSAGE, _BOUNCE_MAC, BOUNCE)
+    return BounceOf(int.from_bytes(named, "big"))
+
+
+def _read_reply(token: str) -> ReplyTo:
+    size = _PERSON + _PROBLEM + _HOURS
+    named, purpose = _verify(token, size, _REPLY_MAC, REPLY, _PATCH)
+    number = int.from_bytes(named[_PERSON:-_HOURS], "big")
+    return ReplyTo(
+        int.from_bytes(named[:_PERSON], "big"),
+        number if purpose == REPLY else 0,
+        _EPOCH + int.from_bytes(named[-_HOURS:], "big") * _HOUR,
+        number if purpose == _PATCH else 0,
+    )
 
 
 def is_ours(address: str) -> bool:
@@ -176,17 +197,19 @@ def _sign(purpose: str, named: bytes, length: int) -> str:
     return b32encode(signed).decode("ascii").rstrip("=").lower()
 
 
-def _verify(purpose: str, token: str, size: int, length: int) -> bytes:
-    """What a token names. Raises `NoSuchAddress` for one that we did not make."""
+def _verify(token: str, size: int, length: int, *purposes: str) -> tuple[bytes, str]:
+    """What a token names, and for which of `purposes`. Raises `NoSuchAddress` for one that we did
+    not make."""
     padded = token.upper() + "=" * (-len(token) % 8)
     try:
         signed = b32decode(padded)
     except ValueError:
         signed = b""
     named, mac = signed[:size], signed[size:]
-    if len(signed) != size + length or not hmac.compare_digest(mac, _mac(purpose, named, length)):
-        raise NoSuchAddress("This address is not complete, or not one of ours.")
-    return named
+    for purpose in purposes:
+        if len(signed) == size + length and hmac.compare_digest(mac, _mac(purpose, named, length)):
+            return named, purpose
+    raise NoSuchAddress("This address is not complete, or not one of ours.")
 
 
 def _mac(purpose: str, named: bytes, length: int) -> bytes:

@@ -24,7 +24,7 @@ _LONGEST_QUOTE: Final = 80
 MOST_LINES: Final = 30
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """What follows a command is not what it takes; the message says what it takes."""
 
 
@@ -74,8 +74,13 @@ class Leading:
         return frozenset(order.word for order in self.orders)
 
 
-def read_leading(text: str) -> Leading:
-    """Take the command lines off the beginning of `text`."""
+def read_leading(text: str, read: Callable[[str, str, str], Order] | None = None) -> Leading:
+    """Take the command lines off the beginning of `text`.
+
+    `read` makes an order of a line, its word and what follows, or raises `Unreadable`; without it
+    the commands are those about problems.
+    """
+    read = read or _order
     orders: list[Order] = []
     faults: list[str] = []
     lines = text.split("\n")
@@ -89,8 +94,8 @@ def read_leading(text: str) -> Leading:
                 says = f"A mail begins with {MOST_LINES} command lines at the most."
                 return Leading((), (says,), "")
             try:
-                orders.append(_order(line.strip(), found[1], found[2] or ""))
-            except _Unreadable as why:
+                orders.append(read(line.strip(), found[1], found[2] or ""))
+            except Unreadable as why:
                 faults.append(f"“{shown(line)}”: {why}")
     faults += _contradictions(orders)
     return Leading(tuple(orders), tuple(faults), "\n".join(lines[place:]).strip("\n"))
@@ -99,7 +104,7 @@ def read_leading(text: str) -> Leading:
 def stray_commands(text: str) -> list[str]:
     """Lines further down that look like commands, and were taken as text."""
     found = ((_COMMAND.fullmatch(line.strip()), line) for line in text.split("\n"))
-    return [shown(line) for match, line in found if match and _known(match[1]) in COMMANDS]
+    return [shown(line) for match, line in found if match and known_word(match[1]) in COMMANDS]
 
 
 def shown(line: str) -> str:
@@ -114,20 +119,21 @@ def help_text() -> str:
     return "\n".join(f"{each.usage:<{width}}{each.says}" for each in COMMANDS.values())
 
 
-def _known(word: str) -> str:
+def known_word(word: str) -> str:
+    """A word as it is looked for, however it was written."""
     return word.lower().replace("_", "").replace("-", "")
 
 
 def _order(line: str, word: str, rest: str) -> Order:
-    command = COMMANDS.get(_known(word))
+    command = COMMANDS.get(known_word(word))
     if command is None:
         near = nearest(f"!{word}", [f"!{known}" for known in COMMANDS])
-        raise _Unreadable(f"there is no such command.{near or ' “!help” lists them all.'}")
+        raise Unreadable(f"there is no such command.{near or ' “!help” lists them all.'}")
     rest = clean_line(rest)
     if not command.takes and rest:
-        raise _Unreadable(f"write “!{command.word}” alone.")
+        raise Unreadable(f"write “!{command.word}” alone.")
     if command.takes and not command.takes.startswith("[") and not rest:
-        raise _Unreadable(f"say what: {command.usage}.{_choices_of(command.word)}")
+        raise Unreadable(f"say what: {command.usage}.{_choices_of(command.word)}")
     return Order(line, command.word, rest, command.read(rest) if command.read else {})
 
 
@@ -168,14 +174,14 @@ def _state(rest: str) -> dict[str, Any]:
 
 def _one_of(name: str, word: str, choices: list[str]) -> str:
     if word not in choices:
-        raise _Unreadable(f"there is no {name} “{word}”.{nearest(word, choices)}")
+        raise Unreadable(f"there is no {name} “{word}”.{nearest(word, choices)}")
     return word
 
 
 def _close(rest: str) -> dict[str, Any]:
     how = _one_of("resolution", _plain(rest), Resolution.values)
     if how == Resolution.DUPLICATE:
-        raise _Unreadable("say of which problem: !duplicate NUMBER.")
+        raise Unreadable("say of which problem: !duplicate NUMBER.")
     return {"state": State.CLOSED.value, "resolution": how}
 
 
@@ -189,7 +195,7 @@ def _assign(rest: str) -> dict[str, Any]:
 def _number(rest: str) -> dict[str, Any]:
     found = _NUMBER.fullmatch(rest)
     if found is None:
-        raise _Unreadable("give the number of a problem, such as !duplicate 123.")
+        raise Unreadable("give the number of a problem, such as !duplicate 123.")
     return {"duplicate_of": int(found[1])}
 
 
@@ -200,7 +206,7 @@ def _place(rest: str) -> dict[str, Any]:
 
 def _confidential(rest: str) -> dict[str, Any]:
     if rest.lower() not in _TRUTH:
-        raise _Unreadable("write “!confidential” alone, or with yes or no.")
+        raise Unreadable("write “!confidential” alone, or with yes or no.")
     return {"is_confidential": _TRUTH[rest.lower()]}
 
 

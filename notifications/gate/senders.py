@@ -34,7 +34,7 @@ def check_recipient(recipient: Recipient) -> None:
     if not isinstance(recipient, ReplyTo):
         return
     if recipient.is_expired:
-        raise NoSuchAddress("This reply address has expired: answer on the page of the problem.")
+        raise NoSuchAddress("This reply address has expired: answer on the page instead.")
     person = Person.objects.filter(pk=recipient.person).first()
     if person is None or not writable([person]):
         raise NoSuchAddress("This reply address is nobody's any more.")

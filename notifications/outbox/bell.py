@@ -29,6 +29,7 @@ PRIORITY = {
     Message.Kind.ACCOUNT: 0,
     Message.Kind.ANSWER: 2,
     Message.Kind.EVENT: 3,
+    Message.Kind.PATCH: 3,
     Message.Kind.ROUNDUP: 5,
     Message.Kind.BULK: 5,
     Message.Kind.DIGEST: 6,

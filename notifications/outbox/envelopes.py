@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notifications.models import Reach
-from tracker.models import Component
+from tracker.models import Component, Product
 
 _SIGNER_SALT = "notifications.unsubscribe"
 # What a link that stops a digest names: a person's own or that of a search, that of what they voted
@@ -29,8 +29,10 @@ LIST_REACH = "list digest"
 ROUNDUP_REACH = "roundup"
 OWN_ACTS_REACH = "own acts"
 BULK_REACH = "bulk change"
+# The mails about one patch.
+PATCH_REACH = "patch"
 DIGEST_REACHES = frozenset({DIGEST_REACH, VOTES_REACH, LIST_REACH})
-OTHER_REACHES = frozenset({ROUNDUP_REACH, OWN_ACTS_REACH, BULK_REACH})
+OTHER_REACHES = frozenset({ROUNDUP_REACH, OWN_ACTS_REACH, BULK_REACH, PATCH_REACH})
 
 
 def host() -> str:
@@ -63,6 +65,15 @@ def bulk_message_id(bulk_change_id: int, person_id: int) -> str:
     return f"bulk-{bulk_change_id}.person-{person_id}@{host()}"
 
 
+def patch_message_id(event_id: int, person_id: int) -> str:
+    """That of the first event of a patch that it tells."""
+    return f"patch-event-{event_id}.person-{person_id}@{host()}"
+
+
+def patch_list_message_id(event_id: int, component_id: int) -> str:
+    return f"patch-event-{event_id}.list-{component_id}@{host()}"
+
+
 def account_message_id() -> str:
     """New with each call: a second code is another mail. Ids sort by their time."""
     return f"account-{timezone.now():%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}"
@@ -78,9 +89,14 @@ def thread_id(problem_number: int) -> str:
     return f"problem-{problem_number}@{host()}"
 
 
+def patch_thread_id(number: int) -> str:
+    """The same for all mails of a patch."""
+    return f"patch-{number}@{host()}"
+
+
 def tells_of_problems(message_id: str) -> bool:
-    """Whether it is the id of a mail of ours about problems, or of the thread of one."""
-    kinds = ("event-", "roundup-", "bulk-", "digest-", "asked-", "problem-")
+    """Whether it is the id of a mail of ours about problems or patches, or of the thread of one."""
+    kinds = ("event-", "roundup-", "bulk-", "digest-", "asked-", "problem-", "patch-")
     return message_id.startswith(kinds) and message_id.endswith(f"@{host()}")
 
 
@@ -88,6 +104,11 @@ def list_id(component: Component) -> str:
     """RFC 2919: a component is a list."""
     product = component.product
     return f"{product.slug}/{component.slug} <{component.slug}.{product.slug}.{host()}>"
+
+
+def patch_list_id(product: Product) -> str:
+    """RFC 2919: the patches of a product are a list."""
+    return f"patches of {product.slug} <patches.{product.slug}.{host()}>"
 
 
 def unsubscribe_token(person_id: int, reach: str, target_id: int | None) -> str:

@@ -13,7 +13,7 @@ from accounts.models import Person
 from notifications.events import coalescing
 from notifications.events.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
 from notifications.events.choices import Pace
-from notifications.events.coalescing import Plan
+from notifications.events.coalescing import Plan, Planned
 from notifications.many import insert_alike
 from notifications.models import DigestDelivery, Message, Telling
 from notifications.outbox import bell
@@ -72,7 +72,7 @@ def queue_event_mails(event: Event) -> list[Message]:
     # Without a message: of the digest.
     carried: dict[int, int | None] = {plan.person.pk: None for plan in planned[Pace.DIGEST]}
     new = _queue_instantly(event, planned[Pace.INSTANTLY], carried)
-    new += _queue_hourly(planned[Pace.HOURLY], carried)
+    new += queue_hourly(planned[Pace.HOURLY], carried)
     everybody = [plan for pace in planned.values() for plan in pace]
     _tell(event, everybody, carried)
     return new
@@ -84,16 +84,18 @@ def _queue_instantly(
     """Let waiting messages take the event and store others; `carried` learns whose is which."""
     if not plans:
         return []
-    carried |= coalescing.join(event.problem, plans)
+    carried |= coalescing.join(plans, problem=event.problem, kind=Message.Kind.EVENT)
     rest = [plan for plan in plans if plan.person.pk not in carried]
     new = queue([coalescing.new_event_message(event, plan) for plan in rest])
     carried |= {message.person_id or 0: message.pk for message in new}
     return new
 
 
-def _queue_hourly(plans: Sequence[Plan], carried: dict[int, int | None]) -> list[Message]:
-    """The same for the mails of the hour. One that has left before its time makes room for the
-    next."""
+def queue_hourly(plans: Sequence[Planned], carried: dict[int, int | None]) -> list[Message]:
+    """The same for the mails of the hour: `carried` learns by which of them each person is told.
+
+    One that has left before its time makes room for the next.
+    """
     wanted = list(zip(plans, coalescing.roundups(plans), strict=True))
     new: list[Message] = []
     while wanted:

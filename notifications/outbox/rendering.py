@@ -10,32 +10,39 @@ from typing import TypeVar
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from accounts.models import Person, read_roles
+from accounts.models import Person
 from notifications.backends.base import NULL_PATH, OutgoingMail, ReadyMail
 from notifications.deeds import voted_for
-from notifications.digests.content import Digest, Reader, Window, readers
+from notifications.digests.content import Reader, read_ahead, readers
 from notifications.digests.kinds import compose_kind, why_not
 from notifications.digests.mail import DigestWords, digest_words, problems_of
+from notifications.digests.shapes import Digest, Window
 from notifications.digests.shared import Writer, is_shared
 from notifications.digests.votes import bind_tellings
 from notifications.events.adding_up import grounds_of, left_of, told_by
 from notifications.events.bulk_mail import bulk_words
 from notifications.events.mail import event_words
 from notifications.events.roundup_mail import roundup_words
-from notifications.gate.addresses import bounce_address, reply_address
+from notifications.gate.addresses import bounce_address, patch_reply_address, reply_address
 from notifications.gate.suspension import is_suspended
 from notifications.models import DigestSubscription, Message, Reason, Telling
 from notifications.outbox.envelopes import (
     BULK_REACH,
     OWN_ACTS_REACH,
+    PATCH_REACH,
     ROUNDUP_REACH,
     host,
     list_id,
+    patch_list_id,
+    patch_thread_id,
     thread_id,
     unsubscribe_url,
 )
+from notifications.patches.mail import list_words, patch_words
+from notifications.patches.mail import told_by as patch_events_of
 from notifications.plain import wrap
 from notifications.policies import may_know, writable
+from patches.models import Patch
 from tracker.models import Event, Problem
 from tracker.text import clean_line
 
@@ -56,6 +63,8 @@ def render(message: Message) -> OutgoingMail:
     _check_reader(message)
     if message.kind == Message.Kind.EVENT:
         return _event_mail(message)
+    if message.kind == Message.Kind.PATCH:
+        return _patch_mail(message) if message.person is not None else _patch_list_mail(message)
     if message.kind == Message.Kind.ROUNDUP:
         return _roundup_mail(message)
     if message.kind == Message.Kind.DIGEST:
@@ -108,6 +117,67 @@ def _event_mail(message: Message) -> OutgoingMail:
     if any(event.actor for event in events):
         mail.from_email = _from(f"{_listed(words.actors)} via Groundswell")
     return mail
+
+
+def _patch_mail(message: Message) -> OutgoingMail:
+    """Sight is asked again here: of what was hidden or muted meanwhile nothing is left."""
+    person, events = message.person, patch_events_of(message)
+    assert person is not None  # noqa: S101 - the others are those of lists
+    if not events:
+        raise Withheld("Nothing of it is left to tell, or its reader may not see it any more.")
+    patch = events[0].patch
+    stop_url = unsubscribe_url(person.pk, PATCH_REACH, patch.pk)
+    words = patch_words(message, events, stop_url)
+    headers = {
+        **_about_patch(patch, words.place),
+        "X-Groundswell-Reason": words.ground,
+        "X-Groundswell-Event": ", ".join(dict.fromkeys(event.kind for event in events)),
+        **_one_click(stop_url),
+    }
+    html = render_to_string("mail/patch.html", words.for_html())
+    mail = _mail(message, words.subject, words.as_text(), html, headers)
+    address = patch_reply_address(person.pk, patch.pk)
+    mail.reply_to = [address] if address else []
+    actors = dict.fromkeys(clean_line(e.actor.handle) for e in events if e.actor is not None)
+    if actors:
+        mail.from_email = _from(f"{_listed(list(actors))} via Groundswell")
+    return mail
+
+
+def _patch_list_mail(message: Message) -> OutgoingMail:
+    """To the list of a component: any reader of it could end it for all, so no link does."""
+    events = patch_events_of(message)
+    if not events:
+        raise Withheld("It was reviewed or hidden meanwhile.")
+    patch = events[0].patch
+    rows = patch.components.filter(list_address=message.address).select_related("product")
+    component = rows.order_by("slug").first()
+    if component is None:
+        raise Withheld("The component has no list any more.")
+    words = list_words(events[0], component)
+    headers = {
+        **_about_patch(patch, words.place),
+        "List-Id": list_id(component),
+        "X-Groundswell-Reason": "list",
+        "X-Groundswell-Event": events[0].kind,
+    }
+    html = render_to_string("mail/patch.html", words.for_html())
+    return _mail(message, words.subject, words.as_text(), html, headers)
+
+
+def _about_patch(patch: Patch, place: str) -> dict[str, str]:
+    """What a filter may want to know of the patch, as it is now; and its thread."""
+    thread = f"<{patch_thread_id(patch.pk)}>"
+    return {
+        "In-Reply-To": thread,
+        "References": thread,
+        "List-Id": patch_list_id(patch.product),
+        "X-Groundswell-Patch": str(patch.pk),
+        "X-Groundswell-Product": patch.product.slug,
+        "X-Groundswell-Component": place.partition("/")[2],
+        "X-Groundswell-State": patch.state,
+        "X-Groundswell-Turn": patch.turn,
+    }
 
 
 def _stop_url(person: Person, ground: Telling | Message) -> str:
@@ -247,7 +317,7 @@ class Renderer:
     ) -> dict[int, tuple[Digest, DigestSubscription] | Exception]:
         people = [message.person for message in messages if message.person is not None]
         known = readers(people) if people else {}
-        read_roles(people)
+        read_ahead(list(known.values()))
 
         def compose_one(message: Message) -> tuple[Digest, DigestSubscription]:
             _check_reader(message)

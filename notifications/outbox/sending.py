@@ -72,7 +72,8 @@ PURGES_FOR = 8.0
 RELATED = ("person", "delivery__subscription__saved_search", "delivery__subscription__component__product")  # fmt: skip  # noqa: E501
 # What nothing reads while a digest is sent; each time that is read costs more than a column.
 NOT_OF_DIGESTS = (
-    *("event", "problem", "bulk_change", "reason", "reach", "target_id", "in_reply_to"),
+    *("event", "problem", "bulk_change", "patch_event", "patch"),
+    *("reason", "reach", "target_id", "in_reply_to"),
     *("subject", "text", "html", "rung_at", "due_at", "is_unconfirmed", "sent_at"),
     *("person__password", "person__last_login", "person__joined_at", "person__trusted_at"),
     *("person__votes_discounted_at", "person__sessions_ended_at"),

@@ -14,6 +14,9 @@ from accounts.models import Person
 from accounts.policies import Denied
 from notifications import deeds
 from notifications.deeds import Deed, NoSuchLink, Ticket
+from notifications.patches import deeds as patch_deeds
+from patches.models import Patch
+from patches.turns import turn_words
 from tracker.changes import Conflict
 from tracker.models import Problem
 
@@ -24,6 +27,7 @@ _ASKS = {
     Deed.SNOOZE: "Keep this out of your digests for 14 days?",
     Deed.NOT_MINE: "Keep this out of your digests?",
     Deed.CHOOSE: "What will you do?",
+    Deed.CHOOSE_PATCH: "What will you do?",
 }
 _BUTTONS = {
     Deed.VOTE: "+1, I have this too",
@@ -31,6 +35,12 @@ _BUTTONS = {
     Deed.SNOOZE: "Snooze for 14 days",
     Deed.NOT_MINE: "Not mine",
 }
+_ASKS_OF_PATCHES = {
+    Deed.CLAIM: "Will you review this one?",
+    Deed.SNOOZE: "Keep this out of your digests for 14 days?",
+    Deed.NOT_MINE: "Is this not yours? It goes on to the next.",
+}
+_BUTTONS_OF_PATCHES = {Deed.CLAIM: "I will review it"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,15 @@ class Choice:
     url: str
 
 
+@dataclass(frozen=True)
+class Thing:
+    """What a link acts on, as its pages name it."""
+
+    words: str
+    url: str
+    facts: str
+
+
 # No cookie and no form of ours: the token is the right to do this and nothing else.
 @csrf_exempt
 @never_cache
@@ -49,31 +68,64 @@ def do(request: HttpRequest, token: str, deed: str = "") -> HttpResponse:
     """A GET shows what would happen, whoever follows the link; a POST does it as its reader."""
     try:
         ticket = deeds.read_link(token, deed)
-        person, problem = deeds.holder(ticket)
+        holder = patch_deeds.holder if ticket.is_of_patch else deeds.holder
+        person, target = holder(ticket)
     except NoSuchLink as why:
         return render(request, "notifications/deed_unknown.html", {"why": why}, status=404)
-    if request.method != "POST" or ticket.deed == Deed.CHOOSE:
-        return _ask(request, ticket, person, problem)
+    thing = _thing(target)
+    if request.method != "POST" or ticket.deed in {Deed.CHOOSE, Deed.CHOOSE_PATCH}:
+        return _ask(request, ticket, person, target)
     try:
-        done = deeds.do(ticket.deed, person, problem)
+        done = _do(ticket.deed, person, target)
     except (Denied, Conflict) as why:
         status = 403 if isinstance(why, Denied) else 409
-        context = {"why": getattr(why, "reason", str(why)), "problem": problem}
+        context = {"why": getattr(why, "reason", str(why)), "thing": thing}
         return render(request, "notifications/deed_refused.html", context, status=status)
-    context = {"done": done, "problem": problem, "person": person, "deed": ticket.deed.name}
+    # What was asked of somebody is changed on the page of the patch.
+    name = "" if ticket.is_of_patch else ticket.deed.name
+    context = {"done": done, "thing": thing, "person": person, "deed": name}
     return render(request, "notifications/deed_done.html", context)
 
 
-def _ask(request: HttpRequest, ticket: Ticket, person: Person, problem: Problem) -> HttpResponse:
+def _do(deed: Deed, person: Person, target: Problem | Patch) -> str:
+    if isinstance(target, Patch):
+        return patch_deeds.do(deed, person, target)
+    return deeds.do(deed, person, target)
+
+
+def _ask(
+    request: HttpRequest, ticket: Ticket, person: Person, target: Problem | Patch
+) -> HttpResponse:
     deed = ticket.deed
     offered = [deed]
-    if deed == Deed.CHOOSE:
-        found = deeds.offers(person, [problem], with_aside=True)
-        offered = [offer.deed for offer in found[problem.pk]]
+    is_patch = isinstance(target, Patch)
+    if isinstance(target, Patch) and deed == Deed.CHOOSE_PATCH:
+        offered = [*patch_deeds.allowed_deeds(person, target)]
+    elif isinstance(target, Problem) and deed == Deed.CHOOSE:
+        found = deeds.offers(person, [target], with_aside=True)
+        offered = [offer.deed for offer in found[target.pk]]
+    asks, buttons = _ASKS, _BUTTONS
+    if is_patch:
+        asks, buttons = _ASKS | _ASKS_OF_PATCHES, _BUTTONS | _BUTTONS_OF_PATCHES
     context = {
-        "title": _ASKS[deed],
-        "problem": problem,
+        "title": asks[deed],
+        "thing": _thing(target),
         "person": person,
-        "choices": [Choice(_BUTTONS[each], ticket.path(each)) for each in offered],
+        "choices": [Choice(buttons[each], ticket.path(each)) for each in offered],
     }
     return render(request, "notifications/deed.html", context)
+
+
+def _thing(target: Problem | Patch) -> Thing:
+    if isinstance(target, Patch):
+        words = f"Patch {target.pk}: {target.title}"
+        secret = " · confidential" if target.is_confidential else ""
+        return Thing(words, target.get_absolute_url(), f"{turn_words(target)}{secret}")
+    people = f"{target.people} {'person' if target.people == 1 else 'people'}"
+    facts = [f"{target.product}/{target.component}", target.resolution or target.state, people]
+    if target.assignee is not None:
+        facts.append(f"with {target.assignee.handle}")
+    if target.is_confidential:
+        facts.append("confidential")
+    words = f"#{target.pk} {target.synopsis}"
+    return Thing(words, target.get_absolute_url(), " · ".join(facts))

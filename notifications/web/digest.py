@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import Person, Role
+from accounts.models import Person
 from accounts.policies import require
 from notifications import deeds
 from notifications.digests import runs
@@ -153,7 +153,7 @@ def _own(person: Person, kind: str) -> DigestSubscription:
     row = runs.own_subscription(person, kind)
     if row is None:
         row = runs.default_subscription(person, timezone.now(), kind)
-        if not (person.has_role(Role.DEVELOPER) if kind == Kind.OWN else runs.has_choice(person)):
+        if not (runs.has_own(person) if kind == Kind.OWN else runs.has_choice(person)):
             row.period = Period.OFF
     row.person = person
     return row

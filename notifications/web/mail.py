@@ -149,6 +149,8 @@ def _where(held: HeldMail) -> str:
         recipient = read_recipient(held.incoming.recipient)
     except NoSuchAddress:
         return "an address that is void by now"
+    if isinstance(recipient, ReplyTo) and recipient.patch:
+        return f"patch {recipient.patch}"
     if isinstance(recipient, ReplyTo):
         return f"problem #{recipient.problem}" if recipient.problem else "no problem"
     return "a new report"

@@ -11,7 +11,9 @@ from notifications.gate import originals
 from notifications.gate.addresses import is_open, report_address
 from notifications.gate.commands import COMMANDS
 from notifications.gate.models import IncomingMail
+from notifications.gate.patch_commands import patch_usages
 from notifications.policies import may_of_mail
+from patches import dimensions
 from tracker.models import Product
 from tracker.web.pages import page, signed_in
 
@@ -69,5 +71,6 @@ def mail_help(request: HttpRequest) -> HttpResponse:
         "report_address": report_address(),
         "example": example,
         "commands": COMMANDS.values(),
+        "patch_commands": patch_usages({each.slug: each for each in dimensions.USUAL}),
     }
     return render(request, "notifications/mail_help.html", context)

@@ -25,11 +25,18 @@ from notifications.outbox.envelopes import (
     DIGEST_REACHES,
     LIST_REACH,
     OWN_ACTS_REACH,
+    PATCH_REACH,
     ROUNDUP_REACH,
     VOTES_REACH,
     read_unsubscribe_token,
 )
-from notifications.selectors import is_path_of, searches_to_watch, subscriptions_of, targets
+from notifications.selectors import (
+    is_path_of,
+    muted_patches,
+    searches_to_watch,
+    subscriptions_of,
+    targets,
+)
 from tracker.models import Problem
 from tracker.policies import visible_problems
 from tracker.web.pages import person_of, safe_next, signed_in
@@ -64,6 +71,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, person: Person, form: ChoicesForm) -> HttpResponse:
     context = {
         "subscriptions": subscriptions_of(person),
+        "muted_patches": muted_patches(person),
         "targets": targets(),
         "searches": searches_to_watch(person),
         "form": form,
@@ -87,6 +95,15 @@ def choose(request: HttpRequest) -> HttpResponseBase:
         due = digest.next_due_at.astimezone(zone(person.time_zone))
         words = f"The digest that tells them comes every week from {due:%A}, {due.day} {due:%B}."
         messages.success(request, words)
+    return HttpResponseRedirect(reverse("subscriptions"))
+
+
+@require_POST
+@signed_in
+def unmute_patch(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Be told of a patch again that was muted by a link in a mail."""
+    if services.unmute_patch(person_of(request), number):
+        messages.success(request, f"You get mails about patch {number} again.")
     return HttpResponseRedirect(reverse("subscriptions"))
 
 
@@ -165,8 +182,8 @@ def _stopped_words(person_id: int, reach: str, target_id: int | None) -> str:
         return "what became of what you voted for"
     if reach == LIST_REACH:
         return f"{_list_words(target_id)} to its whole mailing list"
-    if reach == Reach.PROBLEM:
-        return f"problem #{target_id}"
+    if reach in {Reach.PROBLEM, PATCH_REACH}:
+        return f"problem #{target_id}" if reach == Reach.PROBLEM else f"patch {target_id}"
     if reach in OTHER_WORDS:
         return OTHER_WORDS[reach]
     target = find_target(reach, target_id)

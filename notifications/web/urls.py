@@ -32,6 +32,11 @@ urlpatterns: list[URLPattern] = [
     path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("my/subscriptions/choices", subscriptions.choose, name="mail-choices"),
     path("my/subscriptions/change", subscriptions.change, name="change-subscription"),
+    path(
+        "my/subscriptions/patches/<int:number>/unmute",
+        subscriptions.unmute_patch,
+        name="unmute-patch",
+    ),
     *_digest_pages("my/digest/", "my-digest", kind="own"),
     *_digest_pages("my/digest/votes/", "my-votes-digest", kind="votes"),
     *_digest_pages("searches/<int:pk>/digest", "search-digest"),

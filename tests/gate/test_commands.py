@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from config.environment import PROJECT_DIR
 from notifications.gate.commands import COMMANDS, ME, help_text, read_leading, stray_commands
 from notifications.gate.contents import body_of
+from notifications.gate.patch_commands import patch_usages
 from notifications.gate.places import synopsis_of
 from notifications.gate.plus_one import is_minus_one, is_plus_one
 from notifications.gate.report_form import read_form
+from patches import dimensions
 from send_problem.catalogue import Catalogue, Product
 from send_problem.report_form import read_report
 from send_problem.system_facts import Facts
@@ -213,9 +215,14 @@ def test_a_text_that_is_too_long_is_a_file_and_begins_in_the_comment() -> None:
 
 
 def test_the_documentation_names_every_command() -> None:
-    told = set(re.findall(r"`!([a-z]+)", (PROJECT_DIR / "docs/mail.md").read_text()))
-    assert told >= set(COMMANDS)
-    assert told <= {*COMMANDS}
+    problems, rest = (PROJECT_DIR / "docs/mail.md").read_text().split("about a patch\n")
+    patches = rest.split("## Reporting")[0]
+    assert set(re.findall(r"`!([a-z]+)", problems)) == set(COMMANDS)
+    usual = {each.slug: each for each in dimensions.USUAL}
+    known = {usage.split()[0] for usage, _ in patch_usages(usual)}
+    told = set(re.findall(r"`(![a-z-]+)", patches))
+    assert told <= known
+    assert {"!works", "!fails", "!quality"} | known - {f"!{slug}" for slug in usual} <= told
 
 
 @given(st.text("!+-1:#\\=<>@ \n\tabeflnorstu\u00a0éDPH", max_size=300))

@@ -17,9 +17,10 @@ from accounts.models import Person, Role
 from notifications import deeds
 from notifications.digests import runs
 from notifications.digests.component import compose_component
-from notifications.digests.content import Digest, Window, compose
+from notifications.digests.content import compose
 from notifications.digests.mail import digest_words
 from notifications.digests.settings import set_digest, set_list_digest
+from notifications.digests.shapes import Digest, Window
 from notifications.digests.votes import compose_votes
 from notifications.models import (
     DigestDelivery,

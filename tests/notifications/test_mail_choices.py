@@ -104,7 +104,7 @@ def test_the_page_costs_the_same_however_much_one_follows(
     for count in (1, 30):
         for _ in range(count):
             subscribe(reporter, make_problem(product))
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             client.get(PAGE)
 
 

@@ -1,0 +1,1 @@
+"""Mails about patches: whom they reach, how soon, and in what words."""
