@@ -49,13 +49,13 @@
   }
 
   function show() {
-    all("tr.is-chosen").forEach((row) => row.classList.remove("is-chosen"));
+    all("tr.is-chosen").forEach((row) => row.classList.remove("is-chosen", "side-o", "side-n"));
     all("tr.is-line").forEach((row) => row.classList.remove("is-line"));
     if (!chosen) return;
     const { start, end } = range();
     for (let number = start; number <= end; number += 1) {
       const cell = cellAt(chosen.to, number);
-      if (cell) cell.parentElement.classList.add("is-chosen");
+      if (cell) cell.parentElement.classList.add("is-chosen", `side-${chosen.to.side}`);
     }
     chosen.to.row.classList.add("is-line");
   }
@@ -126,6 +126,18 @@
     return made;
   }
 
+  // The line as it is in the file: without notes, and with what is shown by its number.
+  function plainText(code) {
+    const copy = code.cloneNode(true);
+    all(".no-end, .whole", copy).forEach((note) => note.remove());
+    all(".odd", copy).forEach((odd) => {
+      const number = odd.textContent.match(/^U\+([0-9A-F]+)$/);
+      if (number) odd.replaceWith(String.fromCodePoint(parseInt(number[1], 16)));
+      else if (odd.textContent === "CR") odd.remove();
+    });
+    return copy.textContent;
+  }
+
   function textOf(form) {
     const { start, end } = form.lines;
     const lines = [];
@@ -134,7 +146,7 @@
       if (!cell) continue;
       let code = cell.nextElementSibling;
       while (code && !code.classList.contains("c")) code = code.nextElementSibling;
-      lines.push(code ? code.textContent : "");
+      lines.push(code ? plainText(code) : "");
     }
     return lines.join("\n");
   }
