@@ -21,13 +21,6 @@ from notifications.models import (
     Occasion,
     PatchTelling,
 )
-    DigestDelivery,
-    EventChoice,
-    Message,
-    MutedPatch,
-    Occasion,
-    PatchTelling,
-)
 from notifications.outbox.rendering import NothingToSay, Withheld, render
 from notifications.services import subscribe
 from patches import comparisons, deciding, escalating, rating, requests, reviewing
