@@ -252,12 +252,17 @@ def _asked(person: Person | None) -> QuerySet[Any, Any]:
 
 def _touching(path: str) -> QuerySet[Any, Any]:
     """The patches whose newest version touches a file, or a file below a folder."""
+    files = PatchFile.objects.filter(_at_or_below(path))
+    return files.filter(version__number=F("version__patch__latest")).values("version__patch")
+
+
+def _at_or_below(path: str) -> Q:
+    """Files that are `path`, or in that folder."""
     below = Q(path__startswith=f"{path}/")
     if connection.vendor == "sqlite":
         # Its LIKE uses no index. "0" follows on "/", and it compares bytes.
         below = Q(path__gte=f"{path}/", path__lt=f"{path}0")
-    files = PatchFile.objects.filter(Q(path=path) | below)
-    return files.filter(version__number=F("version__patch__latest")).values("version__patch")
+    return Q(path=path) | below
 
 
 def page(found: QuerySet[Patch], query: ListQuery) -> Page:
@@ -288,7 +293,7 @@ _At = tuple[bool, Any, int] | None
 def _edges(found: QuerySet[Patch], query: ListQuery, at: _At, *, backwards: bool) -> list[_Edge]:
     """One more than the page has, in the direction in which it is read."""
     key = _KEYS[query.sort]
-    rows: QuerySet[Any] = _first_files(found) if query.sort == "path" else found
+    rows: QuerySet[Any] = _first_files(found, query.path) if query.sort == "path" else found
     number = "version__patch" if query.sort == "path" else "number"
     rises, tie_rises = key.rises != backwards, key.tie_rises != backwards
     if at is not None:
@@ -306,13 +311,14 @@ def _beyond(key: _Key, at: tuple[bool, Any, int], *, rises: bool, tie_rises: boo
     )
 
 
-def _first_files(found: QuerySet[Patch]) -> QuerySet[PatchFile]:
-    """Of the newest version of each patch the file whose path is the first. Read along the index of
-    paths, so that no list is sorted."""
-    others = PatchFile.objects.filter(version=OuterRef("version"))
+def _first_files(found: QuerySet[Patch], path: str) -> QuerySet[PatchFile]:
+    """Of the newest version of each patch the file whose path is the first, of those in `path`
+    where that is asked for. Read along the index of paths, so that no list is sorted."""
+    files = PatchFile.objects.filter(_at_or_below(path) if path else Q())
+    others = files.filter(version=OuterRef("version"))
     before = Q(path__lt=OuterRef("path")) | Q(path=OuterRef("path"), pk__lt=OuterRef("pk"))
     wanted = found.filter(pk=OuterRef("version__patch"), latest=OuterRef("version__number"))
-    return PatchFile.objects.filter(Exists(wanted), ~Exists(others.filter(before)))
+    return files.filter(Exists(wanted), ~Exists(others.filter(before)))
 
 
 def count_beside(page: Page, found: QuerySet[Patch], query: ListQuery) -> int:

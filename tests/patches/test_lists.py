@@ -92,16 +92,19 @@ def test_a_list_is_narrowed_by_place_people_and_words(client: Client) -> None:
     page = client.get("/patches/?author=sam").text
     assert "mara looks at it" in page
     assert "Still needs quality from a maintainer." in page
+    also = make_patch(base, text=diff("sys/a.c") + diff("sys/net/a.c"))
+    assert shown(client, "/patches/?path=sys/net&sort=path") == [also.pk, wanted.pk]
     next_version(wanted, diff("share/man/net.4"))
-    assert shown(client, "/patches/?path=sys/net") == [], "only the newest version counts"
+    assert shown(client, "/patches/?path=sys/net") == [also.pk], "only the newest version counts"
 
 
 def test_pages_follow_on_each_other_in_every_order_and_back(client: Client) -> None:
     product = make_product()
     patches = [make_patch(product, text=diff(f"src/{name}.c")) for name in "cabed"]
-    moved = {p.pk: timezone.now() - timedelta(days=d) for p, d in zip(patches, (2, 2, 5, 1, 3))}
-    for number, at in moved.items():
-        Patch.objects.filter(pk=number).update(turn_since=at, changed_at=at, demand=number % 2)
+    now = timezone.now()
+    for patch, days in zip(patches, (2, 2, 5, 1, 3), strict=True):
+        at = now - timedelta(days=days)
+        Patch.objects.filter(pk=patch.pk).update(turn_since=at, changed_at=at, demand=days % 2)
     for sort in ("demand", "age", "path", "latest"):
         whole = shown(client, f"/patches/?sort={sort}")
         assert len(whole) == 5

@@ -391,7 +391,7 @@ def test_the_page_costs_the_same_number_of_queries_whatever_it_shows(
     fill(product, maintainer, rows)
     client = sign_in(Client(), maintainer)
     client.get("/my/")
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(24):
         assert client.get("/my/").status_code == 200
 
 
