@@ -28,11 +28,14 @@ from schemathesis.specs.openapi.checks import (
 from accounts.api.docs import openapi
 from accounts.models import Person, Role
 from config.environment import PROJECT_DIR
+from patches.rating import Said
+from patches.requests import claim
+from patches.reviewing import add_line_comment, send_review
 from tests.api.calls import Caller
-from tests.patching import make_patch
+from tests.patching import make_patch, newest
 from tests.people import make_person
 from tests.problems import make_problem, make_product
-from tracker.models import Problem
+from tracker.models import Door, Problem
 
 CHECKS = [
     not_a_server_error,
@@ -115,12 +118,13 @@ def somebody(db: None, one_connection: None) -> Person:
     for number in range(1, 4):
         if not Problem.objects.filter(pk=number).exists():
             make_problem(product)
-    make_patch(product)
     return make_person("ada", Role.ADMINISTRATOR)
 
 
 @pytest.mark.parametrize("operation", operations())
 def test_the_api_answers_as_its_document_says(operation: Any, somebody: Person) -> None:
+    if "/patches/{" in operation.path:
+        make_patch(Problem.objects.earliest("pk").product)
     headers = Caller(somebody).headers
     application = get_wsgi_application()
 
@@ -132,3 +136,23 @@ def test_the_api_answers_as_its_document_says(operation: Any, somebody: Person) 
         case.validate_response(response, checks=CHECKS)
 
     answers()
+
+
+def test_a_patch_that_was_talked_about_is_as_the_document_says(
+    somebody: Person,
+) -> None:
+    patch = make_patch(Problem.objects.earliest("pk").product)
+    place: Any = {"commit": 1, "path": "sys/dev/em/if_em.c", "side": "new", "start": 13, "end": 13}
+    add_line_comment(newest(patch), somebody, "Who frees it?", **place)
+    said = Said("works", 1, architecture="amd64")
+    send_review(newest(patch), somebody, Door.API, text="Nearly.", ratings=[said])
+    claim(patch, somebody, Door.API)
+    application = get_wsgi_application()
+    headers = Caller(somebody).headers
+    reading = [o for (o,) in (each.values for each in operations()) if o.method.upper() == "GET"]
+    for operation in [o for o in reading if "/patches/{" in o.path]:
+        operation.app = application
+        case = operation.Case(path_parameters={"patch": patch.pk, "version": 1})
+        response = case.call(app=application, headers=headers)
+        assert response.status_code == 200, operation.path
+        case.validate_response(response, checks=CHECKS)
