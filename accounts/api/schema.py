@@ -203,13 +203,20 @@ def _errors_of(path: str, method: str, operation: Json) -> set[int]:
         found.add(422)
     if "If-Match" in parameters:
         found |= {409, 412}
-    if method == "put" or ("/bulk-changes/" in path and method == "post"):
-        found.add(409)
-    if "/patches/" in path and method != "get":
+    if _can_conflict(path, method):
         found.add(409)
     if path.endswith("/tokens/") or "/triage/" in path:
         found.add(403)
     return found
+
+
+def _can_conflict(path: str, method: str) -> bool:
+    """Whether what is there already may stand against it."""
+    if method == "put":
+        return True
+    return ("/bulk-changes/" in path and method == "post") or (
+        "/patches/" in path and method != "get"
+    )
 
 
 def _add_headers(method: str, operation: Json) -> None:

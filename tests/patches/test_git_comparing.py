@@ -156,7 +156,8 @@ def test_two_binary_changes_are_told_apart(repository: Repository) -> None:
         repository.git("checkout", "-q", "base")
         repository.commit("Picture", {"picture": bytes(range(256)) + end})
         made.append(repository.series("base"))
-    assert entries(compare_series(*made)[1])[0].sign == "!"
+    before, after = made
+    assert entries(compare_series(before, after)[1])[0].sign == "!"
 
 
 def test_lines_far_down_cost_nothing() -> None:
