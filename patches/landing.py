@@ -67,6 +67,7 @@ def _landed(places: Iterable[ThreadPlace], new: PatchVersion, series: Series) ->
         lander = lander or Lander(series_of(place.version), series)
         own = Lines(place.commit, place.path, place.side, place.start, place.end)
         found, lines = lander.land(own)
+        found = _since_it_began(ThreadPlace.Found(place.found), ThreadPlace.Found(found))
         rows.append(
             ThreadPlace(
                 thread_id=place.thread_id,
@@ -80,3 +81,10 @@ def _landed(places: Iterable[ThreadPlace], new: PatchVersion, series: Series) ->
             )
         )
     return rows
+
+
+def _since_it_began(before: ThreadPlace.Found, now: ThreadPlace.Found) -> ThreadPlace.Found:
+    """How the lines differ from those that were commented on, not only from the version before."""
+    found = ThreadPlace.Found
+    order = (found.BEGUN, found.SAME, found.MOVED, found.EDITED, found.GONE)
+    return max(before, now, key=order.index)

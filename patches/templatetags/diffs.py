@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import template
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from patches.reading.characters import shown
 
@@ -14,3 +14,9 @@ register = template.Library()
 def visible(text: str) -> SafeString:
     """Text in which each character can be seen: what has no look of its own by its number."""
     return shown(text)
+
+
+@register.filter
+def visible_lines(text: str) -> SafeString:
+    """The same for several lines, whose ends stay ends of lines."""
+    return mark_safe("\n".join(map(shown, text.split("\n"))))  # noqa: S308 - escaped there

@@ -367,7 +367,7 @@ def test_threads_stand_under_their_lines_and_say_what_became_of_these(
 ) -> None:
     """In a later version: one that moved, one whose lines were edited, one whose are gone."""
     version = newest(patch)
-    threads = [said(version, outsider, f"No. {i}").thread for i in range(4)]
+    threads = [said(version, outsider, f"No. {i}", start=12).thread for i in range(4)]
     later = next_version(patch, diff(new="\treturn (EIO);"))
     later.thread_places.all().delete()
     found = ThreadPlace.Found
@@ -387,6 +387,7 @@ def test_threads_stand_under_their_lines_and_say_what_became_of_these(
     assertNotContains(client.get(address(patch)), "No. 4")
     # What the lines were, where they are so no more.
     assert words.count("return (error);") == 2
+    assert "U+000A" not in words
     assert words.index("No. 0") < words.index("On lines that this diff does not show")
     assert words.index("On lines that this diff does not show") < words.index("No. 3")
     assert words.index("On lines that are gone") < words.index("No. 2")
