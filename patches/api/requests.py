@@ -23,7 +23,6 @@ from tracker.policies import visible_problems
 
 # What a form needs around its files, and the words that go with them.
 FORM_BYTES: Final = 1024 * 1024
-MOST_FILES: Final = 200
 LARGEST_NUMBER: Final = 2**63 - 1
 LARGEST_VERSION: Final = 2**31 - 1
 
@@ -132,8 +131,6 @@ def read_patch(request: Request, text: str) -> ParsedPatch:
             "Send it as text in “patch”, or as files in the form field “file”"
             + (", not both." if files else "."),
         )
-    elif len(files) > MOST_FILES:
-        faults.add("file", f"Send {MOST_FILES} files at the most, or all of them as one mbox.")
     elif sum(file.size or 0 for file in files) > settings.ATTACHMENT_BYTES:
         faults.add("file", f"Keep it to {settings.ATTACHMENT_BYTES // 2**20} MB.")
     faults.raise_if_any()

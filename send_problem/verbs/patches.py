@@ -22,6 +22,8 @@ from send_problem.verbs.sending import deliver_or_keep
 from send_problem.words import clean, clean_lines, plural, size, speakable
 
 MOST_BYTES = 25 * 1024 * 1024
+# As many as a server takes in one form.
+MOST_FILES = 100
 TURNS = ("first", "more", "author", "committer", "all", "decided")
 _WAITS = {"reviewers": "reviewers", "author": "its author", "committer": "a committer"}
 
@@ -70,6 +72,10 @@ def _stop_at_faults(paths: list[Path], typed: bytes, *, has_input: bool) -> None
     faults = [fault for path in paths if (fault := _fault(path))]
     if has_input and not typed.strip():
         faults.append("Standard input is empty: there is no patch in it.")
+    if len(paths) > MOST_FILES:
+        faults.append(
+            f"{len(paths)} files are too many: 'git format-patch --stdout' makes one of them."
+        )
     if faults:
         message = f"Nothing was sent: {plural(len(faults), 'fault')} found."
         raise Failure(message, Exit.NO_INPUT, lines=faults)

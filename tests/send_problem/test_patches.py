@@ -66,6 +66,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(
     for words in (["a.diff"], ["12"], ["12", "a.diff", "--new-version-of", "7"]):
         assert client.run("patch", *words).code == 64, words
     assert client.run("patch", "12", "none.diff").code == 66
+    many = client.run("patch", "12", *["a.diff"] * 101)
+    assert (many.code, "--stdout" in many.err) == (66, True)
     assert world.seen == []
 
 
