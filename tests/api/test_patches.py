@@ -11,10 +11,13 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts.models import Person
 from patches import finding
 from patches.models import Patch
+from patches.rating import Said
+from patches.reviewing import add_line_comment, send_review
 from tests.api.calls import ROOT, Caller, body_of, document, fields_of
 from tests.patching import diff, make_patch, newest, next_version
+from tests.people import make_person
 from tests.problems import make_problem
-from tracker.models import Problem, Product
+from tracker.models import Door, Problem, Product
 
 pytestmark = pytest.mark.django_db
 
@@ -197,8 +200,6 @@ def test_a_review_with_one_wrong_comment_keeps_nothing(patch: Patch, outsider: P
 def test_what_is_drafted_on_the_pages_does_not_go_out_unasked(
     patch: Patch, outsider: Person
 ) -> None:
-    from patches.reviewing import add_line_comment
-
     add_line_comment(
         newest(patch), outsider, "Half a thought", commit=1, path=PATH, side="new", start=13, end=13
     )
@@ -297,3 +298,17 @@ def test_an_own_patch_does_not_name_a_problem_that_became_a_secret(
     patch = make_patch(author=outsider, fixes=[problem])
     Problem.objects.filter(pk=problem.pk).update(is_confidential=True)
     assert Caller(outsider).get(f"patches/{patch.pk}/").json()["fixes"] == []
+
+
+@pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 4)])
+def test_what_was_said_is_read_with_as_many_queries_however_much_it_is(
+    end: str, queries: int, patch: Patch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for many in (1, 3):
+        for _ in range(many):
+            person = make_person()
+            place: Any = {"commit": 1, "path": PATH, "side": "new", "start": 13, "end": 13}
+            add_line_comment(newest(patch), person, "Why?", **place)
+            send_review(newest(patch), person, Door.API, ratings=[Said("quality", 1)])
+        with django_assert_num_queries(queries):
+            Caller().get(f"patches/{patch.pk}/{end}")
