@@ -419,7 +419,7 @@ def test_the_page_of_a_product_shows_its_parts_and_who_maintains_them(
     text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "maintained by nell and nils" in text
     assert "Net 1 open" in text
-    assert "Kernel 0 open nobody maintains it" in text
+    assert "Kernel 0 open · patches nobody maintains it" in text
     assert 'href="/products/base/releases/15.0' in html
     assert client.get("/products/none/").status_code == 404
 
@@ -492,7 +492,7 @@ COSTS = {
     "/problems/": (6, 10),
     "/problems/?limit=100&q=fault&product=base&sort=people": (11, 15),
     "/problems/?q=fault+product:base+component:net,kernel+no:release": (12, 16),
-    "/products/base/": (12, 16),
+    "/products/base/": (13, 17),
     "/products/": (2, 5),
     "/problems.atom": (1, 4),
 }
