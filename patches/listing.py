@@ -179,7 +179,8 @@ def _number(name: str, value: str, faults: Faults) -> int:
 
 
 def _check_names(query: ListQuery, faults: Faults) -> None:
-    """What there is none of would give an empty list, which reads as if all were well."""
+    """What there is none of would give an empty list, which reads as if all were well. Handles are
+    not compared with those that exist, as in the search for problems."""
     if query.product and not Product.objects.filter(slug=query.product).exists():
         known = list(Product.objects.values_list("slug", flat=True)[:200])
         faults.add(
@@ -190,10 +191,6 @@ def _check_names(query: ListQuery, faults: Faults) -> None:
         components = components.filter(product__slug=query.product)
     if query.component and not components.exists():
         faults.add("component", f"There is no component “{query.component}”.")
-    for name in ("author", "reviewer"):
-        handle = getattr(query, name)
-        if handle and handle != "me" and not Person.objects.filter(handle__iexact=handle).exists():
-            faults.add(name, f"There is nobody called “{handle}”.")
     if len(query.q.split()) > MOST_WORDS:
         faults.add("q", f"Give {MOST_WORDS} words at the most.")
 

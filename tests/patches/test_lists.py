@@ -150,7 +150,6 @@ def test_what_makes_no_sense_is_told(client: Client) -> None:
         ("sort=size", "There is no sort “size”."),
         ("product=bass", "There is no product “bass”."),
         ("component=nowhere", "There is no component “nowhere”."),
-        ("author=nobody-here", "There is nobody called “nobody-here”."),
         ("problem=x", "“x” is no number."),
         ("cursor=%00", "This page no longer exists"),
         ("limit=-1", "“-1” is no number."),
@@ -158,6 +157,13 @@ def test_what_makes_no_sense_is_told(client: Client) -> None:
         response = client.get(f"/patches/?{asked}")
         assert response.status_code == 400
         assert says in response.text.replace("&#x27;", "'"), asked
+
+
+def test_whether_somebody_has_a_handle_is_not_told(client: Client) -> None:
+    make_person("sam", email_confirmed_at=None)
+    answers = {content(client, f"/patches/?author={name}").replace(name, "") for name in
+               ("sam", "nobody-here")}  # fmt: skip
+    assert len(answers) == 1
 
 
 def test_a_hidden_patch_changes_nothing_in_any_list(client: Client) -> None:
