@@ -64,7 +64,12 @@ def _due(now: datetime) -> Iterator[Patch]:
 def escalate(patch: Patch, now: datetime) -> Stage | None:
     """Carry one patch to its next stage; None where that is not due, or somebody else did."""
     due = turns.next_stage_due(patch)
-    if due is None or not turns.claim_stage(patch, due[0], now):
+    if due is None or due[1] != patch.escalate_at:
+        # Written while other times held, or by a hand; it is looked at again when it is due.
+        row = Patch.objects.filter(pk=patch.pk, stage=patch.stage, escalate_at=patch.escalate_at)
+        row.update(escalate_at=due[1] if due else None)
+        return None
+    if not turns.claim_stage(patch, due[0], now):
         return None
     stage = due[0]
     data = {"stage": stage.value, "days": AFTER[stage].days, "words": _words(patch, stage)}

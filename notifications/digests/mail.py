@@ -391,9 +391,8 @@ def _patch_text(row: PatchRow, *, with_act: bool) -> str:
     secret = " · confidential" if patch.is_confidential else ""
     lines = [
         _short(f"  patch {patch.pk}: {patch.title}", indent=2),
-        _short(f"    {people if patch.demand else ''}{row.place}{by}{secret}", indent=4),
         *(_short(f"    {said}", indent=4) for said in line.said),
-        f"    {row.url}",
+        f"    {people if patch.demand else ''}{row.place}{by}{secret} · {row.url}",
     ]
     if with_act and row.act_url:
         lines.append(f"    act: {row.act_url}")

@@ -247,8 +247,8 @@ class Shared:
 
     def _line(self, number: int, deeds: tuple[Deed, ...]) -> PatchLine:
         patch = self._patches[number]
-        said = (needs_words,) if (needs_words := self._needs[number]) else ()
-        return PatchLine(patch, (_waits(patch), *said), deeds)
+        said = ", ".join(filter(None, (_waits(patch), self._needs[number])))
+        return PatchLine(patch, (said,), deeds)
 
     def _read(self, numbers: Collection[int]) -> None:
         """Know these patches and what each still needs. The same number of queries for many."""

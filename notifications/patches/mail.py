@@ -35,6 +35,7 @@ CHANGED_LINES: Final = 60
 LINE_CHARS: Final = 200
 REMARKS: Final = 50
 
+LIST_GROUND: Final = "list"
 _REASONS: Final = {
     Reason.AUTHOR: "it is your patch",
     Reason.SUBMITTER: "you brought this patch",
@@ -155,6 +156,12 @@ class PatchWords:
         return f"{settings.BASE_URL}/mail/help"
 
     @property
+    def why(self) -> str:
+        """Why it came, as a sentence."""
+        who = "This list gets" if self.ground == LIST_GROUND else "You get"
+        return f"{who} this because {self.reason}."
+
+    @property
     def base_url(self) -> str:
         return settings.BASE_URL
 
@@ -177,7 +184,7 @@ class PatchWords:
               if self.act_url else []),
             *(how if self.takes_answers else []),
             "",
-            wrap(f"You get this because {self.reason}."),
+            wrap(self.why),
             f"{self.stop_label}:",
             self.stop_url,
         ]  # fmt: skip
@@ -276,8 +283,8 @@ def list_words(event: PatchEvent, component: Component) -> PatchWords:
         happenings=happenings([event], None),
         fixes=_fixes(patch, None),
         stands=_stands(patch),
-        ground="list",
-        reason=f"this is the list of {place}",
+        ground=LIST_GROUND,
+        reason=f"it is the list of {place}",
         stop_label="Which list it is",
         stop_url=f"{settings.BASE_URL}/products/{component.product.slug}/edit",
     )
@@ -416,7 +423,8 @@ def _about(patch: Patch) -> list[tuple[str, str]]:
 def _size(version: PatchVersion) -> str:
     count = version.files_count
     files = f"{count} file{'' if count == 1 else 's'}"
-    return f"{files}, {version.added} lines added and {version.removed} removed"
+    lines = f"{version.added} line{'' if version.added == 1 else 's'} added"
+    return f"{files}, {lines} and {version.removed} removed"
 
 
 def _quotes(remarks: Sequence[Remark]) -> list[Quote]:

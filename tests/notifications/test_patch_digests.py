@@ -17,6 +17,7 @@ from notifications.digests import runs
 from notifications.digests.content import compose, forget_shared_parts
 from notifications.digests.mail import digest_words
 from notifications.digests.shapes import Digest
+from notifications.digests.votes import compose_votes
 from notifications.models import DigestSubscription, Message
 from notifications.outbox.rendering import Renderer
 from notifications.patches.deeds import offers
@@ -68,7 +69,7 @@ def test_exactly_who_maintains_or_was_asked_is_told_the_most_demanded_first() ->
     assert told(digest_of(more.author)) == []
     Patch.objects.filter(pk=less.pk).update(turn_since=timezone.now() - timedelta(days=15))
     (line, *_) = (s.patches[1] for s in digest_of(net).sections if s.key == "patches")
-    assert line.said == ("waits 15 days", "needs quality from a maintainer")
+    assert line.said == ("waits 15 days, needs quality from a maintainer",)
     rate(more, net)
     assert told(digest_of(net)) == [less.pk], "reviewed"
 
@@ -133,7 +134,7 @@ def test_a_digest_of_many_patches_costs_what_one_of_a_few_does(is_shared: bool) 
     product = make_product()
     net = make_maintainer(product.components.get(slug="net"))
     counts = []
-    for more in (6, 12):
+    for more in (6, 7):
         for _ in range(more):
             make_patch(fixes=[make_problem(product, component="net")])
         people = [make_person("", Role.DEVELOPER) for _ in range(more)] if is_shared else []
@@ -227,3 +228,20 @@ def test_a_digest_of_patches_fits_its_columns_and_its_page_shows_it(client: Clie
     assert "Patches that wait for your review" in page
     assert page.count(long) >= 2
     assert Patch.objects.filter(turn=Turn.REVIEWERS).count() == 2
+
+
+def test_voters_hear_that_a_patch_for_their_problem_came_and_went_in() -> None:
+    problem, voter = make_problem(), make_person()
+    cast_vote(problem, voter, Door.WEB)
+    patch = make_patch(fixes=[problem], author=make_person("anna"), title="em: take the lock")
+    committer = make_person("cleo", Role.COMMITTER)
+    deciding.integrate(patch, committer, Door.WEB, mark_problems=False)
+    said = [line.said for s in compose_votes(voter, week()).sections for line in s.lines]
+    assert said == [
+        (
+            f"anna sent patch {patch.pk}: “em: take the lock”",
+            f"cleo integrated patch {patch.pk}",
+        )
+    ]
+    Patch.objects.filter(pk=patch.pk).update(is_confidential=True)
+    assert compose_votes(voter, week()).sections == []

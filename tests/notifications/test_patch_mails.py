@@ -12,10 +12,12 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
 from notifications.digests import runs
+from notifications.gate.models import SuspendedAddress
 from notifications.models import (
     DigestDelivery,
     DigestSubscription,
     EventChoice,
+    MailSettings,
     Message,
     MutedPatch,
     Occasion,
@@ -245,6 +247,7 @@ def test_the_list_or_who_maintains_is_told_once_what_nobody_reviews() -> None:
         mail = parsed(render(to_list))
         assert "Nobody has reviewed this patch for 14 days" in text_of(mail)
         assert mail["To"] == "net@lists.example.org"
+        assert "This list gets this because it is the list of" in text_of(mail)
         assert mail["List-Unsubscribe"] is None
         assert "/do/" not in text_of(mail)
         told = Message.objects.filter(person__isnull=False)
@@ -253,3 +256,15 @@ def test_the_list_or_who_maintains_is_told_once_what_nobody_reviews() -> None:
         Patch.objects.update(is_confidential=True)
         with pytest.raises(Withheld):
             render(to_list)
+
+
+def test_quiet_hours_and_suspended_addresses_hold_for_patches_too() -> None:
+    asleep, bounced, rita = make_person("anna"), make_person("bert"), make_person("rita")
+    hour = timezone.now().hour
+    MailSettings.objects.create(person=asleep, quiet_from=hour, quiet_until=(hour + 3) % 24)
+    SuspendedAddress.objects.create(address=bounced.email)
+    for author in (asleep, bounced):
+        review(make_patch(author=author), rita)
+    (message,) = Message.objects.filter(kind="patch", person__in=(asleep, bounced))
+    assert message.person == asleep
+    assert message.due_at > timezone.now() + timedelta(hours=1)

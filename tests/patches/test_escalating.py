@@ -78,6 +78,20 @@ def test_what_was_due_while_no_scheduler_ran_is_made_up_for_once(
 
 
 @pytest.mark.django_db
+def test_a_time_that_is_wrong_is_put_right_and_then_kept(clock: time_machine.Traveller) -> None:
+    early, never = make_patch(), make_patch(author=make_person())
+    Patch.objects.filter(pk=early.pk).update(escalate_at=START + timedelta(days=3))
+    Patch.objects.filter(pk=never.pk).update(escalate_at=START, turn="author")
+    for day in (3, 14):
+        clock.move_to(START + timedelta(days=day, hours=1))
+        escalating.escalate_due(60.0)
+    assert stages(early) == [(14, Stage.LIST)]
+    assert stages(never) == []
+    never.refresh_from_db()
+    assert never.escalate_at is None
+
+
+@pytest.mark.django_db
 def test_the_history_says_who_was_told(clock: time_machine.Traveller) -> None:
     problem = make_problem()
     component = problem.component
