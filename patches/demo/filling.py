@@ -61,25 +61,25 @@ PATHS: Final = {
 
 
 @transaction.atomic
-def fill_patches(until: datetime) -> int:
-    """Add the patches to the rest of the demonstration; how many there are."""
+def fill_patches(until: datetime, people: QuerySet[Person]) -> int:
+    """Add the patches to the rest of the demonstration, whose `people` are; how many there are."""
     before = Patch.objects.count()
-    _Filling(until).fill()
+    _Filling(until, people).fill()
     return Patch.objects.count() - before
 
 
 class _Filling:
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, people: QuerySet[Person]) -> None:
         self.until = until
         self.products = {each.slug: each for each in Product.objects.all()}
         addresses = [f"{role}@example.org" for role, _, _ in ROLE_ACCOUNTS]
-        found = {person.email: person for person in Person.objects.filter(email__in=addresses)}
+        found = {person.email: person for person in people.filter(email__in=addresses)}
         self.reporter, self.developer, self.triager, self.committer = (
             found[f"{role}@example.org"]
             for role in (Role.REPORTER, Role.DEVELOPER, Role.TRIAGER, Role.COMMITTER)
         )
         taken = {person.pk for person in found.values()}
-        crowd = Person.objects.filter(joined_at__lt=until - timedelta(days=200), is_active=True)
+        crowd = people.filter(joined_at__lt=until - timedelta(days=200), is_active=True)
         self.crowd = list(crowd.exclude(pk__in=taken).order_by("pk")[:12])
         self.used = set[int]()
 

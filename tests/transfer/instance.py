@@ -18,6 +18,7 @@ from typing import Any
 
 VIEWERS = ("", "rita", "tom")
 PROBLEMS = range(1, 12)
+PATCHES = range(1, 7)
 # Pages say how long ago things were, so all look at them at the same time.
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 # Made anew for every page; and the key of a private feed, which is a secret that stays behind.
@@ -39,6 +40,11 @@ def addresses() -> Iterator[str]:
     for search in SavedSearch.objects.filter(is_shared=True).order_by("pk"):
         yield f"/searches/{search.pk}/"
         yield f"/searches/{search.pk}.atom"
+    for turn in ("all&sort=path", "all&sort=age", "decided"):
+        yield f"/patches/?turn={turn}"
+    yield from ("/patches/forgotten/", "/patches.atom", "/products/base/maintainers")
+    for number in PATCHES:
+        yield from (f"/patches/{number}/", f"/patches/{number}/1/", f"/patches/{number}.patch")
     for number in PROBLEMS:
         yield from (f"/{number}", f"/{number}/why", f"/{number}/history", f"/{number}/voters")
         yield f"/api/v1/problems/{number}/"

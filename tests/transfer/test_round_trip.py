@@ -56,4 +56,6 @@ def test_an_instance_moves_to_the_other_database_and_back_unchanged(tmp_path: Pa
     assert before[" /1"][0] == 200
     assert before[" /4"][0] == 404, "confidential"
     assert before["rita /4"][0] == before["tom /4"][0] == 200
+    assert before[" /patches/1/"][0] == before[" /patches/1/1/"][0] == 200
+    assert before[" /patches/2/"][0] == 404, "of a confidential problem"
     assert list((second / "mail").glob("*")) == [], "nobody is mailed"

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Person
@@ -52,8 +53,9 @@ class Command(BaseCommand):
             check_absent()
             self.stdout.write("Writing two years of problems …")
             with transaction.atomic():
+                last = Person.objects.aggregate(last=Max("pk"))["last"] or 0
                 filled = fill(options["seed"], options["problems"], until)
-                patches = fill_patches(until)
+                patches = fill_patches(until, Person.objects.filter(pk__gt=last))
         except AlreadyThere as reason:
             self._say_already(str(reason))
             return
