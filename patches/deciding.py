@@ -35,11 +35,13 @@ def integrate(
     commit: str = "",
     note: str = "",
     mark_problems: bool = True,
+    version: int | None = None,
 ) -> Patch:
     """It is in its branch, as `commit`. What it lacked by the rule is kept with the decision.
 
-    For the main branch the problems that it fixes become patched, as far as they are open and the
-    committer may; the event says which. Raises `DraftErrors`, `Denied`, and `Conflict`.
+    `version` is the number of the one that was looked at: it is refused where other content came
+    since. For the main branch the problems that it fixes become patched, as far as they are open
+    and the committer may; the event says which. Raises `DraftErrors`, `Denied`, and `Conflict`.
     """
     require(may_patch("patch.integrate", committer, patch))
     faults = Faults()
@@ -48,6 +50,7 @@ def integrate(
     faults.raise_if_any()
     locked, problems = lock_with_problems(patch)
     refuse_decided(locked, _INSTEAD)
+    _refuse_other_content(locked, version)
     data: dict[str, Any] = {"commit": commit, "lacked": needs.missing(locked)}
     locked.commit = commit
     _decide(locked, Patch.State.INTEGRATED, committer, door, note, data, problems, mark_problems)
@@ -56,15 +59,20 @@ def integrate(
 
 
 @transaction.atomic
-def decline(patch: Patch, actor: Person, door: Door, *, note: str) -> Patch:
-    """It will not go in; `note` says why. Raises `DraftErrors`, `Denied`, and `Conflict`."""
+def decline(
+    patch: Patch, actor: Person, door: Door, *, note: str, version: int | None = None
+) -> Patch:
+    """It will not go in; `note` says why, `version` is the number of the one that was looked at.
+
+    Raises `DraftErrors`, `Denied`, and `Conflict`.
+    """
     require(may_patch("patch.decline", actor, patch))
     faults = Faults()
     note = check_text("note", note, faults)
     if is_blank(note):
         faults.add("note", "Say why: its author has worked on it, and may do better next time.")
     faults.raise_if_any()
-    return _end(patch, Patch.State.DECLINED, actor, door, note)
+    return _end(patch, Patch.State.DECLINED, actor, door, note, version)
 
 
 @transaction.atomic
@@ -77,12 +85,28 @@ def withdraw(patch: Patch, actor: Person, door: Door, *, note: str = "") -> Patc
     return _end(patch, Patch.State.WITHDRAWN, actor, door, note)
 
 
-def _end(patch: Patch, state: Patch.State, actor: Person, door: Door, note: str) -> Patch:
+def _end(
+    patch: Patch,
+    state: Patch.State,
+    actor: Person,
+    door: Door,
+    note: str,
+    version: int | None = None,
+) -> Patch:
     locked, problems = lock_with_problems(patch)
     refuse_decided(locked, _INSTEAD)
+    _refuse_other_content(locked, version)
     _decide(locked, state, actor, door, note, {}, problems, False)
     patch.refresh_from_db()
     return patch
+
+
+def _refuse_other_content(locked: Patch, version: int | None) -> None:
+    """A rebase is what was looked at; other content that came meanwhile is not."""
+    if version is not None and version < locked.content_since:
+        raise Conflict(
+            f"Version {locked.latest} came meanwhile, with other content: look at it, then decide."
+        )
 
 
 def _decide(

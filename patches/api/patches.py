@@ -112,6 +112,13 @@ class DecisionInput(Input):
         required=False,
         help_text="Goes with `integrate`: whether what it fixes becomes patched. True if left out.",
     )
+    version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST_NUMBER,
+        help_text="Goes with `integrate` and `decline`: the version that was looked at. 409 where"
+        " other content came since.",
+    )
 
 
 class PatchesView(ApiView):
@@ -305,5 +312,7 @@ def _decision(said: dict[str, Any]) -> Decide:
     alone = [each for each in ("commit", "mark_problems") if each in said]
     if name != "integrate" and alone:
         raise DraftErrors({each: ["This goes with “integrate” alone."] for each in alone})
+    if "version" in said and name not in ("integrate", "decline"):
+        raise DraftErrors({"version": ["This goes with “integrate” and “decline” alone."]})
     said.setdefault("note", "")
     return DECISIONS[name]

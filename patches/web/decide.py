@@ -20,6 +20,7 @@ from patches.web.pages import the_patch
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 from tracker.models import Door
+from tracker.web.edit import number_in
 from tracker.web.forms import WordsForm, line_field, text_field
 from tracker.web.pages import person_of, signed_in
 
@@ -73,6 +74,8 @@ DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str]]] = {
     "withdraw": (NoteForm, _withdraw, "Withdraw", "It is withdrawn."),
     "reopen": (NoteForm, _reopen, "Open again", "It is open again."),
 }
+# Decisions about what a version says.
+JUDGING: Final = ("integrate", "decline")
 
 
 @form_methods
@@ -86,7 +89,7 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
     status = 200
     if request.method == "POST":
         try:
-            act(shown, person_of(request), _complete(form))
+            act(shown, person_of(request), _complete(form) | _looked_at(request, deed))
             messages.success(request, done)
             return redirect("patch", patch=patch)
         except DraftErrors as faults:
@@ -110,3 +113,9 @@ def _complete(form: WordsForm) -> dict[str, Any]:
     """The words of a form with "" for those that were not sent."""
     words = form.words()
     return {name: words.get(name, "") for name in form.fields}
+
+
+def _looked_at(request: HttpRequest, deed: str) -> dict[str, int]:
+    """The version that was the newest when the form was shown, where that matters."""
+    number = number_in(request.POST, "version")
+    return {"version": number} if number and deed in JUDGING else {}

@@ -236,6 +236,9 @@ def test_a_committer_integrates_and_reopens(
     again = Caller(reporter).post(f"{path}decision/", {"decision": "reopen"}).json()
     assert (again["state"], again["turn"]) == ("waiting", "reviewers")
     assert "decision" in fields_of(Caller(committer).post(f"{path}decision/", {"decision": "eat"}))
+    next_version(patch, diff(new="\treturn (EIO);"))
+    late = {"decision": "decline", "note": "x", "version": 1}
+    assert "Version 2" in document(Caller(committer).post(f"{path}decision/", late), 409)["detail"]
 
 
 def test_somebody_is_asked_claims_and_passes_on(

@@ -16,7 +16,7 @@ from patches.models import Patch, Rating, Review
 from patches.rating import Said
 from tests.conftest import sign_in
 from tests.patches.test_patch_page import edited, page, words
-from tests.patching import diff, make_patch, newest
+from tests.patching import diff, make_patch, newest, next_version
 from tests.problems import make_problem
 from tests.web.test_hostile_input import HOSTILE, sent
 from tracker.models import Door, Problem, Product
@@ -258,6 +258,25 @@ def test_a_committer_integrates_and_the_page_says_what_was_done(
     again = client.post(f"/patches/{patch.pk}/integrate", sent)
     assert again.status_code == 409
     assert "Open it again first" in words(again)
+
+
+@pytest.mark.parametrize("deed", ["integrate", "decline"])
+def test_nobody_decides_on_content_that_came_after_they_looked(
+    client: Client, committer: Person, deed: str
+) -> None:
+    patch = make_patch()
+    sign_in(client, committer)
+    asked = client.get(f"/patches/{patch.pk}/{deed}").content.decode()
+    assert '<input type="hidden" name="version" value="1">' in asked
+    next_version(patch, diff(new="\treturn (EIO);"))
+    sent = {"note": "I looked at it.", "version": "1"}
+    refused = client.post(f"/patches/{patch.pk}/{deed}", sent)
+    assert refused.status_code == 409
+    assert "Version 2 came meanwhile" in words(refused)
+    # Who is shown the form again has been told.
+    assert '<input type="hidden" name="version" value="2">' in refused.content.decode()
+    sent["version"] = "2"
+    assert client.post(f"/patches/{patch.pk}/{deed}", sent).status_code == 302
 
 
 def test_problems_are_left_alone_where_the_box_is_not_ticked(
