@@ -19,6 +19,7 @@ from notifications.models import (
     MailSettings,
     Message,
     Occasion,
+    PatchTelling,
     Telling,
 )
 from tracker.models import Event
@@ -155,7 +156,9 @@ def stop_roundups(person: Person) -> bool:
 def forget_untold() -> int:
     """Delete what has waited for a digest for longer than any is apart: its person stopped them."""
     old = timezone.now() - UNTOLD_FOR
-    return Telling.objects.filter(message=None, created_at__lt=old).delete()[0]
+    rows = (model.objects.filter(message=None, created_at__lt=old)
+            for model in (Telling, PatchTelling))  # fmt: skip
+    return sum(each.delete()[0] for each in rows)
 
 
 def stop_own_acts(person: Person) -> bool:

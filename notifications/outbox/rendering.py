@@ -168,13 +168,14 @@ def _patch_list_mail(message: Message) -> OutgoingMail:
 def _about_patch(patch: Patch, place: str) -> dict[str, str]:
     """What a filter may want to know of the patch, as it is now; and its thread."""
     thread = f"<{patch_thread_id(patch.pk)}>"
+    component = place.partition("/")[2]
     return {
         "In-Reply-To": thread,
         "References": thread,
         "List-Id": patch_list_id(patch.product),
         "X-Groundswell-Patch": str(patch.pk),
         "X-Groundswell-Product": patch.product.slug,
-        "X-Groundswell-Component": place.partition("/")[2],
+        **({"X-Groundswell-Component": component} if component else {}),
         "X-Groundswell-State": patch.state,
         "X-Groundswell-Turn": patch.turn,
     }
