@@ -57,7 +57,12 @@ def insert_alike(pattern: Model, names: Sequence[str], rows: Iterable[Sequence[A
     values = [f.get_db_prep_save(f.pre_save(pattern, add=True), connection) for f in same]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column or "") for field in (*apart, *same))
-    chosen = ", ".join([f"column{n}" for n in range(1, len(apart) + 1)] + ["%s"] * len(same))
+    # PostgreSQL takes a column in which all is NULL for text.
+    given = [
+        f"CAST(column{n} AS {field.db_type(connection)})" if field.is_relation else f"column{n}"
+        for n, field in enumerate(apart, 1)
+    ]
+    chosen = ", ".join([*given, *["%s"] * len(same)])
     row = "(" + ", ".join(["%s"] * len(apart)) + ")"
     left = [tuple(each) for each in rows]
     at_once = (MOST_VALUES - len(same)) // len(apart)
