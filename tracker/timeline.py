@@ -32,6 +32,11 @@ class FieldChange:
         """Whether it is a text of several lines, that a page folds away."""
         return self.field.replace(" ", "_") in LONG_FIELDS
 
+    @property
+    def is_news(self) -> bool:
+        """Whether nothing was there before it, not even nothing: a patch that came."""
+        return not self.old and self.field.startswith("patch ")
+
 
 @dataclass
 class Entry:

@@ -74,7 +74,8 @@ class Happening:
     def _change_in_text(self, change: FieldChange) -> str:
         if change.is_long:
             return f"{change.field}: changed, see the problem's page"
-        return wrap(f"{change.field}: {change.old or 'none'} -> {change.new or 'none'}")
+        before = "" if change.is_news else f"{change.old or 'none'} -> "
+        return wrap(f"{change.field}: {before}{change.new or 'none'}")
 
 
 @dataclass(frozen=True)

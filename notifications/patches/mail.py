@@ -409,11 +409,14 @@ def _in_words(said: dict[str, Any], known: dict[str, Dimension]) -> str:
 
 
 def _about(patch: Patch) -> list[tuple[str, str]]:
+    # A name in a patch can be anybody's: it stands beside the account, never in its place.
     author = patch.author.handle if patch.author is not None else ""
+    if author and patch.author_name:
+        author += f" (“{patch.author_name}” in the patch)"
     version = patch.versions.filter(number=patch.latest).first()
     people = f"{patch.demand} {'person' if patch.demand == 1 else 'people'}"
     return [
-        ("by", patch.author_name or author),
+        ("by", author or patch.author_name),
         ("for", patch.target),
         ("wanted by", people if patch.demand else ""),
         ("changes", _size(version) if version is not None else ""),

@@ -26,6 +26,7 @@ from notifications.models import (
 from notifications.outbox.rendering import NothingToSay, Withheld, render
 from notifications.services import subscribe
 from patches import comparisons, deciding, escalating, rating, requests, reviewing
+from patches.finding import read
 from patches.models import Patch, PatchEvent, Review
 from tests.notifications.mails import html_of, mail_to, parsed, text_of
 from tests.notifications.test_digests import make_subscription
@@ -90,7 +91,8 @@ def test_exactly_the_owners_of_what_a_patch_touches_are_asked_once() -> None:
     product = make_product()
     net, kernel = (make_maintainer(product.components.get(slug=s), s) for s in ("net", "kernel"))
     problem = make_problem(product, component="net")
-    patch = make_patch(fixes=[problem])
+    mail = b"From: Ann Other <ann@example.org>\nSubject: [PATCH] Say so\n\n---\n" + diff()
+    patch = make_patch(fixes=[problem], author=make_person("anna"), text=read(mail, is_mail=True))
     assert told_of("asked") == ["net"]
     next_version(patch)
     assert Message.objects.filter(person=net, kind="patch").count() == 1
@@ -98,6 +100,7 @@ def test_exactly_the_owners_of_what_a_patch_touches_are_asked_once() -> None:
     text = text_of(mail_to(net, kind="patch"))
     assert "You are asked to review this patch" in text
     assert "why you: Maintains net" in text
+    assert "by: anna (“Ann Other” in the patch)" in text
     assert "/do/" in text
 
 
@@ -202,7 +205,7 @@ def test_who_hears_of_a_patch_itself_does_not_hear_it_of_the_problem_too() -> No
     net = make_maintainer(problem.component, "nell")
     Message.objects.all().delete()
     patch = make_patch(author=anna, fixes=[problem])
-    assert "came: “" in text_of(mail_to(follower, kind="event"))
+    assert f"patch {patch.pk}: came: “" in text_of(mail_to(follower, kind="event"))
     assert mail_to(net, kind="patch")
     with pytest.raises(Withheld):
         mail_to(net, kind="event")
