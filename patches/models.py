@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from tracker.models import (
     AppendOnly,
@@ -152,6 +153,11 @@ class Patch(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("patch", args=[self.number])
+
+    @cached_property
+    def is_secret(self) -> bool:
+        """Whether not everybody may know of it: by itself, or for a problem that it fixes."""
+        return self.is_confidential or self.fixes.filter(is_confidential=True).exists()
 
     def is_by(self, person: Person | None) -> bool:
         """Whether it is that person's own: what they say of it never counts."""

@@ -19,6 +19,7 @@ from patches.models import (
     BranchRule,
     Patch,
     PatchComponent,
+    PatchFix,
     PatchVersion,
     Rating,
     RatingDimension,
@@ -50,6 +51,7 @@ class Row:
     components: list[str]
     ratings: list[Sum]
     claimed_by: list[Person]
+    is_secret: bool
 
 
 def rows_of(patches: Sequence[Patch]) -> list[Row]:
@@ -62,6 +64,7 @@ def rows_of(patches: Sequence[Patch]) -> list[Row]:
     parts = _rules(patches)
     components = _components(patches)
     claimed = _claimed(patches)
+    secret = _secret(patches)
     return [
         Row(
             patch,
@@ -71,6 +74,7 @@ def rows_of(patches: Sequence[Patch]) -> list[Row]:
             components[patch.pk],
             list(_sums(known[patch.product_id], heard[patch.pk])),
             claimed[patch.pk],
+            patch.pk in secret,
         )
         for patch in patches
     ]
@@ -171,6 +175,13 @@ def _claimed(patches: Iterable[Patch]) -> dict[int, list[Person]]:
     for row in claimed.select_related("person").order_by("answered_at", "id"):
         found[row.patch_id].append(row.person)
     return found
+
+
+def _secret(patches: Iterable[Patch]) -> set[int]:
+    """Those of which not everybody may know, as `Patch.is_secret` has it."""
+    rows = PatchFix.objects.filter(patch__in=patches, problem__is_confidential=True)
+    found = set(rows.values_list("patch", flat=True))
+    return found | {patch.pk for patch in patches if patch.is_confidential}
 
 
 def _sums(known: Mapping[str, Dimension], heard: Iterable[Voice]) -> Iterable[Sum]:

@@ -388,7 +388,7 @@ def _patch_text(row: PatchRow, *, with_act: bool) -> str:
     patch, line = row.line.patch, row.line
     people = f"{patch.demand} {'person' if patch.demand == 1 else 'people'} · "
     by = f" · by {row.author}" if row.author else ""
-    secret = " · confidential" if patch.is_confidential else ""
+    secret = " · confidential" if patch.is_secret else ""
     lines = [
         _short(f"  patch {patch.pk}: {patch.title}", indent=2),
         *(_short(f"    {said}", indent=4) for said in line.said),

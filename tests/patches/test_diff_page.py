@@ -234,7 +234,7 @@ def test_the_number_of_queries_grows_with_nothing(
         assert html.count("data-talk ") == threads
 
 
-QUERIES = 11
+QUERIES = 12
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,10 @@ def test_a_confidential_diff_is_not_there_for_others(
     problem.save()
     patch = make_patch(product, reporter, fixes=[problem])
     thread = said(newest(patch), reporter).thread
+    sign_in(client, reporter)
+    for page in (address(patch), patch.get_absolute_url(), "/patches/"):
+        # It is no less so for what it fixes than by itself, and says it.
+        assertContains(client.get(page), 'class="confidential"')
     sign_in(client, outsider)
     for more in ("", "?since=1", "?comment=1::new:1", "line?at=1:x:new:1"):
         assert client.get(address(patch, more=more)).status_code == 404
