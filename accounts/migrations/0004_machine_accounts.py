@@ -4,23 +4,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_mail_to_an_address_can_be_suspended'),
+        ("accounts", "0003_mail_to_an_address_can_be_suspended"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='rolegrant',
-            name='role_is_grantable',
+            model_name="rolegrant",
+            name="role_is_grantable",
         ),
         migrations.AlterField(
-            model_name='rolegrant',
-            name='role',
-            field=models.CharField(choices=[('developer', 'developer'), ('triager', 'triager'), ('committer', 'committer'), ('machine', 'machine'), ('administrator', 'administrator')], max_length=20),
+            model_name="rolegrant",
+            name="role",
+            field=models.CharField(
+                choices=[
+                    ("developer", "developer"),
+                    ("triager", "triager"),
+                    ("committer", "committer"),
+                    ("machine", "machine"),
+                    ("administrator", "administrator"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rolegrant',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['developer', 'triager', 'committer', 'machine', 'administrator'])), name='role_is_grantable'),
+            model_name="rolegrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["developer", "triager", "committer", "machine", "administrator"])
+                ),
+                name="role_is_grantable",
+            ),
         ),
     ]
