@@ -151,8 +151,8 @@ def _ratings(chance: random.Random, patches: int) -> tuple[list[str], Rows]:
 
 def pages() -> dict[str, str]:
     """What is measured: name -> address."""
-    from patches import listing
     from patches.models import Patch
+    from patches.waiting import listing
 
     first = Patch.objects.filter(listing.TURNS["first"]).order_by("-demand", "number")
     deep = first[3000]

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Viewer
-from patches.listing import COUNT_LIMIT
 from patches.models import WAITING, Look, Patch, PatchFix, Review, ReviewRequest, Turn
 from patches.policies import visible_patches
-from patches.rows import Row, rows_of
+from patches.waiting.listing import COUNT_LIMIT
+from patches.waiting.rows import Row, rows_of
 from tracker.models import Problem, Product
 
 MOST_ON_A_PROBLEM = 50

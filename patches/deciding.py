@@ -9,11 +9,13 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from patches import needs, on_problems, turns
+from patches import on_problems
 from patches.events import record
 from patches.locking import lock_with_problems, refuse_decided
 from patches.models import Patch, PatchEvent
 from patches.policies import may as may_patch
+from patches.reviews import needs
+from patches.waiting import turns
 from tracker.changes import Conflict, ProblemChange
 from tracker.drafts import Faults, check_line, check_text
 from tracker.models import STATE_CHANGES, Door, Problem, State

@@ -36,7 +36,7 @@ UNREVIEWED = Q(is_reviewed__in=(False,))
 
 
 class Turn(models.TextChoices):
-    """For whom a patch waits; derived from what happened, see `patches.turns`."""
+    """For whom a patch waits; derived from what happened, see `patches.waiting.turns`."""
 
     REVIEWERS = "reviewers", "reviewers"
     AUTHOR = "author", "its author"
@@ -48,9 +48,9 @@ class Patch(models.Model):
     """A change that somebody proposes, from its first version to the decision.
 
     `demand` is the number of distinct people behind the problems that it fixes: who counts there,
-    counts here once (see `patches.demand`). `content_since` is the number of the version with which
-    the present content came: a later one of the same content is a rebase. `is_reviewed` says
-    whether a human other than its author has given a verdict on that content.
+    counts here once (see `patches.waiting.demand`). `content_since` is the number of the version
+    with which the present content came: a later one of the same content is a rebase. `is_reviewed`
+    says whether a human other than its author has given a verdict on that content.
     """
 
     class State(models.TextChoices):
@@ -612,7 +612,7 @@ class BranchRule(models.Model):
     """What patches for some branches need before a committer integrates them.
 
     `branch` is a pattern as a shell has it: "" is the main branch, "stable/*" others. Of several
-    that match the first in order holds; where none does, `patches.needs.USUAL` does.
+    that match the first in order holds; where none does, `patches.reviews.needs.USUAL` does.
     """
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="branch_rules")

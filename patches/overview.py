@@ -16,7 +16,7 @@ from patches.models import (
     Rating,
     Review,
 )
-from patches.talk import Remark, remarks_on
+from patches.reviews.talk import Remark, remarks_on
 from tracker.models import Problem
 from tracker.policies import visible_problems
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.db import transaction
 
 from patches.bell import ring_after_commit
-from patches.demand import concerned_by, recount_numbers
-from patches.requests import ask_about_fixes
+from patches.owners.requests import ask_about_fixes
 from patches.submitting import follow_problem
+from patches.waiting.demand import concerned_by, recount_numbers
 from tracker.models import Door, Event, Problem
 from tracker.signals import problem_happened, votes_moved
 from votes.signals import votes_changed

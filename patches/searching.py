@@ -11,9 +11,9 @@ from typing import Final
 from django.db.models import Q
 
 from accounts.policies import Viewer
-from patches.listing import FORGOTTEN, REVIEWED, TURNS
 from patches.models import WAITING, Patch, PatchFix
 from patches.policies import visible_patches
+from patches.waiting.listing import FORGOTTEN, REVIEWED, TURNS
 from votes.search import qualifiers
 from votes.search.places import Named
 from votes.search.qualifiers import Condition

@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from patches import demand, on_problems, owners, requests, turns
-from patches.comparisons import follow_up
+from patches import on_problems, owners
 from patches.events import record
 from patches.locking import lock, lock_problems, refuse_decided
 from patches.models import (
@@ -26,9 +25,12 @@ from patches.models import (
     PatchFix,
     PatchVersion,
 )
+from patches.owners import requests
 from patches.parsed import ParsedPatch
 from patches.policies import may
-from patches.storing import Source, digest_of, store_version
+from patches.versions.comparisons import follow_up
+from patches.versions.storing import Source, digest_of, store_version
+from patches.waiting import demand, turns
 from tracker.drafts import Faults, check_line, check_text
 from tracker.models import Component, Door, Problem, Product
 from tracker.policies import visible_problems

@@ -6,7 +6,9 @@ import time
 
 from celery import shared_task
 
-from patches import applying, comparisons, demand, escalating, unlooked
+from patches import unlooked
+from patches.versions import applying, comparisons
+from patches.waiting import demand, escalating
 
 # Well below what `config.queue` gives a task before another worker gets it too.
 SECONDS = 8.0

@@ -259,7 +259,7 @@ def _cut_fixes(part: Part, patches: list[int]) -> dict[int, list[int]]:
 
 
 def _groups(part: Part, problems: set[int]) -> dict[int, set[int]]:
-    """problem -> those whose votes count for a patch for it, as `patches.demand` has it."""
+    """problem -> those whose votes count for a patch for it, as `patches.waiting.demand` has it."""
     changed = regrouped(part)
     heads = dict(Problem.objects.filter(pk__in=problems).values_list("pk", "head"))
     heads |= {number: changed[number].head for number in problems & changed.keys()}

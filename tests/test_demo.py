@@ -16,8 +16,8 @@ from django.test import Client
 
 from accounts.models import Person, Role
 from notifications.models import Message
-from patches import demand
 from patches.models import Patch
+from patches.waiting import demand
 from tests.people import make_person
 from tests.problems import make_product
 from tracker.models import (

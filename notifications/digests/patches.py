@@ -21,7 +21,6 @@ from django.utils import timezone
 from accounts.models import Person, Role
 from notifications.deeds import Deed
 from notifications.digests.shapes import LINES, PatchLine, Section, Window
-from patches import needs
 from patches.models import (
     UNREVIEWED,
     WAITING,
@@ -34,6 +33,7 @@ from patches.models import (
     Turn,
 )
 from patches.policies import visible_patches
+from patches.reviews import needs
 
 # Of each set of components so many are looked at, the most demanded.
 MOST: Final = 1000

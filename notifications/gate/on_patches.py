@@ -20,11 +20,13 @@ from notifications.gate.commands import Leading
 from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.gate.patch_commands import patch_help, read_patch_leading
 from notifications.gate.results import Done, Refusal
-from patches import deciding, dimensions, finding, requests, reviewing
+from patches import deciding, finding
 from patches.models import Patch
+from patches.owners import requests
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 from patches.policies import visible_patches
-from patches.rating import Said
+from patches.reviews import dimensions, reviewing
+from patches.reviews.rating import Said
 from patches.submitting import add_version
 from tracker.models import Door
 from tracker.text import clean_text

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from notifications.gate.commands import Leading, Order, Unreadable, known_word, read_leading
-from patches.dimensions import Dimension
-from patches.rating import Said
+from patches.reviews.dimensions import Dimension
+from patches.reviews.rating import Said
 from tracker.drafts import nearest
 from tracker.text import clean_line
 

@@ -11,8 +11,8 @@ from django.conf import settings
 
 from accounts.models import Person
 from notifications.deeds import Deed, NoSuchLink, Offer, Ticket, person_of, ticket
-from patches import requests
 from patches.models import Patch, ReviewRequest
+from patches.owners import requests
 from patches.policies import may, visible_patches
 from tracker.changes import Conflict
 from tracker.models import Door

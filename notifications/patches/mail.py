@@ -18,11 +18,12 @@ from notifications.gate.marker import REPLY_ABOVE
 from notifications.models import Message, PatchTelling, Reason
 from notifications.patches import deeds
 from notifications.plain import paragraphs, wrap
-from patches import dimensions, needs, turns
-from patches.dimensions import Dimension
 from patches.models import Patch, PatchEvent, PatchVersion, Review, ReviewRequest
 from patches.policies import visible_patches
-from patches.talk import Remark, rated, remarks_on
+from patches.reviews import dimensions, needs
+from patches.reviews.dimensions import Dimension
+from patches.reviews.talk import Remark, rated, remarks_on
+from patches.waiting import turns
 from tracker.models import Component, Problem
 from tracker.policies import visible_problems
 from tracker.text import clean_line

@@ -14,9 +14,9 @@ from notifications.models import Message, PatchTelling
 from notifications.outbox.envelopes import patch_list_message_id, patch_message_id
 from notifications.outbox.queueing import queue, queue_hourly
 from notifications.patches.recipients import PatchPlan, plans
-from patches.clocks import Stage
-from patches.escalating import reach_of
 from patches.models import PatchEvent
+from patches.waiting.clocks import Stage
+from patches.waiting.escalating import reach_of
 
 
 def queue_patch_mails(event: PatchEvent) -> list[Message]:

@@ -15,10 +15,10 @@ from notifications.events.quiet_hours import after_quiet
 from notifications.gate.suspension import suspended_among
 from notifications.models import MailSettings, MutedPatch, Occasion, PatchTelling, Reason
 from notifications.policies import writable
-from patches.clocks import Stage
-from patches.escalating import reach_of
 from patches.models import LineComment, Patch, PatchEvent, Review, ReviewRequest, Turn
-from patches.requests import seeing_it
+from patches.owners.requests import seeing_it
+from patches.waiting.clocks import Stage
+from patches.waiting.escalating import reach_of
 from tracker.models import Maintainership
 
 Kind = PatchEvent.Kind

@@ -16,7 +16,7 @@ from notifications import deeds
 from notifications.deeds import Deed, NoSuchLink, Ticket
 from notifications.patches import deeds as patch_deeds
 from patches.models import Patch
-from patches.turns import turn_words
+from patches.waiting.turns import turn_words
 from tracker.changes import Conflict
 from tracker.models import Problem
 

@@ -13,7 +13,7 @@ from notifications.gate.commands import COMMANDS
 from notifications.gate.models import IncomingMail
 from notifications.gate.patch_commands import patch_usages
 from notifications.policies import may_of_mail
-from patches import dimensions
+from patches.reviews import dimensions
 from tracker.models import Product
 from tracker.web.pages import page, signed_in
 

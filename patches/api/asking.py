@@ -17,9 +17,9 @@ from accounts.api.views import ApiView, person_of
 from accounts.models import Person
 from accounts.policies import Viewer, as_person, require
 from accounts.selectors import person_by_handle
-from patches import requests
 from patches.api.requests import patch_or_404
 from patches.models import Patch, ReviewRequest
+from patches.owners import requests
 from patches.policies import may
 from tracker.api.requests import door_of
 from tracker.drafts import DraftErrors, nearest

@@ -33,11 +33,11 @@ from patches.api.requests import (
     problems_named,
     read_patch,
 )
-from patches.listing import SORT_LABELS, TURNS, find, page, parse
 from patches.locking import lock, lock_problems
 from patches.models import Patch
 from patches.parsed import ParsedPatch
 from patches.policies import may
+from patches.waiting.listing import SORT_LABELS, TURNS, find, page, parse
 from tracker.api.requests import door_of
 from tracker.drafts import DraftErrors, Faults, find_product, nearest
 from tracker.models import Component, Problem, Product

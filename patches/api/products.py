@@ -16,13 +16,13 @@ from accounts.api.paging import entries
 from accounts.api.schema import sample
 from accounts.api.views import ApiView, person_of
 from accounts.policies import Viewer, require
-from patches import dimensions, managing
-from patches.dimensions import Dimension
 from patches.models import MaintainersFile, RatingDimension
-from patches.needs import USUAL, By, Different, Needed
 from patches.owners import keeping
 from patches.owners.rules import FILE_CHARS
 from patches.policies import may
+from patches.reviews import dimensions, managing
+from patches.reviews.dimensions import Dimension
+from patches.reviews.needs import USUAL, By, Different, Needed
 from tracker.models import Product
 
 FAULTS_SHOWN: Final = 200

@@ -14,10 +14,11 @@ from rest_framework.reverse import reverse
 
 from accounts.api.paging import entries
 from accounts.policies import Viewer
-from patches import needs, turns
-from patches.holding import holding
 from patches.models import Patch, PatchComponent, PatchFix, PatchVersion, Rating, Turn
 from patches.overview import versions_of
+from patches.reviews import needs
+from patches.reviews.holding import holding
+from patches.waiting import turns
 from tracker.policies import visible_problems
 
 

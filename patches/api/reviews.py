@@ -19,10 +19,8 @@ from accounts.api.schema import KEY, PAGING, sample
 from accounts.api.views import ApiView, person_of
 from accounts.models import Person
 from accounts.policies import require
-from patches import reviewing
 from patches.api.representation import RatingSerializer
 from patches.api.requests import LARGEST_NUMBER, LARGEST_VERSION, patch_or_404, version_named
-from patches.holding import holding
 from patches.locking import lock
 from patches.models import (
     LineComment,
@@ -35,8 +33,10 @@ from patches.models import (
     ThreadPlace,
 )
 from patches.policies import may
-from patches.rating import Said, rate
-from patches.talk import Remark, remarks_on
+from patches.reviews import reviewing
+from patches.reviews.holding import holding
+from patches.reviews.rating import Said, rate
+from patches.reviews.talk import Remark, remarks_on
 from tracker.api.requests import door_of
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors

@@ -13,7 +13,7 @@ from django.db.models import Max, Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import Person, Role
-from patches import deciding, finding, requests, submitting, turns
+from patches import deciding, finding, submitting
 from patches.demo import texts
 from patches.demo.texts import Change, Text
 from patches.models import (
@@ -26,11 +26,13 @@ from patches.models import (
     Review,
     ReviewRequest,
 )
+from patches.owners import requests
 from patches.owners.keeping import set_patterns
 from patches.parsed import ParsedPatch
-from patches.rating import Said
-from patches.reviewing import add_line_comment, send_review
+from patches.reviews.rating import Said
+from patches.reviews.reviewing import add_line_comment, send_review
 from patches.submitting import add_version
+from patches.waiting import turns
 from tracker.models import OPEN, Component, Door, Event, Problem, Product
 from votes.demo.people import ROLE_ACCOUNTS
 from votes.models import Vote

@@ -11,7 +11,6 @@ from typing import Final
 
 from django.core.cache import cache
 
-from patches.comparing import Entry, compare_series, entries, same_words
 from patches.finding.diffs import find
 from patches.git.combined import combined
 from patches.git.made import DoesNotCompose
@@ -20,6 +19,7 @@ from patches.git.series import series_of
 from patches.models import PatchVersion
 from patches.parsed import ParsedFile, Unreadable
 from patches.reading.files import Bytes, FileDiff, Source, made_of
+from patches.versions.comparing import Entry, compare_series, entries, same_words
 
 # Larger ones are read commit by commit, and compared version by version.
 MOST_BYTES: Final = 2_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django import template
 from django.template import Context
 
-from patches.asked import Asked, asked_about
 from patches.models import Patch
+from patches.owners.asked import Asked, asked_about
 
 register = template.Library()
 

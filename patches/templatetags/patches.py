@@ -13,7 +13,7 @@ from django import template
 from accounts.policies import as_person
 from patches import beside
 from patches.beside import Mark, Waiting
-from patches.rows import Row
+from patches.waiting.rows import Row
 from tracker.models import Attachment, Comment, Problem, Product
 
 register = template.Library()

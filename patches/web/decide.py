@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import Person
 from accounts.policies import require
-from patches import deciding, needs
+from patches import deciding
 from patches.models import Patch
 from patches.policies import may
+from patches.reviews import needs
 from patches.web.pages import the_patch
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors

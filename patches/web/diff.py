@@ -18,7 +18,6 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from patches.lines import message_lines
 from patches.models import PatchVersion
 from patches.reading.files import ALL, FileDiff
 from patches.reading.places import Place, read_file, read_place
@@ -26,6 +25,7 @@ from patches.reading.showing import Asked, NoSuchFile, Section, Showing, ShownFi
 from patches.reading.talks import Talk
 from patches.reading.tree import tree_of
 from patches.reading.whole import Between, CannotBeShown, between
+from patches.versions.lines import message_lines
 from patches.web.diff_frame import frame, talk_html
 from patches.web.diff_lines import read_whole_line
 from patches.web.diff_table import Look, Table, plain_rows

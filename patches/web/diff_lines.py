@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from patches.lines import lines_of
 from patches.models import PatchVersion, Side
 from patches.reading.files import ALL, FileDiff, Source, Stored, files_of
 from patches.reading.lines import ADDED, REMOVED, body
 from patches.reading.places import Place
 from patches.reading.whole import CannotBeShown, combined_files
+from patches.versions.lines import lines_of
 from tracker.drafts import Faults
 
 

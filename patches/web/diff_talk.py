@@ -18,11 +18,11 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import require
-from patches import reviewing
 from patches.models import LineComment, PatchVersion, Thread
 from patches.policies import may
 from patches.reading.places import Place, read_place
 from patches.reading.suggestions import fenced
+from patches.reviews import reviewing
 from patches.web.diff_frame import address_of, frame, talk_html
 from patches.web.diff_lines import lines_at
 from patches.web.pages import the_patch, the_version

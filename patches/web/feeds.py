@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import conditional_page, require_safe
 
-from patches import listing
-from patches.listing import ListQuery
-from patches.rows import Row, rows_of
+from patches.waiting import listing
+from patches.waiting.listing import ListQuery
+from patches.waiting.rows import Row, rows_of
 from tracker.drafts import DraftErrors
 from votes.web.feeds import MEDIA_TYPE
 from votes.web.filters import drop, full_query

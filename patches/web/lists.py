@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from patches import listing
-from patches.listing import ListQuery
-from patches.rows import rows_of
+from patches.waiting import listing
+from patches.waiting.listing import ListQuery
+from patches.waiting.rows import rows_of
 from tracker.drafts import DraftErrors
 from tracker.models import Component, Product
 from tracker.web.pages import page

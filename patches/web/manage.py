@@ -13,11 +13,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.policies import require
-from patches import dimensions, managing
-from patches.dimensions import Dimension
-from patches.managing import DimensionWords, PartWords
 from patches.models import BRANCH_CHARS, BranchRule, RatingDimension, Requirement
 from patches.policies import may
+from patches.reviews import dimensions, managing
+from patches.reviews.dimensions import Dimension
+from patches.reviews.managing import DimensionWords, PartWords
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 from tracker.models import Product

@@ -9,8 +9,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.policies import as_person
-from patches import comparing, dimensions, needs, turns
-from patches.applying import applies_or_ask
 from patches.git.real import UNKNOWN
 from patches.models import Patch, PatchVersion
 from patches.overview import (
@@ -22,8 +20,12 @@ from patches.overview import (
     versions_of,
 )
 from patches.policies import rights_on
-from patches.standing import standings
-from patches.talk import talk
+from patches.reviews import dimensions, needs
+from patches.reviews.standing import standings
+from patches.reviews.talk import talk
+from patches.versions import comparing
+from patches.versions.applying import applies_or_ask
+from patches.waiting import turns
 from patches.web.diff_text import coloured
 from patches.web.pages import the_patch
 from patches.web.review import review_form

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Person
 from accounts.policies import require
 from accounts.selectors import person_by_handle
-from patches import requests
 from patches.models import Patch, ReviewRequest
+from patches.owners import requests
+from patches.owners.suggesting import suggest
 from patches.policies import may
-from patches.suggesting import suggest
 from patches.web.pages import the_patch
 from tracker.changes import Conflict
 from tracker.models import Door

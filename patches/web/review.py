@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import require
-from patches import dimensions, reviewing
 from patches.models import Patch, PatchVersion, Rating, Review
 from patches.overview import Draft, draft_of, own_ratings
 from patches.policies import may
-from patches.rating import Said, rate
+from patches.reviews import dimensions, reviewing
+from patches.reviews.rating import Said, rate
 from patches.web.pages import the_patch, the_version
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors, Faults

@@ -11,8 +11,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts.models import Person
 from patches import finding
 from patches.models import Patch
-from patches.rating import Said
-from patches.reviewing import add_line_comment, send_review
+from patches.reviews.rating import Said
+from patches.reviews.reviewing import add_line_comment, send_review
 from tests.api.calls import ROOT, Caller, body_of, document, fields_of
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person

@@ -28,9 +28,9 @@ from schemathesis.specs.openapi.checks import (
 from accounts.api.docs import openapi
 from accounts.models import Person, Role
 from config.environment import PROJECT_DIR
-from patches.rating import Said
-from patches.requests import claim
-from patches.reviewing import add_line_comment, send_review
+from patches.owners.requests import claim
+from patches.reviews.rating import Said
+from patches.reviews.reviewing import add_line_comment, send_review
 from tests.api.calls import Caller
 from tests.patching import make_patch, newest
 from tests.people import make_person

@@ -16,7 +16,7 @@ from notifications.gate.patch_commands import patch_usages
 from notifications.gate.places import synopsis_of
 from notifications.gate.plus_one import is_minus_one, is_plus_one
 from notifications.gate.report_form import read_form
-from patches import dimensions
+from patches.reviews import dimensions
 from send_problem.catalogue import Catalogue, Product
 from send_problem.report_form import read_report
 from send_problem.system_facts import Facts

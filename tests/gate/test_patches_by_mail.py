@@ -19,8 +19,8 @@ from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import IncomingFile
 from notifications.gate.results import Done, Refusal
 from notifications.gate.senders import check_recipient, revoke_replies
-from patches import reviewing
 from patches.models import Patch, PatchEvent, Rating, Review, ReviewRequest
+from patches.reviews import reviewing
 from tests.gate.acts import mail
 from tests.patching import diff, make_patch, newest
 from tests.people import make_person

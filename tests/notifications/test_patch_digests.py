@@ -21,8 +21,10 @@ from notifications.digests.votes import compose_votes
 from notifications.models import DigestSubscription, Message
 from notifications.outbox.rendering import Renderer
 from notifications.patches.deeds import offers
-from patches import deciding, rating, requests
+from patches import deciding
 from patches.models import Patch, PatchEvent, ReviewRequest, Turn
+from patches.owners import requests
+from patches.reviews import rating
 from tests.notifications.mails import html_of, parsed, text_of
 from tests.notifications.test_digests import week
 from tests.patching import make_patch, newest

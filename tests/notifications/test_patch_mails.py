@@ -25,9 +25,13 @@ from notifications.models import (
 )
 from notifications.outbox.rendering import NothingToSay, Withheld, render
 from notifications.services import subscribe
-from patches import comparisons, deciding, escalating, rating, requests, reviewing
+from patches import deciding
 from patches.finding import read
 from patches.models import Patch, PatchEvent, Review
+from patches.owners import requests
+from patches.reviews import rating, reviewing
+from patches.versions import comparisons
+from patches.waiting import escalating
 from tests.notifications.mails import html_of, mail_to, parsed, text_of
 from tests.notifications.test_digests import make_subscription
 from tests.patching import diff, make_patch, newest, next_version

@@ -11,8 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from patches import looking, requests, reviewing
+from patches import looking
 from patches.models import Patch, ReviewRequest
+from patches.owners import requests
+from patches.reviews import reviewing
 from patches.submitting import edit
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version

@@ -8,10 +8,13 @@ import pytest
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Person
-from patches import comparisons, deciding, finding, needs, rating, reviewing, turns
+from patches import deciding, finding
 from patches.git.writing import as_mbox, as_patch
 from patches.models import LineComment, Patch, PatchVersion, Review, ThreadPlace
-from patches.rating import Said
+from patches.reviews import needs, rating, reviewing
+from patches.reviews.rating import Said
+from patches.versions import comparisons
+from patches.waiting import turns
 from tests.patches.repositories import Repository, numbered
 from tests.patching import make_patch, newest, next_version
 from tracker.models import Door, Problem

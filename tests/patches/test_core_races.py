@@ -10,10 +10,12 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Role
-from patches import deciding, demand, rating, reviewing, turns
-from patches.clocks import AFTER, Stage
+from patches import deciding
 from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
-from patches.rating import Said
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
+from patches.waiting import demand, turns
+from patches.waiting.clocks import AFTER, Stage
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_problem, make_product

@@ -6,9 +6,10 @@ import pytest
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding, rating
+from patches import deciding
 from patches.models import Patch, PatchEvent
-from patches.rating import Said
+from patches.reviews import rating
+from patches.reviews.rating import Said
 from tests.patching import make_patch, newest
 from tests.people import make_person
 from tests.problems import make_problem

@@ -8,8 +8,9 @@ import pytest
 from pytest_django.fixtures import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Person
-from patches import demand, receivers, submitting
+from patches import receivers, submitting
 from patches.models import Patch
+from patches.waiting import demand
 from tests.patching import make_patch
 from tests.people import make_newcomer, make_person
 from tests.problems import make_problem

@@ -13,10 +13,10 @@ from pytest_django.asserts import assertContains, assertNotContains
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person
-from patches import reviewing
 from patches.finding import read
 from patches.models import LineComment, Patch, PatchVersion, Review, Thread, ThreadPlace
 from patches.reading import paging
+from patches.reviews import reviewing
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person

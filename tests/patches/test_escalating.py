@@ -10,9 +10,10 @@ import time_machine
 from django.utils import timezone
 
 from accounts.models import Person
-from patches import escalating, rating
-from patches.clocks import Stage
 from patches.models import Patch, PatchEvent
+from patches.reviews import rating
+from patches.waiting import escalating
+from patches.waiting.clocks import Stage
 from tests.patching import make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_problem

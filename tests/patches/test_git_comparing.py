@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from patches import comparing
-from patches.comparing import Changes, compare, compare_series, entries
 from patches.finding import read
 from patches.git.combined import combined_of
 from patches.git.ids import content_of, patch_id, patch_ids
@@ -15,6 +13,8 @@ from patches.git.made import DoesNotCompose, compose
 from patches.git.running import GitFailed
 from patches.git.series import Series, series_of_parsed
 from patches.models import PatchVersion
+from patches.versions import comparing
+from patches.versions.comparing import Changes, compare, compare_series, entries
 from tests.patches.repositories import Repository, numbered
 from tests.patching import make_patch, next_version
 

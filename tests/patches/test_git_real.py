@@ -9,11 +9,11 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from patches import applying, comparing
 from patches.finding import read
 from patches.git import real
 from patches.git.combined import combined
 from patches.models import Patch
+from patches.versions import applying, comparing
 from tests.patches.repositories import Repository, numbered
 from tests.patching import make_patch, newest, next_version
 from tracker.models import Product

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patches.aligning import align
 from patches.finding import read
 from patches.git.series import Series, series_of_parsed
-from patches.lander import Found, Lander, Lines, Text, text_of
-from patches.landing import land, land_all
 from patches.models import Patch, PatchFile, PatchVersion, Side, Thread, ThreadPlace
 from patches.parsed import ParsedCommit, ParsedFile, ParsedHunk, ParsedPatch
+from patches.versions.aligning import align
+from patches.versions.lander import Found, Lander, Lines, Text, text_of
+from patches.versions.landing import land, land_all
 from tests.patches.repositories import Repository, numbered
 from tests.patching import make_patch, newest, next_version
 

@@ -11,9 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Role
-from patches import rating, requests, reviewing
 from patches.deciding import withdraw
 from patches.models import Patch, Review
+from patches.owners import requests
+from patches.reviews import rating, reviewing
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product

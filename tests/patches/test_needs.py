@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Person, Role
-from patches import needs, rating
 from patches.models import BranchRule, Patch, Requirement
-from patches.needs import By, Different, Needed, largest_matching
-from patches.rating import Said
+from patches.reviews import needs, rating
+from patches.reviews.needs import By, Different, Needed, largest_matching
+from patches.reviews.rating import Said
 from tests.patching import make_patch, newest
 from tests.people import make_person
 from tests.problems import make_maintainer, make_product

@@ -11,9 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Person
-from patches import rating, reviewing
 from patches.models import Patch, Rating, Review
-from patches.rating import Said
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
 from tests.conftest import sign_in
 from tests.patches.test_patch_page import edited, page, words
 from tests.patching import diff, make_patch, newest, next_version

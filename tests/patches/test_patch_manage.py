@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import Person
-from patches import dimensions, rating
-from patches.managing import PartWords, add_rule
 from patches.models import BranchRule, RatingDimension, Requirement
-from patches.rating import Said
+from patches.reviews import dimensions, rating
+from patches.reviews.managing import PartWords, add_rule
+from patches.reviews.rating import Said
 from tests.conftest import sign_in
 from tests.patches.test_patch_forms import field
 from tests.patches.test_patch_page import page, words

@@ -12,9 +12,11 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person, Role
-from patches import comparing, deciding, rating, reviewing
+from patches import deciding
 from patches.models import Patch, PatchFix, PatchVersion, Review
-from patches.rating import Said
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
+from patches.versions import comparing
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -168,7 +170,7 @@ def test_older_entries_are_on_pages_of_their_own(
     patch = make_patch(product)
     for number in range(4):
         reviewing.send_review(newest(patch), make_person(), WEB, text=f"Word {number}.")
-    monkeypatch.setattr("patches.talk.talk.__defaults__", (0, 3))
+    monkeypatch.setattr("patches.reviews.talk.talk.__defaults__", (0, 3))
     latest = client.get(patch.get_absolute_url()).content.decode()
     assert [n for n in range(4) if f"Word {n}." in latest] == [1, 2, 3]
     older = re.search(r"\?before=\d+", latest)

@@ -14,7 +14,7 @@ from django.urls import URLPattern
 
 from accounts.models import Person
 from patches import deciding
-from patches.managing import PartWords, add_rule
+from patches.reviews.managing import PartWords, add_rule
 from patches.web import decide, edit, lists, manage, new, patch, review, text
 from patches.web import urls as patch_urls
 from tests.conftest import sign_in

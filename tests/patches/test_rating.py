@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Person
-from patches import deciding, dimensions, rating
+from patches import deciding
 from patches.models import Patch, PatchEvent, Rating
-from patches.rating import Said
+from patches.reviews import dimensions, rating
+from patches.reviews.rating import Said
 from tests.patching import diff, make_dimension, make_patch, newest, next_version, parsed
 from tests.people import make_person
 from tests.problems import make_product

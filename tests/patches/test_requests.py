@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding, requests
-from patches.asked import asked_about
+from patches import deciding
 from patches.models import Patch, PatchEvent, ReviewRequest
+from patches.owners import requests
+from patches.owners.asked import asked_about
 from tests.conftest import sign_in
 from tests.patches.test_owners import asked, set_file, touching
 from tests.patching import diff, make_patch

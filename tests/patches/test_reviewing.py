@@ -8,9 +8,11 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding, reviewing, turns
+from patches import deciding
 from patches.models import LineComment, Patch, PatchEvent, Rating, Review, Thread, Turn
-from patches.rating import Said
+from patches.reviews import reviewing
+from patches.reviews.rating import Said
+from patches.waiting import turns
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
 from tracker.changes import Conflict

@@ -10,10 +10,11 @@ from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding, rating, submitting
+from patches import deciding, submitting
 from patches.models import ComponentPath, Patch, PatchEvent, PatchVersion
 from patches.policies import visible_patches
-from patches.rating import Said
+from patches.reviews import rating
+from patches.reviews.rating import Said
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
 from tests.problems import make_problem, make_product

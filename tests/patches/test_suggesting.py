@@ -12,10 +12,12 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import Person, Role
-from patches import blaming, deciding, rating, requests, reviewing
+from patches import deciding
 from patches.models import Patch
-from patches.rating import Said
-from patches.suggesting import suggest
+from patches.owners import blaming, requests
+from patches.owners.suggesting import suggest
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
 from tests.patching import diff, make_patch, newest
 from tests.people import make_person
 from tests.problems import make_problem

@@ -9,10 +9,12 @@ import pytest
 import time_machine
 
 from accounts.models import Person, Role
-from patches import deciding, rating, reviewing, turns
-from patches.clocks import Stage
+from patches import deciding
 from patches.models import BranchRule, LineComment, Patch, Requirement, Review, Turn
-from patches.rating import Said
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
+from patches.waiting import turns
+from patches.waiting.clocks import Stage
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tracker.models import Door

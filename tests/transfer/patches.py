@@ -8,12 +8,14 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from accounts.models import Person
-from patches import looking, managing, rating, requests, reviewing
-from patches.comparisons import compare_version
+from patches import looking
 from patches.deciding import decline
-from patches.managing import DimensionWords, PartWords
 from patches.models import Patch, Review
+from patches.owners import requests
 from patches.owners.keeping import set_file, set_patterns
+from patches.reviews import managing, rating, reviewing
+from patches.reviews.managing import DimensionWords, PartWords
+from patches.versions.comparisons import compare_version
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tracker.models import Door, Problem, Product
 from tracker.services import attach

@@ -13,9 +13,9 @@ from django.core.management import call_command
 
 from accounts.models import Role
 from accounts.transfer.registry import registry
-from patches import demand
 from patches.models import Patch
 from patches.policies import visible_patches
+from patches.waiting import demand
 from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tests.transfer.archives import bytes_of, empty_instance, exported, rows_of

@@ -22,9 +22,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Person
 from notifications.digests.content import compose, forget_shared_parts
-from patches import rating, reviewing
 from patches.models import LineComment, Patch, Side
-from patches.rating import Said
+from patches.reviews import rating, reviewing
+from patches.reviews.rating import Said
 from tests.conftest import sign_in
 from tests.gate.acts import stored
 from tests.notifications.test_digests import week

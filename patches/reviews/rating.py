@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
-from patches import dimensions, turns
-from patches.dimensions import Dimension
 from patches.events import record
-from patches.holding import holding
 from patches.locking import lock, refuse_decided
 from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
 from patches.policies import may
+from patches.reviews import dimensions
+from patches.reviews.dimensions import Dimension
+from patches.reviews.holding import holding
+from patches.waiting import turns
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, find_release, nearest
 from tracker.models import Door, Release

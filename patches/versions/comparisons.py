@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from patches.bell import ring_after_commit
-from patches.comparing import compare
-from patches.landing import land_all
 from patches.models import Patch, PatchVersion
+from patches.versions.comparing import compare
+from patches.versions.landing import land_all
 
 logger = logging.getLogger(__name__)
 

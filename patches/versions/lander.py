@@ -15,10 +15,10 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
 
-from patches.aligning import align, longest_run
 from patches.git.series import Commit, FileChange, Series
-from patches.lines import message_lines
 from patches.models import PatchFile, Side, ThreadPlace
+from patches.versions.aligning import align, longest_run
+from patches.versions.lines import message_lines
 
 Found = ThreadPlace.Found
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from patches.git.series import Series, series_of
-from patches.lander import Lander, Lines
 from patches.models import Patch, PatchVersion, Thread, ThreadPlace
+from patches.versions.lander import Lander, Lines
 
 ROWS_AT_ONCE = 500
 

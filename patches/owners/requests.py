@@ -15,11 +15,10 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from accounts.policies import require
-from patches import suggesting
 from patches.events import record
 from patches.locking import lock, refuse_decided
 from patches.models import WAITING, Patch, PatchEvent, ReviewRequest
-from patches.owners import Owner, owners_of_patch
+from patches.owners import Owner, owners_of_patch, suggesting
 from patches.policies import may, visible_patches
 from tracker.changes import Conflict
 from tracker.models import Door, Problem

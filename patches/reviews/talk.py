@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from accounts.policies import Viewer
-from patches.dimensions import Dimension
 from patches.models import LineComment, Patch, PatchEvent, ThreadPlace
+from patches.reviews.dimensions import Dimension
 from tracker.policies import visible_problems
 from tracker.timeline import FieldChange
 

@@ -16,10 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Denied, Viewer, as_person, require
-from patches import rating, submitting, suggestions, turns
+from patches import submitting
 from patches.events import record
-from patches.landing import land
-from patches.lines import lines_of
 from patches.locking import lock, refuse_decided
 from patches.models import (
     LineComment,
@@ -32,6 +30,11 @@ from patches.models import (
     ThreadPlace,
 )
 from patches.policies import may
+from patches.reviews import rating
+from patches.versions import suggestions
+from patches.versions.landing import land
+from patches.versions.lines import lines_of
+from patches.waiting import turns
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_text
 from tracker.models import Door

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from accounts.models import Person, Role, read_roles
-from patches import dimensions
-from patches.dimensions import Dimension
-from patches.holding import holding
 from patches.models import BranchRule, Patch, PatchVersion, Rating, Requirement
+from patches.reviews import dimensions
+from patches.reviews.dimensions import Dimension
+from patches.reviews.holding import holding
 from tracker.models import Maintainership
 
 By = Requirement.By

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from django.db.models import F, prefetch_related_objects
 
 from accounts.models import Person, read_roles
-from patches import dimensions, needs, turns
-from patches.dimensions import Dimension, VoidedBy
-from patches.holding import holding_of
 from patches.models import (
     BranchRule,
     Patch,
@@ -25,7 +22,11 @@ from patches.models import (
     RatingDimension,
     ReviewRequest,
 )
-from patches.needs import Needed, Voice
+from patches.reviews import dimensions, needs
+from patches.reviews.dimensions import Dimension, VoidedBy
+from patches.reviews.holding import holding_of
+from patches.reviews.needs import Needed, Voice
+from patches.waiting import turns
 from tracker.models import Maintainership
 
 

@@ -20,8 +20,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Person, Role, read_roles
-from patches.blaming import Blamed, Lines, blamed_for
 from patches.models import Patch, PatchFile, Rating, Review
+from patches.owners.blaming import Blamed, Lines, blamed_for
 from patches.owners.people import askable, find_people
 from patches.policies import visible_patches
 

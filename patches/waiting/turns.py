@@ -13,10 +13,10 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.models import Person, Role, read_roles
-from patches import dimensions, needs
-from patches.clocks import AFTER, Stage
 from patches.models import LineComment, Patch, Review, Turn
-from patches.needs import Voice
+from patches.reviews import dimensions, needs
+from patches.reviews.needs import Voice
+from patches.waiting.clocks import AFTER, Stage
 
 
 class Remark(NamedTuple):

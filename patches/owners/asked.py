@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.policies import Decision, Viewer, as_person
 from patches.models import Patch, ReviewRequest
+from patches.owners.requests import SNOOZE_DAYS
 from patches.policies import rights_on
-from patches.requests import SNOOZE_DAYS
 
 
 @dataclass(frozen=True)

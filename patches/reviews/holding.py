@@ -9,9 +9,9 @@ from typing import Final
 
 from django.db.models import prefetch_related_objects
 
-from patches import dimensions
-from patches.dimensions import Dimension, VoidedBy
 from patches.models import Patch, PatchVersion, Rating
+from patches.reviews import dimensions
+from patches.reviews.dimensions import Dimension, VoidedBy
 
 # What a change of the documentation is.
 DOCUMENTATION: Final = re.compile(

@@ -2,7 +2,7 @@
 
 A stage is claimed by a conditional UPDATE, in the transaction that writes it into the history; the
 apps above hear of it by that and tell people. So each stage is reached once for each content,
-however many workers look. When it is due is said by `patches.turns`.
+however many workers look. When it is due is said by `patches.waiting.turns`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from patches import turns
-from patches.clocks import AFTER, Stage
 from patches.events import record
 from patches.models import Patch, PatchEvent
 from patches.policies import visible_patches
+from patches.waiting import turns
+from patches.waiting.clocks import AFTER, Stage
 from tracker.models import Component, Door
 
 AT_ONCE: Final = 100

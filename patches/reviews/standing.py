@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from accounts.models import Role, read_roles
-from patches import needs
-from patches.dimensions import Dimension, VoidedBy
-from patches.holding import holding
 from patches.models import Patch, PatchVersion, Rating
+from patches.reviews import needs
+from patches.reviews.dimensions import Dimension, VoidedBy
+from patches.reviews.holding import holding
 
 
 @dataclass(frozen=True)
