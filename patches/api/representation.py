@@ -28,6 +28,8 @@ class Around:
 
     fixes: dict[int, list[int]]
     components: dict[int, list[str]]
+    # Those that fix a confidential problem.
+    secret: set[int]
 
 
 def around(viewer: Viewer, patches: Iterable[Patch]) -> Around:
@@ -37,12 +39,16 @@ def around(viewer: Viewer, patches: Iterable[Patch]) -> Around:
     components: dict[int, list[str]] = defaultdict(list)
     seen = visible_problems(viewer).filter(patch_fixes__patch__in=numbers)
     fixed = PatchFix.objects.filter(patch__in=numbers, problem__in=seen.values("pk"))
-    for patch, problem in fixed.order_by("problem").values_list("patch", "problem"):
+    secret = set()
+    columns = ("patch", "problem", "problem__is_confidential")
+    for patch, problem, is_confidential in fixed.order_by("problem").values_list(*columns):
         fixes[patch].append(problem)
+        if is_confidential:
+            secret.add(patch)
     rows = PatchComponent.objects.filter(patch__in=numbers).order_by("component__slug")
     for patch, slug in rows.values_list("patch", "component__slug"):
         components[patch].append(slug)
-    return Around(fixes, components)
+    return Around(fixes, components, secret)
 
 
 class ListedPatchSerializer(serializers.Serializer[Patch]):
@@ -61,7 +67,9 @@ class ListedPatchSerializer(serializers.Serializer[Patch]):
         help_text="The name in the patch, where it is not that of the account."
     )
     submitter = serializers.CharField(source="submitter.handle", default=None, allow_null=True)
-    is_confidential = serializers.BooleanField()
+    is_confidential = serializers.SerializerMethodField(
+        help_text="By itself, or for a problem that it fixes."
+    )
     state = serializers.ChoiceField(choices=Patch.State.values)
     turn = serializers.ChoiceField(choices=Turn.values, help_text="For whom it waits.")
     turn_since = serializers.DateTimeField()
@@ -91,6 +99,9 @@ class ListedPatchSerializer(serializers.Serializer[Patch]):
 
     def get_fixes(self, patch: Patch) -> list[int]:
         return self._around.fixes.get(patch.pk, [])
+
+    def get_is_confidential(self, patch: Patch) -> bool:
+        return patch.is_confidential or patch.pk in self._around.secret
 
     def get_is_forgotten(self, patch: Patch) -> bool:
         return patch.is_waiting and patch.stage == Patch.Stage.BOARD

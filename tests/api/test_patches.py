@@ -276,6 +276,7 @@ def test_a_patch_for_a_confidential_problem_is_not_there_for_outsiders(
     secret_problem: Problem, reporter: Person, outsider: Person
 ) -> None:
     secret = make_patch(author=reporter, fixes=[secret_problem])
+    assert Caller(reporter).get(f"patches/{secret.pk}/").json()["is_confidential"]
     caller = Caller(outsider)
     ends = (
         "", "versions/", "versions/1/", "versions/1/files/", "versions/1/changes/",
@@ -300,7 +301,8 @@ def test_an_own_patch_does_not_name_a_problem_that_became_a_secret(
 ) -> None:
     patch = make_patch(author=outsider, fixes=[problem])
     Problem.objects.filter(pk=problem.pk).update(is_confidential=True)
-    assert Caller(outsider).get(f"patches/{patch.pk}/").json()["fixes"] == []
+    shown = Caller(outsider).get(f"patches/{patch.pk}/").json()
+    assert (shown["fixes"], shown["is_confidential"]) == ([], False)
 
 
 @pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 4)])
