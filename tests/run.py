@@ -26,6 +26,7 @@ PARALLEL = ("-p", "tests.own_redis", "-n", "3", "--dist", "worksteal")
 # Tests that ask of the database what others ask, or nothing, or choose theirs themselves: once is
 # enough.
 ONCE = (
+    "tests/accounts/test_admin.py",
     "tests/api/test_permissions.py",
     "tests/api/test_schema.py",
     "tests/browser",
@@ -52,6 +53,7 @@ ONCE = (
     "tests/patches/test_git_running.py",
     "tests/patches/test_git_writing.py",
     "tests/patches/test_owner_files.py",
+    "tests/patches/test_patch_manage.py",
     "tests/patches/test_patch_text.py",
     "tests/patches/test_permissions.py",
     "tests/search/test_language.py",
@@ -61,8 +63,12 @@ ONCE = (
     "tests/test_look.py",
     "tests/test_make_run.py",
     "tests/test_supervisor.py",
+    "tests/tracker/test_clocks_year.py",
+    "tests/transfer/test_export.py",
+    "tests/transfer/test_parts.py",
     "tests/transfer/test_round_trip.py",
     "tests/web/test_confidential.py",
+    "tests/web/test_confidential_ties.py",
     "tests/web/test_markdown.py",
     "tests/web/test_permissions.py",
 )
