@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from accounts.models import Person
+from notifications.models import MutedPatch
 from patches import looking
 from patches.deciding import decline
 from patches.models import Patch, Review
@@ -34,6 +35,7 @@ def fill_patches(base: Product, ports: Product, problems: dict[str, Problem]) ->
     declined = make_patch(ports, person("sam"), fixes=[problems["imported"]], target="stable/14")
     decline(declined, person("ada"), Door.API, note="Not like this.")
     _looks(problems)
+    MutedPatch.objects.create(person=rita, patch=declined)
     Patch.objects.filter(pk=declined.pk).update(waited=timedelta(days=3, microseconds=7))
 
 
