@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications.models import Subscription
+from patches.models import PatchFile
 from tracker.drafts import DraftErrors
 from tracker.models import Component, Event, Problem, Product, Release, State
 from tracker.text_index import services as text_index
@@ -41,6 +42,8 @@ _AS_IT_IS: Final = frozenset(
 # One class of characters, so that no text takes more than one look at each of them.
 _RUN: Final = re.compile(r"[\w./+-]+")
 _LONGEST: Final = 300
+# As `patches.on_problems` names a patch in the history of a problem.
+_PATCH: Final = re.compile(r"patch \d{1,18}", re.ASCII)
 
 
 # Saved searches
@@ -184,6 +187,7 @@ def watchers_of_paths(event: Event) -> list[Subscription]:
 
 
 def _named_by(event: Event) -> Iterator[str]:
+    yield from _touched_by_patches(event)
     problem = event.problem
     texts = [problem.synopsis, problem.description, problem.how_to_repeat]
     if event.comment is not None:
@@ -192,6 +196,19 @@ def _named_by(event: Event) -> Iterator[str]:
         texts.append(event.attachment.name)
     for text in texts:
         yield from paths_in(text[:CHARS])
+
+
+def _touched_by_patches(event: Event) -> Iterator[str]:
+    """The files of the patches that the event tells of, as their newest versions have them."""
+    fields = [str(change["field"]) for change in event.changes]
+    numbers = [int(field.split()[1]) for field in fields if _PATCH.fullmatch(field)]
+    if not numbers:
+        return
+    newest = PatchFile.objects.filter(
+        version__patch__in=numbers, version__number=F("version__patch__latest")
+    )
+    for pair in newest.order_by("pk").values_list("path", "old_path")[:PATHS]:
+        yield from filter(None, pair)
 
 
 def paths_in(text: str) -> Iterator[str]:

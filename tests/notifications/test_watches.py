@@ -16,6 +16,7 @@ from notifications.outbox.envelopes import unsubscribe_url
 from notifications.services import subscribe
 from tests.conftest import sign_in
 from tests.notifications.mails import mail_to, text_of
+from tests.patching import diff, make_patch
 from tests.people import make_person
 from tests.problems import make_problem
 from tracker.changes import ProblemChange
@@ -205,6 +206,16 @@ def test_who_watches_a_path_is_told_of_what_names_it(
     subscribe(outsider, "dmesg.boot")
     attach(make_problem(product), triager, ContentFile(b"x", name="dmesg.boot"), Door.WEB)
     assert len(told(outsider)) == 3
+
+
+def test_who_watches_a_path_is_told_of_a_patch_that_touches_it(
+    problem: Problem, outsider: Person, reporter: Person
+) -> None:
+    subscribe(outsider, "sys/netinet")
+    make_patch(author=reporter, fixes=[problem], text=diff("sys/kern/sched.c"))
+    assert told(outsider) == []
+    make_patch(author=reporter, fixes=[problem], text=diff("sys/netinet/tcp_input.c"))
+    assert told(outsider) == [problem.pk]
 
 
 def test_one_click_stops_a_search_or_path_and_nothing_else(
