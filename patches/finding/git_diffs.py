@@ -118,9 +118,8 @@ def read_git(lines: list[bytes], at: int, first: int) -> tuple[Section, int] | N
 
 
 def _section(head: _Head, hunks: list[Hunk], body: bytes) -> Section:
-    for path in (head.old, head.new):
-        if path:
-            check(path)
+    for path in (head.old or head.new, head.new or head.old):
+        check(path)
     old_mode, new_mode = head.modes
     return Section(
         head.old,
@@ -177,7 +176,7 @@ def _head(
         old = b""
     elif b"deleted file mode" in extended:
         new = b""
-    elif not old or not new:
+    elif behind and not (old and new):
         extended[b"deleted file mode" if old else b"new file mode"] = b"100644"
         is_clean = False
     is_as_git_writes = is_clean and prefixes == _AS_GIT

@@ -10,6 +10,8 @@ from typing import Final
 from patches.finding.paths import shown
 from patches.parsed import Unreadable
 
+# How a hunk begins, whatever its numbers are.
+_BEGIN: Final = re.compile(rb"@@ -\d")
 _HEADER: Final = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 # Mail programs wrap at 72 to 80.
 _WRAPPED_FROM: Final = 60
@@ -33,7 +35,7 @@ class Hunk:
 
 
 def is_hunk(line: bytes) -> bool:
-    return line.startswith(b"@@ -") and _HEADER.match(line) is not None
+    return _BEGIN.match(line) is not None
 
 
 def read_hunk(lines: list[bytes], at: int, first: int, path: bytes) -> tuple[Hunk, int]:
@@ -43,11 +45,11 @@ def read_hunk(lines: list[bytes], at: int, first: int, path: bytes) -> tuple[Hun
     """
     found = _HEADER.match(lines[at])
     if found is None:
-        raise Unreadable(f"Line {first + at} should begin a hunk, and does not.")
+        raise _not_numbered(first + at)
     old = int(found[2]) if found[2] is not None else 1
     new = int(found[4]) if found[4] is not None else 1
     end, blanks = _end_of(lines, at, (old, new), first, path)
-    _check_it_ends(lines, end, first + at)
+    _check_it_ends(lines, end, first, at)
     body = lines[at:end]
     if blanks:
         body = [line or b" " for line in body]
@@ -98,13 +100,22 @@ def _end_of(
     return end, blanks
 
 
-def _check_it_ends(lines: list[bytes], end: int, number: int) -> None:
+def _check_it_ends(lines: list[bytes], end: int, first: int, at: int) -> None:
     """What looks like further lines of the hunk says that it was edited, or wrapped."""
+    if end < len(lines) and lines[end].startswith(b"@@") and not _HEADER.match(lines[end]):
+        raise _not_numbered(first + end)
     if end < len(lines) and lines[end][:1] in (b"+", b"-", b" "):
         line = lines[end].rstrip(b"\r")
         is_next_file = line.startswith((b"--- ", b"-- "))
         if not is_next_file and line not in _NO_MORE_LINES and line.strip():
-            raise _miscounted(number)
+            raise _miscounted(first + at)
+
+
+def _not_numbered(number: int) -> Unreadable:
+    return Unreadable(
+        f"Line {number} begins a hunk, and its numbers cannot be read: it was edited, or is not "
+        "whole. Make the diff anew."
+    )
 
 
 def _truncated(number: int, path: bytes) -> Unreadable:

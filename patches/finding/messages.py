@@ -12,7 +12,7 @@ from typing import Final
 from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
 from patches.finding.limits import DEPTH, MOST_COMMITS, WORDS_BYTES
-from patches.finding.packed import inner, unpacked
+from patches.finding.packed import inner, refuse_other_shapes, unpacked
 from patches.finding.parts import Part, joined, leaves, unstuffed
 from patches.finding.words import Subject, read_subject
 from patches.parsed import Unreadable
@@ -32,6 +32,7 @@ _STAT: Final = re.compile(
     r" \S.{0,1000} \| +(?:\d+(?: [+-]*)?|Bin .*|Unmerged)| \d+ files? changed.*"
     r"| (?:create|delete|rename|mode|copy) .*"
 )
+_FENCE: Final = re.compile(r"(?:`{3,}|~{3,})\s*[\w+-]{0,20}\s*")
 _SHORTLOG: Final = re.compile(r"\S.* \(\d+\):")
 
 
@@ -76,6 +77,7 @@ def as_lines(data: bytes) -> bytes:
 def read_messages(data: bytes, *, is_mail: bool = False, depth: int = 0) -> list[Message]:
     """Every message in a text, a mail or a mailbox. Raises `Unreadable`."""
     data = as_lines(unpacked(data))
+    refuse_other_shapes(data)
     if data.startswith(b"From ") and _MBOX.match(data):
         return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, depth)]
     if is_mail or _is_mail(data):
@@ -122,6 +124,11 @@ def _mail(data: bytes, first: int, depth: int) -> list[Message]:
     attached += [m for part in parts if part not in own for m in _attached(part, depth + 1)]
     if not any(each.found.sections for each in attached):
         return [message]
+    if message.subject.is_patch and len(attached) == 1 and not attached[0].is_commit:
+        # As `git format-patch --attach` and `--inline` write a commit.
+        (diff,) = attached
+        base = message.base_commit or diff.base_commit
+        return [replace(message, found=diff.found, base_commit=base)]
     # Its number, if it has one, is that of what it brings.
     subject = replace(message.subject, part=0, parts=0)
     return [replace(message, is_cover=True, subject=subject), *attached]
@@ -202,10 +209,19 @@ def _bare(data: bytes, depth: int) -> list[Message]:
     found = find(data) if may_have_diff(data) else Found()
     if not found.sections and (text := dedented(data)) is not None:
         found = find(text)
+    if any(b"\0" in line for line in found.words):
+        # A program's own file, which happens to hold one.
+        return []
     if found.sections:
-        words = words_of_commit(text_of(found.words))
+        words = words_of_commit(_unfenced(text_of(found.words)))
         return [Message(found, words, base_commit=_base(found))]
     return _packed_in(data, depth)
+
+
+def _unfenced(words: str) -> str:
+    """What stands above a diff without the line that begins a block of code."""
+    kept, _, last = words.rstrip().rpartition("\n")
+    return kept if _FENCE.fullmatch(last) else words
 
 
 def _packed_in(text: bytes, depth: int) -> list[Message]:

@@ -22,6 +22,7 @@ from patches.finding.sections import Section
 from patches.parsed import Unreadable
 
 _STARS: Final = b"***************"
+_BEGIN: Final = re.compile(rb"\*\*\* \d")
 _OLD: Final = re.compile(rb"\*\*\* (\d{1,9})(?:,(\d{1,9}))? \*\*\*\*\s*")
 _NEW: Final = re.compile(rb"--- (\d{1,9})(?:,(\d{1,9}))? ----\s*")
 _NORMAL: Final = re.compile(rb"(\d{1,9})(?:,(\d{1,9}))?([acd])(\d{1,9})(?:,(\d{1,9}))?\s*")
@@ -51,7 +52,7 @@ def is_context(lines: list[bytes], at: int) -> bool:
         and lines[at].startswith(b"*** ")
         and lines[at + 1].startswith(b"--- ")
         and lines[at + 2].startswith(_STARS)
-        and _OLD.fullmatch(lines[at + 3]) is not None
+        and _BEGIN.match(lines[at + 3]) is not None
     )
 
 
@@ -66,6 +67,8 @@ def read_context(
     while at + 1 < len(lines) and lines[at].startswith(_STARS) and _OLD.fullmatch(lines[at + 1]):
         hunk, at = _context_hunk(lines, at + 1, first, path)
         hunks.append(hunk)
+    if not hunks:
+        raise _not_whole(first + at, path)
     return section_of(names, path, hunks), at
 
 

@@ -25,6 +25,11 @@ _MARK: Final = re.compile(rb"<<[ \t]*\\?['\"]?([^\s'\"&;]{1,200})")
 _SHELL: Final = re.compile(rb"^#.{0,20}(?:shell archive|shar)|^#! ?/bin/sh", re.M | re.I)
 
 
+_ARCHIVED: Final = re.compile(rb"[\w)-]\.(?:patch|diff)")
+_COLOURED: Final = re.compile(rb"^\x1b\[[\d;]*m(?:diff --git |--- \S)", re.M)
+_PAGE: Final = re.compile(rb"\s{0,100}<(?:!doctype html|html)\b", re.I)
+
+
 class _Unpacker(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
@@ -60,6 +65,20 @@ def unpacked(data: bytes) -> bytes:
 def _unpack(data: bytes, most: int) -> bytes:
     unpacker = _unpacker(data)
     return unpacker.decompress(data, most) if unpacker else data
+
+
+def refuse_other_shapes(data: bytes) -> None:
+    """Raise `Unreadable` for what holds a patch in a shape of which none can be made."""
+    if (data[:4] == b"PK\x03\x04" or data[257:262] == b"ustar") and _ARCHIVED.search(data):
+        raise Unreadable("There are patches in this archive: send them as files of their own.")
+    if _COLOURED.search(data):
+        raise Unreadable(
+            "It has the colours of a terminal in it: make it with git diff --no-color."
+        )
+    if _PAGE.match(data) and b"@@ -" in data:
+        raise Unreadable(
+            "It is a page of HTML, where a diff is not what it was: send the diff as text."
+        )
 
 
 def inner(text: bytes) -> list[bytes]:

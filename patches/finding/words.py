@@ -32,17 +32,21 @@ class Subject:
     version: int = 0
     part: int = 0
     parts: int = 0
+    # Whether it has such brackets.
+    is_patch: bool = False
 
 
 def read_subject(line: str) -> Subject:
     """`Re: [PATCH v2 3/7] em: stop` is `em: stop`, version 2, part 3 of 7."""
     rest = _SPACE.sub(" ", line[:2_000]).strip()
     version = part = parts = 0
+    is_patch = False
     while True:
         bare = _ANSWER.sub("", rest, count=1) if _ANSWER.match(rest) else rest
         found = _BRACKET.match(bare)
         if found is None or not _OF_PATCH.search(found[1]):
-            return Subject(bare.strip(), version, part, parts)
+            return Subject(bare.strip(), version, part, parts, is_patch)
+        is_patch = True
         if says := _VERSION.search(found[1]):
             version = int(says[1])
         if says := _PART.search(found[1]):

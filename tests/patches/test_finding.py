@@ -55,6 +55,9 @@ def test_a_series_has_commits_with_words_and_authors(folder: Path, series: bytes
     assert (parsed.version, list(parsed.named_problems)) == (2, [12])
     assert parsed.base_commit == git(folder, "rev-parse", "HEAD~2").decode().strip()
     assert first.patch_id == _patch_id(git(folder, "show", "HEAD~1"))
+    attached = finding.read(git(folder, "format-patch", "--stdout", "--attach", "HEAD~2"))
+    assert subjects(attached) == subjects(parsed)
+    assert (attached.commits[0].message, attached.parts) == (first.message, 2)
 
 
 def _patch_id(shown: bytes) -> str:

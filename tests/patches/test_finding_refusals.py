@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import random
 import time
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -24,6 +26,14 @@ BINARY = b"diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png a
 def diff_of(old: str, new: str = "") -> bytes:
     """A plain diff of files of these names."""
     return f"--- {old}\n+++ {new or old}\n{HUNK}".encode()
+
+
+def zipped(text: bytes) -> bytes:
+    """An archive with one patch in it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("em.patch", text)
+    return made.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -47,8 +57,10 @@ def diff_of(old: str, new: str = "") -> bytes:
         b"Subject: Re: [PATCH] em\nFrom: a@example.org\n\nLooks good.\n",
         b"From ann Fri Nov 20 10:00:00 2026\nSubject: [PATCH 0/2] em\n\nTwo patches.\n",
         b"@@ -1 +1 @@\n-a\n+b\n",
+        b"diff --git a/x b/\n",
+        b"\x7fELF\0\0\n" + DIFF,
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
     with pytest.raises(NotAPatch) as why:
@@ -97,8 +109,15 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
             b"*** a/x\n--- b/x\n***************\n*** 1,3 ****\n  a\n! b\n--- 1,3 ----\n  a\n! c\n",
             "The hunk of line 4 (“x”) is not whole",
         ),
+        (DIFF.replace(b"-1,3", b"-" + b"9" * 20), "Line 4 begins a hunk, and its numbers cannot"),
+        (DIFF + b"@@ -" + b"9" * 20 + b" +1 @@\n", "Line 9 begins a hunk, and its numbers"),
+        (b"*** x\n--- x\n***************\n*** " + b"9" * 20 + b" ****\n", "is not whole"),
+        (diff_of("a/", "b/"), "is not the name of a file"),
+        (DIFF.replace(b"diff", b"\x1b[1mdiff"), "git diff --no-color"),
+        (b"<!DOCTYPE html>\n<pre>\n" + DIFF, "a page of HTML"),
+        (zipped(DIFF), "There are patches in this archive"),
     ],
-    ids=range(35),
+    ids=range(42),
 )
 def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: str) -> None:
     with pytest.raises(Unreadable) as why:
