@@ -50,7 +50,8 @@ def integrate(
     commit = check_line("commit", commit, COMMIT_CHARS, faults)
     note = check_text("note", note, faults)
     faults.raise_if_any()
-    locked, problems = lock_with_problems(patch)
+    heads = [head for head in patch.fixes.values_list("head", flat=True) if head is not None]
+    locked, problems = lock_with_problems(patch, heads)
     refuse_decided(locked, _INSTEAD)
     _refuse_other_content(locked, version)
     data: dict[str, Any] = {"commit": commit, "lacked": needs.missing(locked)}

@@ -29,14 +29,13 @@ def lock_problems(numbers: Iterable[int]) -> list[Problem]:
     return list(rows.select_related("product", "component", "head").order_by("pk"))
 
 
-def lock_with_problems(patch: Patch) -> tuple[Patch, list[Problem]]:
-    """A patch and the problems that it fixes, those that stand for duplicates too, all held.
+def lock_with_problems(patch: Patch, more: Iterable[int] = ()) -> tuple[Patch, list[Problem]]:
+    """A patch, and the problems that it fixes and `more`, all held.
 
     Raises `Conflict` in the rare case that somebody changed what it fixes in between.
     """
-    heads = dict(patch.fixes.values_list("pk", "head"))
-    numbers = set(heads)
-    problems = lock_problems(numbers | {head for head in heads.values() if head is not None})
+    numbers = set(patch.fixes.values_list("pk", flat=True))
+    problems = lock_problems(numbers.union(more))
     locked = lock(patch)
     if set(locked.fixes.values_list("pk", flat=True)) != numbers:
         raise Conflict("Somebody changed what this patch fixes at the same moment. Try again.")

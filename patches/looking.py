@@ -23,7 +23,7 @@ from patches.finding import NotAPatch, ParsedPatch, Place, Unreadable
 from patches.finding.limits import MOST_BYTES
 from patches.following import already_there, followed_by
 from patches.locking import lock_problems
-from patches.models import TITLE_CHARS, Look, Patch, PatchVersion
+from patches.models import TITLE_CHARS, WAITING, Look, Patch, PatchFix, PatchVersion
 from patches.submitting import add_version, edit, named_problems, submit
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
@@ -80,6 +80,8 @@ def look(thing: Thing, *, quiet: bool = False) -> Look | None:
     except IntegrityError:
         # Somebody else looked at the same moment.
         logger.info("%s was looked at twice", thing)
+    except _Moved:
+        logger.info("%s is looked at again: what its patch fixes was just changed", thing)
     return look_at(thing)
 
 
@@ -220,8 +222,7 @@ def _latest(files: Iterable[Attachment]) -> datetime:
 def _take(sent: _Sent, parsed: ParsedPatch | None, refusal: str) -> None:
     """Write the rows. Runs inside a transaction."""
     # What came in the same message may be looked at in the same moment.
-    named = parsed.named_problems if parsed is not None else ()
-    lock_problems({sent.problem.pk, *named})
+    held = {problem.pk for problem in lock_problems(_concerned(sent, parsed))}
     known = [look_at(thing) for thing in sent.things]
     looks = [
         Look.objects.create(outcome=Look.Outcome.NOTHING, **_as_field(thing))
@@ -231,13 +232,12 @@ def _take(sent: _Sent, parsed: ParsedPatch | None, refusal: str) -> None:
     if not looks:
         # Somebody else was quicker, for the whole series.
         return
-    # Parts of a series that was not waited for any longer.
-    begun = next((row.version.patch for row in known if row and row.version), None)
+    begun = _begun(known)
     outcome, reason, version = Look.Outcome.NOTHING, refusal, None
     if parsed is not None:
         try:
             with transaction.atomic():
-                version, outcome = _version(sent, parsed, begun), Look.Outcome.PATCH
+                version, outcome = _version(sent, parsed, begun, held), Look.Outcome.PATCH
         except Refused as why:
             reason = str(why)
     if reason:
@@ -247,11 +247,32 @@ def _take(sent: _Sent, parsed: ParsedPatch | None, refusal: str) -> None:
     Look.objects.bulk_update(looks, ["outcome", "reason", "version"])
 
 
+def _concerned(sent: _Sent, parsed: ParsedPatch | None) -> set[int]:
+    """The problems to hold: its own, those that it names, and those that the patches fix of which
+    it may be the next version."""
+    if parsed is None:
+        return {sent.problem.pk}
+    before = set(Patch.objects.filter(WAITING, fixes=sent.problem).values_list("pk", flat=True))
+    if (begun := _begun(look_at(thing) for thing in sent.things)) is not None:
+        before.add(begun.pk)
+    fixed = PatchFix.objects.filter(patch__in=before).values_list("problem", flat=True)
+    return {sent.problem.pk, *parsed.named_problems, *fixed}
+
+
+def _begun(looks: Iterable[Look | None]) -> Patch | None:
+    """The patch that was made of parts of a series, as the rest was not waited for any longer."""
+    return next((row.version.patch for row in looks if row and row.version), None)
+
+
 class Refused(Exception):
     """Why what is a patch is not taken as one."""
 
 
-def _version(sent: _Sent, parsed: ParsedPatch, begun: Patch | None) -> PatchVersion:
+class _Moved(Exception):
+    """Somebody has changed meanwhile what the patch fixes: there is more to hold."""
+
+
+def _version(sent: _Sent, parsed: ParsedPatch, begun: Patch | None, held: set[int]) -> PatchVersion:
     """The version that it is: one that is there, the next of a patch, or the first of a new one."""
     if sent.person is None:
         raise Refused(_NOBODY)
@@ -259,17 +280,22 @@ def _version(sent: _Sent, parsed: ParsedPatch, begun: Patch | None) -> PatchVers
     if known is not None:
         return known
     try:
-        return _stored(sent, parsed, sent.person, begun)
+        return _stored(sent, parsed, sent.person, begun, held)
     except (Denied, Conflict) as why:
         raise Refused(str(why)) from why
     except DraftErrors as why:
         raise Refused(" ".join(text for texts in why.errors.values() for text in texts)) from why
 
 
-def _stored(sent: _Sent, parsed: ParsedPatch, person: Person, begun: Patch | None) -> PatchVersion:
+def _stored(
+    sent: _Sent, parsed: ParsedPatch, person: Person, begun: Patch | None, held: set[int]
+) -> PatchVersion:
     named = [p for p in named_problems(parsed, person) if p.product_id == sent.problem.product_id]
     patch = begun or followed_by(parsed, sent.problem, person, sent.source)
     if patch is not None:
+        # What is edited below must be held before the patch is.
+        if not held.issuperset(patch.fixes.values_list("pk", flat=True)):
+            raise _Moved
         note = "" if parsed.is_series else parsed.description
         version = add_version(patch, parsed, person, sent.door, note=note, source=sent.source)
         _name_fixed(patch, person, sent.door, named)

@@ -15,7 +15,7 @@ from accounts.models import Person
 from accounts.policies import require
 from patches import on_problems, owners
 from patches.events import record
-from patches.locking import lock, lock_problems, refuse_decided
+from patches.locking import lock, lock_problems, lock_with_problems, refuse_decided
 from patches.models import (
     BRANCH_CHARS,
     TITLE_CHARS,
@@ -209,13 +209,12 @@ def edit(
     """Change what is said about a patch; what is None stays. None when everything was so already.
 
     `fixes` and `components` are all there shall be; fixes that `actor` cannot see stay.
-    Raises `DraftErrors` with every fault, and `Denied`.
+    Raises `DraftErrors` with every fault, `Denied`, and `Conflict`.
     """
     faults = Faults()
     numbers = set(patch.fixes.values_list("pk", flat=True))
     wanted = None if fixes is None else _check_fixes(fixes, actor, faults, numbers)
-    lock_problems(numbers | {problem.pk for problem in wanted or ()})
-    locked = lock(patch)
+    locked, _ = lock_with_problems(patch, [problem.pk for problem in wanted or ()])
     before, turn_before = _said(locked), locked.turn
     _set_words(locked, title, description, target, faults)
     locked.is_confidential = locked.is_confidential if is_confidential is None else is_confidential

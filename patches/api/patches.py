@@ -33,7 +33,7 @@ from patches.api.requests import (
     problems_named,
     read_patch,
 )
-from patches.locking import lock, lock_problems
+from patches.locking import lock_with_problems
 from patches.models import Patch
 from patches.parsed import ParsedPatch
 from patches.policies import may
@@ -260,9 +260,7 @@ def _ask_match(request: Request, person: Person, patch: Patch, fixes: list[Probl
     wanted = request.headers.get("If-Match", "").strip()
     if not wanted or wanted == "*":
         return
-    # Problems before patches, as everywhere.
-    lock_problems({*patch.fixes.values_list("pk", flat=True), *(each.pk for each in fixes)})
-    lock(patch)
+    lock_with_problems(patch, [each.pk for each in fixes])
     current = etag_of(whole(person, patch_or_404(person, patch.pk)))
     if current not in [each.strip() for each in wanted.split(",")]:
         raise Changed(

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection, transaction
 
 from accounts.models import Role
 from patches import deciding
+from patches.looking import look
 from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
 from patches.reviews import rating, reviewing
 from patches.reviews.rating import Said
@@ -21,8 +23,8 @@ from tests.people import make_person
 from tests.problems import make_problem, make_product
 from tests.test_vote_races import all_at_once
 from tracker.changes import Conflict, ProblemChange
-from tracker.models import Door
-from tracker.services import change
+from tracker.models import Door, Problem
+from tracker.services import attach, change
 from votes.models import Vote
 from votes.services import cast_vote, withdraw_vote
 
@@ -118,23 +120,44 @@ def test_a_count_that_has_to_wait_counts_what_came_meanwhile() -> None:
     patch = make_patch(fixes=[problem])
     Patch.objects.update(demand=0)
 
-    def run(act: Callable[[], object]) -> None:
-        try:
-            act()
-        finally:
-            connection.close()
-
     def vote() -> None:
         Vote.objects.create(problem=problem, person=person, status=Vote.Status.COUNTED)
 
     with ThreadPoolExecutor(2) as pool, transaction.atomic():
         Patch.objects.select_for_update().get(pk=patch.pk)
-        counting = pool.submit(run, lambda: demand.recount_numbers([patch.pk]))
+        counting = pool.submit(_alone, lambda: demand.recount_numbers([patch.pk]))
         _wait_for_a_waiting_lock()
-        pool.submit(run, vote).result(timeout=20)
+        pool.submit(_alone, vote).result(timeout=20)
         transaction.on_commit(lambda: counting.result(timeout=20))
     patch.refresh_from_db()
     assert patch.demand == 2
+
+
+def test_a_version_that_is_found_waits_for_problems_before_it_holds_its_patch() -> None:
+    if not connection.features.has_select_for_update:
+        return
+    product, rita = make_product(), make_person("rita")
+    here, there, named = (make_problem(product) for _ in range(3))
+    patch = make_patch(fixes=[here, there], author=rita)
+    text = b"Subject: [PATCH v2] em: do not hang\n\nFixes: #%d\n---\n" % named.pk
+    file = attach(here, rita, ContentFile(text + diff(), name="next.txt"), Door.WEB)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        # As one does who decides, and asks for the patch next.
+        Problem.objects.select_for_update().get(pk=there.pk)
+        looking = pool.submit(_alone, lambda: look(file))
+        _wait_for_a_waiting_lock()
+        Patch.objects.select_for_update(nowait=True).get(pk=patch.pk)
+        transaction.on_commit(lambda: looking.result(timeout=20))
+    patch.refresh_from_db()
+    assert (patch.latest, patch.fixes.count()) == (2, 3)
+
+
+def _alone(act: Callable[[], object]) -> None:
+    """In a thread, with a connection of its own."""
+    try:
+        act()
+    finally:
+        connection.close()
 
 
 def _wait_for_a_waiting_lock() -> None:
