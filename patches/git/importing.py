@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from patches.git.made import MADE_BYTES, Composed, Content, DoesNotCompose, render
+from patches.git.made import MADE_BYTES, TOO_LARGE, Composed, Content, DoesNotCompose, render
 from patches.git.running import TIMEOUT, git
 from patches.git.series import Commit, Series
 
 # In a repository nobody's address is needed, and so none is written.
 NOBODY = "Groundswell <> 0 +0000"
+SUBMODULE = re.compile(rb"Subproject commit ([0-9a-f]{40})(?:-dirty)?\n?")
 
 
 class Stream:
@@ -27,7 +29,7 @@ class Stream:
     def add(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > MADE_BYTES:
-            raise DoesNotCompose("Its files are too large together.")
+            raise DoesNotCompose(TOO_LARGE)
         self._parts.append(part)
 
     def commit(
@@ -61,9 +63,9 @@ class Stream:
     def _file(self, path: str, content: Content) -> None:
         blob, _ = render(content)
         name = quoted(path)
-        if content.mode == "160000":
-            commit = blob.removeprefix(b"Subproject commit ").strip().removesuffix(b"-dirty")
-            self.add(b"M 160000 %s %s\n" % (commit, name))
+        # Anything else in its place would be read as commands of the stream.
+        if content.mode == "160000" and (submodule := SUBMODULE.fullmatch(blob)):
+            self.add(b"M 160000 %s %s\n" % (submodule[1], name))
             return
         if content.blob is not None and self._tells_blobs:
             name_of_blob = hashlib.sha256(blob).hexdigest()[:16]

@@ -22,6 +22,7 @@ from patches.models import PatchFile
 GAP_LINES = 8
 # What the files of all commits of one version may be together, in bytes.
 MADE_BYTES = 96 * 1024 * 1024
+TOO_LARGE = "Its files are too large together."
 # No line of a program begins with it, and git still takes the file for text.
 FILLER = b"\x01groundswell"
 ENDLESS = 1 << 62
@@ -153,6 +154,7 @@ class _Composer:
         self.ends_by_context = ends_by_context
         self.made = Composed(context=3 if blobs else min(3, series.context))
         self.number = 0
+        self.blob_bytes = 0
         # Paths that some commit made or took away: what is not there now is not in the base.
         self.touched: set[str] = set()
 
@@ -220,12 +222,12 @@ class _Composer:
             if found is None:
                 raise DoesNotCompose(f"{file.source} is not in the base.")
             if file.is_binary:
-                return Content(file.modes[0], blob=found)
+                return Content(file.modes[0], blob=self._kept(found))
             lines = _lines(found)
             base.known = dict(enumerate(lines))
             base.length = len(lines)
         elif file.is_binary:
-            return Content(file.modes[0], blob=literals(file)[0])
+            return Content(file.modes[0], blob=self._kept(literals(file)[0]))
         return Content(file.modes[0], (Piece(base, 0, ENDLESS),))
 
     def _delete(self, file: FileChange, before: dict[str, Content]) -> None:
@@ -248,12 +250,19 @@ class _Composer:
             _weigh(content, len(file.raw))
         mode = file.new_mode or content.mode
         if file.is_binary:
-            return Content(mode, blob=literals(file)[1])
+            return Content(mode, blob=self._kept(literals(file)[1]))
         if not file.hunks:
             return Content(mode, content.pieces, content.blob)
         if content.blob is not None:
             raise DoesNotCompose(f"{file.path} is changed as text and is none.")
         return Content(mode, self._apply(file, content))
+
+    def _kept(self, blob: bytes) -> bytes:
+        """What is no text is unpacked here: a few bytes of a patch may be very many."""
+        self.blob_bytes += len(blob)
+        if self.blob_bytes > MADE_BYTES:
+            raise DoesNotCompose(TOO_LARGE)
+        return blob
 
     def _apply(self, file: FileChange, content: Content) -> tuple[Piece, ...]:
         walk = _Walk(file.source, content.pieces, has_headings=self.made.context == 3)

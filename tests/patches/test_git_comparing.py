@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from patches.finding import read
+from patches.git import made as making
 from patches.git.combined import combined_of
 from patches.git.ids import content_of, patch_id, patch_ids
 from patches.git.made import DoesNotCompose, compose
@@ -158,6 +159,28 @@ def test_two_binary_changes_are_told_apart(repository: Repository) -> None:
         made.append(repository.series("base"))
     before, after = made
     assert entries(compare_series(before, after)[1])[0].sign == "!"
+
+
+def test_few_bytes_that_stand_for_very_many_are_not_kept_in_memory(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("Pictures", {name: name.encode() + bytes(600_000) for name in "xyz"})
+    series = repository.series("base")
+    monkeypatch.setattr(making, "MADE_BYTES", 1_000_000)
+    with pytest.raises(DoesNotCompose, match="too large together"):
+        compose(series)
+
+
+def test_what_stands_for_a_submodule_is_no_command_of_a_stream() -> None:
+    diff = (
+        b"diff --git a/m b/m\nnew file mode 160000\n--- /dev/null\n+++ b/m\n@@ -0,0 +1,5 @@\n"
+        b"+Subproject commit %s x\n+M 100644 inline forged\n+data 1\n+%s\n+#\n"
+    )
+    one, other = (series_of_parsed(read(diff % (name * 40, name))) for name in (b"1", b"2"))
+    how, words = compare_series(one, other)
+    assert how == Changes.RANGE_DIFF
+    assert "@@ m (new)" in words
+    assert "@@ forged" not in words
 
 
 def test_lines_far_down_cost_nothing() -> None:
