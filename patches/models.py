@@ -133,7 +133,7 @@ class Patch(models.Model):
                 name="patch_waiting_by_demand",
             ),
             models.Index(
-                fields=["is_waiting", "turn", "is_reviewed", "turn_since", "number"],
+                fields=["is_waiting", "turn", "is_reviewed", "created_at", "number"],
                 name="patch_waiting_by_age",
             ),
             models.Index(fields=["is_waiting", "-demand", "number"], name="patch_by_demand"),

@@ -70,13 +70,13 @@ class _Key(NamedTuple):
 
 _KEYS: Final[Mapping[str, _Key]] = {
     "demand": _Key("demand", "number", rises=False, tie_rises=True),
-    "age": _Key("turn_since", "number", rises=True, tie_rises=True),
+    "age": _Key("created_at", "number", rises=True, tie_rises=True),
     "path": _Key("path", "version", rises=True, tie_rises=True),
     "latest": _Key("changed_at", "number", rises=False, tie_rises=False),
 }
 SORT_LABELS: Final[Mapping[str, str]] = {
     "demand": "most demanded",
-    "age": "longest waiting",
+    "age": "oldest",
     "path": "path",
     "latest": "latest change",
 }

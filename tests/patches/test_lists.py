@@ -54,7 +54,8 @@ def test_a_patch_for_more_people_stands_first_and_equal_ones_by_age(client: Clie
     of_three = make_patch(fixes=[one, other])
     none = make_patch(product)
     assert shown(client) == [of_three.pk, first_of_two.pk, second_of_two.pk, none.pk]
-    Patch.objects.filter(pk=none.pk).update(turn_since=timezone.now() - timedelta(days=9))
+    Patch.objects.filter(pk=none.pk).update(created_at=timezone.now() - timedelta(days=9))
+    next_version(none)
     assert shown(client, "/patches/?sort=age")[0] == none.pk
 
 
@@ -105,7 +106,7 @@ def test_pages_follow_on_each_other_in_every_order_and_back(client: Client) -> N
     now = timezone.now()
     for patch, days in zip(patches, (2, 2, 5, 1, 3), strict=True):
         at = now - timedelta(days=days)
-        Patch.objects.filter(pk=patch.pk).update(turn_since=at, changed_at=at, demand=days % 2)
+        Patch.objects.filter(pk=patch.pk).update(created_at=at, changed_at=at, demand=days % 2)
     for sort in ("demand", "age", "path", "latest"):
         whole = shown(client, f"/patches/?sort={sort}")
         assert len(whole) == 5
