@@ -257,7 +257,7 @@ def _claim(count: int, noted: ExitStack) -> _Round | None:
         with transaction.atomic():
             allowed = pacing.admit(wishes, now)
             rows = Message.objects.filter(
-                pk__any_of=allowed, state=Message.State.QUEUED, due_at__lte=now
+                pk__any_of=allowed, state__unindexed=Message.State.QUEUED, due_at__lte=now
             )
             ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
             sending.take(Message.objects.filter(pk__any_of=ours), claim, now)

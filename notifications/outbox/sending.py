@@ -187,12 +187,13 @@ def hand_over(messages: Sequence[Message]) -> set[int]:
     claim = messages[0].claim
     pks = [message.pk for message in messages]
     rows = Message.objects.filter(pk__any_of=pks, claim=claim)
-    handed = rows.filter(state=Message.State.IN_FLIGHT).update(
+    handed = rows.filter(state__unindexed=Message.State.IN_FLIGHT).update(
         state=Message.State.HANDED_OVER, claimed_at=timezone.now(), last_error=""
     )
     if handed == len(pks):
         return set(pks)
-    return set(rows.filter(state=Message.State.HANDED_OVER).values_list("pk", flat=True))
+    still = rows.filter(state__unindexed=Message.State.HANDED_OVER)
+    return set(still.values_list("pk", flat=True))
 
 
 def carry(
@@ -288,7 +289,7 @@ def mine(messages: Sequence[Message]) -> QuerySet[Message]:
     """Those of the messages of one claim that it still holds."""
     pks = [message.pk for message in messages]
     claim = messages[0].claim
-    return Message.objects.filter(pk__any_of=pks, claim=claim, state__in=UNDER_WAY)
+    return Message.objects.filter(pk__any_of=pks, claim=claim, state__unindexed__in=UNDER_WAY)
 
 
 def give_back(messages: Sequence[Message], due_at: datetime) -> None:

@@ -492,6 +492,9 @@ def test_any_of_finds_what_in_finds(db: None) -> None:
     assert not rows.filter(pk__any_of=[]).exists()
     make_developers(12)
     people = list(Person.objects.values_list("pk", flat=True)[:2])
+    waiting = Message.objects.filter(pk__any_of=pks)
+    assert waiting.filter(state__unindexed="queued").count() == 5
+    assert not waiting.filter(state__unindexed__in=["sent", "in flight"]).exists()
     granted = RoleGrant.objects.filter(person__pk__any_of=people)
     assert set(granted.values_list("person", flat=True)) == set(people)
 

@@ -231,6 +231,10 @@ def test_who_is_no_developer_any_more_gets_no_digest(
     DigestSubscription.objects.update(next_due_at=timezone.now())
     set_maintainers(product.components.get(slug="kernel"), [], by=None)
     assert send_all() == []
+    # It does not stand in the way of those behind it for ever.
+    row = DigestSubscription.objects.get()
+    assert row.next_due_at > timezone.now()
+    assert not DigestDelivery.objects.exists()
 
 
 def test_who_stopped_the_digest_while_it_waited_does_not_get_it(
