@@ -20,6 +20,7 @@ from patches.finding.diffs import has_look
 from patches.finding.limits import MOST_BYTES
 from patches.finding.mailed import MailedPatch, mailed
 from patches.finding.messages import read_messages
+from patches.finding.packed import Room
 from patches.finding.places import Place, place_of
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 
@@ -57,8 +58,11 @@ def read_series(parts: Sequence[tuple[str, bytes]]) -> ParsedPatch:
     """
     if sum(len(data) for _, data in parts) > MOST_BYTES:
         raise _too_large()
+    room = Room()
     messages = [
-        each for _, data in sorted(parts, key=lambda part: part[0]) for each in read_messages(data)
+        each
+        for _, data in sorted(parts, key=lambda part: part[0])
+        for each in read_messages(data, room=room)
     ]
     return assemble(messages, b"".join(data for _, data in parts))
 

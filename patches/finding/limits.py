@@ -18,6 +18,8 @@ PATH_BYTES: Final = 1_000
 # Parts of one message, and messages within messages.
 PARTS: Final = 200
 DEPTH: Final = 4
+# Files within others, of all depths together.
+INNER_FILES: Final = 2_000
 NAMED_PROBLEMS: Final = 50
 # What `whatthepatch` is asked about: it copies and deletes from lists as it goes.
 FOREIGN_LINES: Final = 5_000

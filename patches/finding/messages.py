@@ -11,8 +11,8 @@ from typing import Final
 
 from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
-from patches.finding.limits import DEPTH, MOST_COMMITS, WORDS_BYTES
-from patches.finding.packed import inner, refuse_other_shapes, unpacked
+from patches.finding.limits import MOST_COMMITS, WORDS_BYTES
+from patches.finding.packed import Room, inner, refuse_other_shapes
 from patches.finding.parts import Part, joined, leaves, unstuffed
 from patches.finding.words import Subject, read_subject
 from patches.parsed import Unreadable
@@ -74,22 +74,26 @@ def as_lines(data: bytes) -> bytes:
     return data
 
 
-def read_messages(data: bytes, *, is_mail: bool = False, depth: int = 0) -> list[Message]:
-    """Every message in a text, a mail or a mailbox. Raises `Unreadable`."""
-    data = as_lines(unpacked(data))
+def read_messages(data: bytes, *, is_mail: bool = False, room: Room | None = None) -> list[Message]:
+    """Every message in a text, a mail or a mailbox. Raises `Unreadable`.
+
+    Texts that come together share a `room`.
+    """
+    room = room or Room()
+    data = as_lines(room.unpacked(data))
     refuse_other_shapes(data)
     if data.startswith(b"From ") and _MBOX.match(data):
-        return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, depth)]
+        return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, room)]
     if is_mail or _is_mail(data):
-        return _mail(data, 1, depth)
+        return _mail(data, 1, room)
     if _PASTED.search(data) is not None:
-        return [m for each, n in _split(data, _PASTED) for m in _mail(each, n, depth)]
+        return [m for each, n in _split(data, _PASTED) for m in _mail(each, n, room)]
     if _HG.match(data.lstrip()[:200]):
         return [_changeset(each, first) for each, first in _split(data, _HG)]
     if _LOG.match(data.lstrip()[:1_000]):
         # The newest stands first.
         return [_logged(each, first) for each, first in _split(data, _LOG)][::-1]
-    return _bare(data, depth)
+    return _bare(data, room)
 
 
 def _split(data: bytes, start: re.Pattern[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -112,16 +116,16 @@ def _is_mail(data: bytes) -> bool:
 # One mail
 
 
-def _mail(data: bytes, first: int, depth: int) -> list[Message]:
+def _mail(data: bytes, first: int, room: Room) -> list[Message]:
     headers, at = read_headers(data)
     parts = leaves(headers, data[at:])
     own = [part for part in parts if part.is_words]
     first = first + data.count(b"\n", 0, at) if len(parts) == 1 else 1
     message = _of_words(headers, own, first)
-    if message.found.sections or depth >= DEPTH:
+    if message.found.sections or room.is_deepest:
         return [message]
-    attached = [m for part in own for m in _packed_in(as_lines(part.content), depth)]
-    attached += [m for part in parts if part not in own for m in _attached(part, depth + 1)]
+    attached = [m for part in own for m in _packed_in(as_lines(part.content), room)]
+    attached += [m for part in parts if part not in own for m in _attached(part, room)]
     if not any(each.found.sections for each in attached):
         return [message]
     if message.subject.is_patch and len(attached) == 1 and not attached[0].is_commit:
@@ -134,11 +138,12 @@ def _mail(data: bytes, first: int, depth: int) -> list[Message]:
     return [replace(message, is_cover=True, subject=subject), *attached]
 
 
-def _attached(part: Part, depth: int) -> list[Message]:
+def _attached(part: Part, room: Room) -> list[Message]:
     if part.content_type.startswith(("image/", "audio/", "video/")):
         return []
     is_mail = part.content_type == "message/rfc822"
-    return read_messages(part.content, is_mail=is_mail, depth=depth)
+    with room.deeper():
+        return read_messages(part.content, is_mail=is_mail, room=room)
 
 
 def _of_words(headers: Headers, parts: Sequence[Part], first: int) -> Message:
@@ -205,7 +210,7 @@ def _with_in_body_headers(message: Message) -> Message:
 # Other texts
 
 
-def _bare(data: bytes, depth: int) -> list[Message]:
+def _bare(data: bytes, room: Room) -> list[Message]:
     found = find(data) if may_have_diff(data) else Found()
     if not found.sections and (text := dedented(data)) is not None:
         found = find(text)
@@ -215,7 +220,7 @@ def _bare(data: bytes, depth: int) -> list[Message]:
     if found.sections:
         words = words_of_commit(_unfenced(text_of(found.words)))
         return [Message(found, words, base_commit=_base(found))]
-    return _packed_in(data, depth)
+    return _packed_in(data, room)
 
 
 def _unfenced(words: str) -> str:
@@ -224,11 +229,14 @@ def _unfenced(words: str) -> str:
     return kept if _FENCE.fullmatch(last) else words
 
 
-def _packed_in(text: bytes, depth: int) -> list[Message]:
+def _packed_in(text: bytes, room: Room) -> list[Message]:
     """What uuencoded files and shell archives in a text hold; their commits."""
-    if depth >= DEPTH:
+    if room.is_deepest:
         return []
-    found = [m for each in inner(text) for m in read_messages(each, depth=depth + 1)]
+    found: list[Message] = []
+    for each in inner(text):
+        with room.deeper():
+            found += read_messages(each, room=room)
     return found if any(each.found.sections for each in found) else []
 
 

@@ -7,10 +7,13 @@ import bz2
 import lzma
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from patches.finding.diffs import has_look, may_have_diff
-from patches.finding.limits import MOST_BYTES
+from patches.finding.limits import DEPTH, INNER_FILES, MOST_BYTES
 from patches.parsed import Unreadable
 
 # So much is unpacked to see whether the rest is worth it.
@@ -44,27 +47,56 @@ def _unpacker(data: bytes) -> _Unpacker | None:
     return None
 
 
-def unpacked(data: bytes) -> bytes:
-    """The content of a compressed file, b"" for one without a diff; all else as it is."""
-    try:
+@dataclass
+class Room:
+    """How much may still be taken out of one text: what is packed in it may hold more that is."""
+
+    size: int = MOST_BYTES
+    files: int = INNER_FILES
+    depth: int = 0
+
+    @property
+    def is_deepest(self) -> bool:
+        return self.depth >= DEPTH
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """While a file is read that stands in the text. Raises `Unreadable` for too many."""
+        if not self.files:
+            raise Unreadable(f"It holds more than {INNER_FILES:,} files: send them in parts.")
+        self.files -= 1
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+    def unpacked(self, data: bytes) -> bytes:
+        """The content of a compressed file, b"" for one without a diff; all else as it is."""
         if _unpacker(data) is None:
             return data
-        head = _unpack(data, _FIRST)
-        if len(head) < _FIRST:
-            return head
-        if b"\0" in head[:8_000] or not (may_have_diff(head) or _UU.search(head)):
+        try:
+            head, is_whole = self._unpack(data, _FIRST)
+            if is_whole:
+                return head
+            if b"\0" in head[:8_000] or not (may_have_diff(head) or _UU.search(head)):
+                return b""
+            # The head of it comes once more.
+            self.size += len(head)
+            text, is_whole = self._unpack(data, MOST_BYTES)
+        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError):
             return b""
-        text = _unpack(data, MOST_BYTES + 1)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, MemoryError):
-        return b""
-    if len(text) > MOST_BYTES and has_look(text[:_FIRST]):
-        raise Unreadable(f"It has more than {MOST_BYTES // 2**20} MB: send it in parts.")
-    return text if len(text) <= MOST_BYTES else b""
+        if not is_whole and has_look(text[:_FIRST]):
+            raise Unreadable(f"It has more than {MOST_BYTES // 2**20} MB: send it in parts.")
+        return text if is_whole else b""
 
-
-def _unpack(data: bytes, most: int) -> bytes:
-    unpacker = _unpacker(data)
-    return unpacker.decompress(data, most) if unpacker else data
+    def _unpack(self, data: bytes, most: int) -> tuple[bytes, bool]:
+        """So much of the content as there is room for, and whether that is all of it."""
+        unpacker = _unpacker(data)
+        most = min(most, self.size)
+        text = unpacker.decompress(data, most + 1) if unpacker else data
+        self.size -= min(len(text), most)
+        return text[:most], len(text) <= most
 
 
 def refuse_other_shapes(data: bytes) -> None:

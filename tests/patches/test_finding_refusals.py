@@ -15,6 +15,8 @@ import pytest
 
 from patches import finding
 from patches.finding import NotAPatch, Unreadable, read
+from patches.finding.messages import read_messages
+from patches.finding.packed import Room
 from patches.parsed import ParsedPatch
 from tests.patches.made_by_git import git
 from tests.patches.test_finding_formats import DIFF, HUNK, SHAR, uuencoded
@@ -160,6 +162,16 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(DIFF + b"\n" * 2**20)
     with pytest.raises(Unreadable, match=r"more than 1 MB"):
         read(bomb)
+
+
+def test_bombs_within_a_text_share_its_room() -> None:
+    bomb = uuencoded(gzip.compress(b"Binary file\n" + b"\n" * 2**20))
+    packed = uuencoded(gzip.compress(DIFF))
+    (message,) = read_messages(bomb + packed)
+    assert message.found.sections
+    assert not read_messages(bomb + packed, room=Room(size=2**20))
+    with pytest.raises(Unreadable, match="more than 2,000 files"):
+        read_messages(uuencoded(b"abc") * 2001)
 
 
 # Bytes that were changed at random
