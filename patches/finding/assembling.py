@@ -8,7 +8,7 @@ from typing import Final
 from patches.finding.diffs import has_content
 from patches.finding.limits import MOST_COMMITS, MOST_FILES, MOST_HUNKS
 from patches.finding.messages import Message
-from patches.finding.words import named_problems
+from patches.finding.words import cut_title, named_problems
 from patches.git.ids import content_of, patch_ids
 from patches.models import TITLE_CHARS
 from patches.parsed import NotAPatch, ParsedCommit, ParsedFile, ParsedPatch, Unreadable
@@ -91,8 +91,8 @@ def _commit(
 ) -> ParsedCommit:
     offset, length, files = place
     subject, words = message.subject.title, message.words
-    if len(subject) > TITLE_CHARS:
-        subject, words = f"{subject[: TITLE_CHARS - 1]}…", f"{subject}\n\n{words}".rstrip()
+    if (title := cut_title(subject)) != subject:
+        subject, words = title, f"{subject}\n\n{words}".rstrip()
     is_commit = message.is_commit
     return ParsedCommit(
         offset=offset,

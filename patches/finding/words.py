@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from patches.finding.limits import NAMED_PROBLEMS
+from patches.models import TITLE_CHARS
 
 _ANSWER: Final = re.compile(r"(?:(?:re|aw|sv|fwd?|wg|antw)\s*:\s*)+", re.I)
 _BRACKET: Final = re.compile(r"\[([^\[\]]{0,100})\]\s*")
@@ -52,6 +53,11 @@ def read_subject(line: str) -> Subject:
         if says := _PART.search(found[1]):
             part, parts = int(says[1]), int(says[2])
         rest = bare[found.end() :]
+
+
+def cut_title(title: str) -> str:
+    """A subject as long as one is kept."""
+    return title if len(title) <= TITLE_CHARS else f"{title[: TITLE_CHARS - 1]}…"
 
 
 def named_problems(text: str) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from patches.finding.headers import decoded, read_headers
-from patches.finding.words import read_subject
+from patches.finding.words import cut_title, read_subject
 from patches.git.series import Commit
 
 MAIL = re.compile(rb"^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\n", re.MULTILINE)
@@ -32,8 +32,12 @@ class Head:
 
 def heads_of(original: bytes, commits: Sequence[Commit]) -> list[Head | None]:
     """The head of each commit, None where what came has none that is surely its own."""
+    heads = list(_heads(original))
+    if len(heads) == len(commits) == 1:
+        # Also where it has no subject, or has another one in its text.
+        return [*heads]
     found: dict[str, Head | None] = {}
-    for head in _heads(original):
+    for head in heads:
         # Of two with one subject nobody can say which is which.
         found[head.subject] = None if head.subject in found else head
     return [found.get(commit.subject) if commit.subject else None for commit in commits]
@@ -61,7 +65,8 @@ def _head(mail: bytes) -> Head | None:
         words.decode()
     except UnicodeDecodeError:
         return None
-    return Head(_kept(mail[:at]), words, read_subject(decoded(fields.raw("subject"))).title)
+    subject = read_subject(decoded(fields.raw("subject"))).title
+    return Head(_kept(mail[:at]), words, cut_title(subject))
 
 
 def _is_plain(content_type: str) -> bool:

@@ -156,3 +156,20 @@ def test_each_version_says_which_it_is(repository: Repository) -> None:
     other = repository.git("diff", "base", "main", "--", "src/a.c")
     version = next_version(patch, read(other))
     assert b"\nSubject: [PATCH v2] em: do not hang\n" in as_mbox(version)
+
+
+@pytest.mark.parametrize("subject", ["", f"em: {'stop ' * 60}".strip()])
+def test_a_commit_without_a_subject_or_with_a_very_long_one_comes_out_the_same(
+    subject: str, tmp_path: Path
+) -> None:
+    made = Repository(tmp_path / "repository")
+    made.commit("Base", {"a.c": numbered(9)})
+    made.git("tag", "base")
+    (made.path / "a.c").write_text(numbered(9, n4="four"))
+    made.git(
+        "commit", "-qa", "--allow-empty-message", "-m", subject,
+        GIT_AUTHOR_DATE="2026-02-03T04:05:06+09:30",
+    )  # fmt: skip
+    came = read(made.mails("base", "main"), "a.mbox")
+    mbox = as_mbox(newest(submitted(came)))
+    assert commits_after(made, mbox) == said(made, "base..main")
