@@ -222,21 +222,34 @@ def mail(text: bytes, subject: str, message_id: str = "", answers: str = "") -> 
     return f"{head}\nWhy.\n---\n".encode() + text
 
 
+def changing(text: bytes, subject: str) -> bytes:
+    """The same with the mark of Gerrit's hook."""
+    mark = b"Why.\n\nChange-Id: I0123456789abcdef0123456789abcdef01234567\n"
+    return mail(text, subject).replace(b"Why.\n", mark)
+
+
+# Elsewhere in the same file.
+AWAY = b"--- a/a.c\n+++ b/a.c\n@@ -90,3 +90,3 @@\n {\n-\told(sc);\n+\ttell(sc);\n \tdone(sc);\n"
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (mail(diff("a.c"), "[PATCH] em", "one@x"), mail(diff("b.c"), "Re: other", "", "one@x")),
+        (mail(diff("a.c"), "[PATCH] em", "one@x"), mail(diff("b.c"), "[v2] other", "", "one@x")),
         (mail(diff("a.c"), "[PATCH] em: Stop"), mail(diff("b.c"), "Re: [PATCH v2] em: stop")),
         (diff("a.c"), diff("a.c") + diff("b.c")),
         (diff("a.c", "x", 10), diff("a.c", "x", 20)),
+        (mail(diff("a.c"), "[PATCH] em"), mail(diff("a.c"), "[PATCH] em: Stop")),
+        (changing(diff("a.c"), "[PATCH] em"), changing(diff("b.c"), "[PATCH] igb")),
+        (diff("a.c"), b"This is a new version of patch 1.\n\n" + diff("b.c")),
     ],
-    ids=["answer", "title", "files", "content"],
+    ids=["answer", "title", "files", "content", "lines", "change", "told"],
 )
 def test_what_follows_on_a_patch_is_its_next_version(
     problem: Problem, outsider: Person, first: bytes, second: bytes
 ) -> None:
-    for text in (first, second):
-        look(*send(problem, outsider, text))
+    look(*send(problem, outsider, first))
+    look(*send(problem, outsider, second.replace(b"patch 1.", b"patch %d." % only().pk)))
     assert [v.number for v in only().versions.order_by("number")] == [1, 2]
 
 
@@ -251,9 +264,21 @@ def test_a_number_and_a_commit_of_the_same_name_tell_a_version(
     assert only().latest == 2
 
 
-def test_another_change_is_another_patch(problem: Problem, outsider: Person) -> None:
-    look(*send(problem, outsider, diff("a.c")))
-    look(*send(problem, outsider, diff("b.c") + diff("c.c") + diff("d.c")))
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (diff("a.c"), diff("b.c") + diff("c.c") + diff("d.c")),
+        (diff("a.c"), AWAY),
+        (mail(diff("a.c"), "[PATCH] em", "one@x"), mail(AWAY, "[PATCH] em: Tell", "", "one@x")),
+        (diff("a.c"), b"Another patch, for the same lines:\n\n" + diff("a.c")),
+    ],
+    ids=["files", "lines", "answer", "told"],
+)
+def test_another_change_is_another_patch(
+    problem: Problem, outsider: Person, first: bytes, second: bytes
+) -> None:
+    for text in (first, second):
+        look(*send(problem, outsider, text))
     assert Patch.objects.count() == 2
 
 
