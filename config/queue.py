@@ -76,6 +76,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "patches.tasks.recount_demand",
         "schedule": timedelta(hours=6),
     },
+    "ask who looks after patches by now": {
+        "task": "patches.tasks.ask_anew",
+        "schedule": timedelta(hours=6),
+    },
     "carry patches further that nobody reviews": {
         "task": "patches.tasks.escalate",
         "schedule": timedelta(minutes=5),

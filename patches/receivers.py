@@ -12,8 +12,8 @@ from patches.bell import ring_after_commit
 from patches.owners.requests import ask_about_fixes
 from patches.submitting import follow_problem
 from patches.waiting.demand import concerned_by, recount_numbers
-from tracker.models import Door, Event, Problem
-from tracker.signals import problem_happened, votes_moved
+from tracker.models import Component, Door, Event, Problem
+from tracker.signals import maintainers_changed, problem_happened, votes_moved
 from votes.signals import votes_changed
 
 
@@ -24,6 +24,7 @@ def connect() -> None:
     problem_happened.connect(look_for_patches, dispatch_uid="patches.look_for_patches")
     problem_happened.connect(follow_component, dispatch_uid="patches.follow_component")
     problem_happened.connect(ask_about_opened, dispatch_uid="patches.ask_about_opened")
+    maintainers_changed.connect(ask_maintainers, dispatch_uid="patches.ask_maintainers")
 
 
 def count_one(problem: Problem, **kwargs: Any) -> None:
@@ -43,6 +44,10 @@ def ask_about_opened(event: Event, **kwargs: Any) -> None:
     """Who could not know of a problem can be asked about its patches once it is public."""
     if any(change["field"] == "is_confidential" for change in event.changes):
         transaction.on_commit(partial(ask_about_fixes, event.problem), robust=True)
+
+
+def ask_maintainers(component: Component, **kwargs: Any) -> None:
+    ring_after_commit("ask_anew", component.product_id)
 
 
 def look_for_patches(event: Event, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ import time
 from celery import shared_task
 
 from patches import unlooked
+from patches.owners import requests
 from patches.versions import applying, comparisons
 from patches.waiting import demand, escalating
 
@@ -55,6 +56,14 @@ def look_at(attachment: int = 0, comment: int = 0, problem: int = 0) -> None:
 def sweep_unlooked() -> int:
     """Look for patches in what no bell was heard for, and in series that are waited for."""
     return unlooked.sweep(SECONDS)
+
+
+@shared_task
+def ask_anew(product: int = 0, after: int = 0) -> None:
+    """Ask who looks after waiting patches by now: of a product whose rules changed, 0 is all."""
+    last = requests.ask_anew(SECONDS, product, after)
+    if last is not None:
+        ask_anew.delay(product, last)
 
 
 @shared_task

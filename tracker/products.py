@@ -22,6 +22,7 @@ from accounts.services import grant_role, revoke_role
 from tracker.drafts import Faults, check_line, find_release
 from tracker.models import Component, Maintainership, Product, Release, slug_validator
 from tracker.policies import may
+from tracker.signals import maintainers_changed
 from tracker.text import clean_line, clean_text
 
 SLUG_CHARS = 50
@@ -216,6 +217,8 @@ def set_maintainers(component: Component, people: Iterable[Person], by: Person |
         Maintainership.objects.filter(component=component, person=pk).delete()
         if not Maintainership.objects.filter(person=pk).exists():
             revoke_role(current[pk], Role.DEVELOPER, by)
+    if wanted.keys() != current.keys():
+        maintainers_changed.send(Component, component=component)
 
 
 def find_people(handles: str, faults: Faults) -> list[Person]:

@@ -9,6 +9,8 @@ bulk_changed: some problems were changed together, each with a quiet `problem_ha
     Sent once for each of the transactions that one bulk change takes.
     Arguments: `bulk_change` (BulkChange), `items` (list of BulkChangeItem, problem and event
     loaded).
+maintainers_changed: other people maintain a component.
+    Arguments: `component` (Component).
 problems_imported: a batch of an import was stored.
     Arguments: `numbers` (list of int: all that came or got comments), `new` (list of Problem: those
     that came).
@@ -19,4 +21,5 @@ from django.dispatch import Signal
 problem_happened = Signal()
 votes_moved = Signal()
 bulk_changed = Signal()
+maintainers_changed = Signal()
 problems_imported = Signal()

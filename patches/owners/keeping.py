@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import require
+from patches.bell import ring_after_commit
 from patches.models import PATH_CHARS, ComponentPath, MaintainersFile
 from patches.owners.areas import rules_of
 from patches.owners.codeowners import read_pattern
@@ -36,7 +37,8 @@ NAMES_JUDGED: Final = 5000
 def set_file(
     product: Product, actor: Person, *, file_format: str, text: str
 ) -> MaintainersFile | None:
-    """Replace the maintainers file of a product; without text it has none afterwards.
+    """Replace the maintainers file of a product; without text it has none afterwards. Whoever it
+    names is asked about the patches that wait.
 
     Raises `DraftErrors` for an unknown format or a text that is too long.
     """
@@ -49,6 +51,7 @@ def set_file(
     faults.raise_if_any()
     # Some editors begin a file with a mark that says in which order its bytes are.
     text = clean_text(text.removeprefix("\ufeff"))
+    ring_after_commit("ask_anew", product.pk)
     if not text:
         MaintainersFile.objects.filter(product=product).delete()
         return None
@@ -98,6 +101,7 @@ def set_patterns(component: Component, actor: Person, text: str) -> None:
         [ComponentPath(component=component, pattern=p) for p in wanted if p not in there],
         ignore_conflicts=True,
     )
+    ring_after_commit("ask_anew", component.product_id)
 
 
 def _patterns(text: str, faults: Faults) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from time import monotonic
 from typing import Final
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from accounts.models import Person, Role
 from accounts.policies import require
 from patches.events import record
 from patches.locking import lock, refuse_decided
-from patches.models import WAITING, Patch, PatchEvent, ReviewRequest
+from patches.models import WAITING, Patch, PatchEvent, ReviewRequest, Turn
 from patches.owners import Owner, owners_of_patch, suggesting
 from patches.policies import may, visible_patches
 from tracker.changes import Conflict
@@ -27,25 +28,62 @@ SNOOZE_DAYS: Final = 14
 # Longer than this, one had better say that it is not theirs.
 SNOOZE_DAYS_AT_MOST: Final = 90
 REASON_CHARS: Final = 300
+# Who looks after many waiting patches from now on is mailed about so many of them in a day.
+MAILED_AT_ONCE: Final = 3
+_AT_ONCE: Final = 100
 
 
 @transaction.atomic
-def ask_owners(patch: Patch, door: Door) -> list[ReviewRequest]:
+def ask_owners(patch: Patch, door: Door, *, is_anew: bool = False) -> list[ReviewRequest]:
     """Ask whoever looks after what the newest version touches, each once; returns the new ones.
 
     Call it after the history has its entry of that version, inside the same transaction. Whom it
     does not ask: the author, who was asked before, and who may not know of the patch. Call it again
     when that may be others: more fixes, or fewer secrets. Of a decided patch nobody is asked.
+    `is_anew` is for patches that may be many, so that nobody is mailed about each.
     """
     locked = lock(patch)
     if not locked.is_waiting:
         return []
-    owners = owners_of_patch(locked)
-    asked = set(locked.review_requests.values_list("person", flat=True))
-    new = [o for o in owners if o.person.pk not in asked and not locked.is_by(o.person)]
+    new = _unasked(locked)
     seeing = seeing_it(locked, [owner.person for owner in new])
-    made = [_ask(locked, o.person, o.reason, None, door) for o in new if o.person in seeing]
+    made = [
+        _ask(locked, o.person, o.reason, None, door, quiet=is_anew and _heard_enough(o.person))
+        for o in new
+        if o.person in seeing
+    ]
     return [request for request in made if request is not None]
+
+
+def _unasked(patch: Patch) -> list[Owner]:
+    asked = set(patch.review_requests.values_list("person", flat=True))
+    owners = owners_of_patch(patch)
+    return [o for o in owners if o.person.pk not in asked and not patch.is_by(o.person)]
+
+
+def _heard_enough(person: Person) -> bool:
+    lately = timezone.now() - timedelta(days=1)
+    asked = ReviewRequest.objects.filter(person=person, asked_by=None, asked_at__gt=lately)
+    return asked[:MAILED_AT_ONCE].count() == MAILED_AT_ONCE
+
+
+def ask_anew(seconds: float, product: int = 0, after: int = 0) -> int | None:
+    """Ask whoever looks after patches that wait for reviewers by now, and was not asked about them.
+
+    For so many seconds; the number after which to go on, None where all are done. `product` is the
+    id of one whose rules have changed, 0 is all. Who is not named any more stays asked.
+    """
+    ends = monotonic() + seconds
+    found = Patch.objects.filter(WAITING, turn=Turn.REVIEWERS).select_related("product")
+    found = found.filter(product=product) if product else found
+    while batch := list(found.filter(pk__gt=after).order_by("pk")[:_AT_ONCE]):
+        for patch in batch:
+            if _unasked(patch):
+                ask_owners(patch, Door.SYSTEM, is_anew=True)
+            after = patch.pk
+            if monotonic() > ends:
+                return after
+    return None
 
 
 def ask_about_fixes(problem: Problem) -> None:
@@ -84,7 +122,13 @@ def _refuse_useless(patch: Patch, person: Person) -> None:
 
 
 def _ask(
-    patch: Patch, person: Person, reason: str, asked_by: Person | None, door: Door
+    patch: Patch,
+    person: Person,
+    reason: str,
+    asked_by: Person | None,
+    door: Door,
+    *,
+    quiet: bool = False,
 ) -> ReviewRequest | None:
     """The new row with its event; None where there is one already."""
     values = {"reason": reason[:REASON_CHARS], "asked_by": asked_by}
@@ -100,7 +144,7 @@ def _ask(
         door if asked_by else Door.SYSTEM,
         person=person,
         data={"handle": person.handle, "reason": "" if asked_by else request.reason},
-        quiet=door == Door.IMPORT,
+        quiet=quiet or door == Door.IMPORT,
     )
     return request
 

@@ -9,9 +9,10 @@ from django.test import Client
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import submitting
-from patches.models import MaintainersFile, Patch, PatchEvent
-from patches.owners import components_of, keeping, owners_of
+from notifications.models import Message
+from patches import bell, submitting
+from patches.models import MaintainersFile, Patch, PatchEvent, Turn
+from patches.owners import components_of, keeping, owners_of, requests
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, next_version
 from tests.people import make_person
@@ -19,6 +20,7 @@ from tests.problems import make_maintainer, make_problem
 from tracker.changes import ProblemChange
 from tracker.drafts import DraftErrors
 from tracker.models import Door, Product
+from tracker.products import set_maintainers
 from tracker.services import change
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +87,36 @@ def test_a_new_version_asks_those_of_new_paths_and_nobody_twice(tree: Product) -
     assert asked(patch) == ["doro", "glen"]
     next_version(patch, diff("sys/netinet/tcp.c"))
     assert patch.events.filter(kind=PatchEvent.Kind.ASKED).count() == 2
+
+
+def test_who_is_named_later_is_asked_once_about_what_waits_and_mailed_a_little(
+    tree: Product,
+) -> None:
+    waiting = [touching(tree, "sys/netinet/tcp.c") for _ in range(5)]
+    objected = touching(tree, "sys/netinet/ip.c")
+    Patch.objects.filter(pk=objected.pk).update(turn=Turn.AUTHOR)
+    set_file(tree, "sys/netinet\tpia\n")
+    assert requests.ask_anew(0, tree.pk) == waiting[0].pk, "in slices"
+    for _ in range(2):
+        assert requests.ask_anew(60, tree.pk) is None
+    assert {*map(str, map(asked, waiting))} == {"['glen', 'pia']"}
+    assert asked(objected) == ["glen"]
+    pia = Person.objects.get(handle="pia")
+    assert PatchEvent.objects.filter(kind=PatchEvent.Kind.ASKED, person=pia).count() == 5
+    assert Message.objects.filter(person=pia).count() == requests.MAILED_AT_ONCE
+
+
+def test_whatever_makes_others_the_owners_has_them_asked(
+    tree: Product, django_capture_on_commit_callbacks: Any
+) -> None:
+    net = tree.components.get(slug="net")
+    with django_capture_on_commit_callbacks() as callbacks:
+        set_file(tree, TREE)
+        declare(tree, net="/sys/net/")
+        set_maintainers(net, [Person.objects.get(handle="pia")], None)
+        set_maintainers(net, [Person.objects.get(handle="pia")], None)
+    rung = [each.args for each in callbacks if getattr(each, "func", None) is bell._ring]
+    assert rung == [("ask_anew", [tree.pk])] * 3
 
 
 def test_authors_closed_accounts_and_programs_are_not_asked(tree: Product) -> None:
