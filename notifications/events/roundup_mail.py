@@ -65,7 +65,7 @@ class PatchPart:
     def as_text(self) -> list[str]:
         title = wrap(self.title)
         line = "=" * max(map(len, title.split("\n")))
-        secret = f"{CONFIDENTIAL}\n" if self.patch.is_confidential else ""
+        secret = f"{CONFIDENTIAL}\n" if self.patch.is_secret else ""
         said = (part for each in self.happenings for part in each.as_text())
         return [f"{title}\n{line}\n{secret}{self.url}", *said]
 
