@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
+from tests import migrated
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.models import Problem, Product
@@ -19,11 +21,24 @@ from tracker.models import Problem, Product
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+) -> Iterator[None]:
     """SQLite in a file, as in production: in memory it has other locks and one connection."""
     database = connections.settings["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    if not database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["TEMPLATE"] = os.environ.get(migrated.POSTGRESQL)
+        yield
+        return
+    file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+    database["TEST"]["NAME"] = str(file)
+    migrated.copy_sqlite(os.environ, file)
+    yield
+    file.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
+    """Django would throw away the file that was copied, and make an empty one."""
+    return bool(os.environ.get(migrated.SQLITE) or request.config.getoption("reuse_db"))
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from config.environment import PROJECT_DIR, ConfigurationError
 from config.runtime.redis_server import find_redis
-from tests import services
+from tests import migrated, services
 
 DATABASES = ("sqlite", "postgresql")
 NO_TESTS_COLLECTED = 5
@@ -83,7 +83,8 @@ def main() -> int:
     if chosen not in {None, *DATABASES}:
         print(f"TEST_DATABASE is {chosen!r}: it must be sqlite or postgresql.", file=sys.stderr)
         return 2
-    results = {name: run(name, sys.argv[1:]) for name in ([chosen] if chosen else DATABASES)}
+    with set_up([chosen] if chosen else DATABASES) as environments:
+        results = {name: run(name, sys.argv[1:], each) for name, each in environments.items()}
     print()
     for name, (code, seconds) in results.items():
         print(f"{name:<11} {outcome(code)} in {seconds:.0f} s")
@@ -96,25 +97,39 @@ def outcome(code: int) -> str:
     return {0: "passed", NO_TESTS_COLLECTED: "had no tests to run"}.get(code, "FAILED")
 
 
-def run(database: str, arguments: Sequence[str]) -> tuple[int, float]:
+def run(
+    database: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, float]:
     """Run the tests on one database; return pytest's exit code and the seconds it took."""
     print(f"== Tests on {database}", flush=True)
     started = time.monotonic()
     without = [f"--ignore={path}" for path in ONCE] if database == "postgresql" else []
-    with set_up(database) as environment:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *PARALLEL, *without, *arguments],
-            cwd=PROJECT_DIR,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *PARALLEL, *without, *arguments],
+        cwd=PROJECT_DIR,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     return done.returncode, time.monotonic() - started
 
 
 @contextmanager
-def set_up(database: str) -> Iterator[dict[str, str]]:
-    """Start what the tests share; yield the variables that lead there."""
+def set_up(databases: Sequence[str]) -> Iterator[dict[str, dict[str, str]]]:
+    """Start what the tests share; yield the variables that lead there, by database."""
+    with ExitStack() as held:
+        environments = {name: held.enter_context(services_for(name)) for name in databases}
+        # Side by side, because each keeps one processor busy.
+        migrations = [migrated.begin(environment) for environment in environments.values()]
+        codes = [migration.wait() for migration in migrations]
+        if any(codes):
+            raise SystemExit("The database of the tests cannot be migrated: see above.")
+        yield environments
+
+
+@contextmanager
+def services_for(database: str) -> Iterator[dict[str, str]]:
+    """Start what the tests on one database share; yield the variables that lead there."""
     with ExitStack() as held:
         folder = held.enter_context(services.temporary_folder())
         environment = services.clean_environment() | {
@@ -122,11 +137,13 @@ def set_up(database: str) -> Iterator[dict[str, str]]:
             "DATA_DIR": str(folder / "data"),
             "REDIS_URL": held.enter_context(services.redis()),
         }
-        url = held.enter_context(
-            services.postgresql() if database == "postgresql" else nullcontext(None)
-        )
-        if url is not None:
-            environment["DATABASE_URL"] = url
+        # Compiling 500 files anew in each of hundreds of processes takes minutes.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        if database == "postgresql":
+            url = held.enter_context(services.postgresql())
+            environment |= {"DATABASE_URL": url, migrated.POSTGRESQL: url.rpartition("/")[2]}
+        else:
+            environment[migrated.SQLITE] = str(folder / "migrated/groundswell.sqlite3")
         yield environment
 
 

@@ -34,6 +34,7 @@ from urllib.parse import quote
 from config.environment import PROJECT_DIR
 from config.runtime import children
 from config.runtime.redis_server import find_redis
+from tests import migrated
 
 START_LIMIT = 30.0
 # Names that choose a set-up: a product under test gets only those that the test gives.
@@ -591,7 +592,10 @@ def groundswell(
 def start_groundswell(
     folder: Path, *arguments: str, project: str | Path = PROJECT_DIR, **environment: str
 ) -> Groundswell:
-    """Start the product with its data in ``folder``, and do not wait for it."""
+    """Start the product with its data in ``folder``, and do not wait for it.
+
+    Its database is migrated already where ``tests.run`` has made one, unless MIGRATED_SQLITE is "".
+    """
     port = int(environment.get("PORT") or free_port())
     variables = clean_environment() | {
         "DATA_DIR": str(folder / "data"),
@@ -600,6 +604,8 @@ def start_groundswell(
     }
     command = [sys.executable, "-m", "config.supervisor", *arguments]
     log = folder / "output"
+    if "DATABASE_URL" not in variables:
+        migrated.copy_sqlite(variables, Path(variables["DATA_DIR"]) / "groundswell.sqlite3")
     running = _start(command, variables, log, Path(project))
     data_dir = Path(variables["DATA_DIR"])
     return Groundswell(data_dir, port, variables, command, log, Path(project), running)

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from config.environment import PROJECT_DIR
+from tests import migrated
 from tests.gate.letters import letter
 from tests.services import clean_environment, stop, temporary_folder, wait_until
 
@@ -71,6 +72,7 @@ def door() -> Iterator[Door]:
             "DATA_DIR": str(folder / "data"),
             "REDIS_URL": f"unix://{folder}/none.sock",
         }
+        migrated.copy_sqlite(environment, folder / "data/groundswell.sqlite3")
         with (folder / "log").open("ab") as log:
             migration = [sys.executable, "manage.py", "migrate", "-v0"]
             subprocess.run(migration, cwd=PROJECT_DIR, env=environment, stderr=log, check=True)

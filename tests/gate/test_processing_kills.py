@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.environment import PROJECT_DIR
+from tests import migrated
 from tests.gate.killing import COMMENTS, HELD, ROUNDS, UNKNOWN, VOTES
 from tests.gate.letters import DOMAIN
 from tests.services import clean_environment
@@ -26,6 +27,7 @@ def test_readers_that_are_killed_lose_no_mail_and_do_none_twice(tmp_path: Path) 
         "MAIL_IN": DOMAIN,
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
+    migrated.copy_sqlite(environment, tmp_path / "groundswell.sqlite3")
     done = subprocess.run(
         [sys.executable, "-m", "tests.gate.killing", SEED],
         cwd=PROJECT_DIR,
