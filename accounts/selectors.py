@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
-from accounts.models import AccessToken, AccountEvent, Person, Role
+from accounts.models import HANDLE_PATTERN, AccessToken, AccountEvent, Person, Role
 
 
 def person_by_handle(handle: str) -> Person | None:
     """The confirmed person with this handle, in whatever case it is written."""
+    if not re.fullmatch(HANDLE_PATTERN, handle):
+        return None
     return Person.objects.filter(handle__iexact=handle, email_confirmed_at__isnull=False).first()
 
 

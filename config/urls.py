@@ -21,3 +21,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # After all of our own, so that none is shadowed.
     path("", include("tracker.web.old_addresses")),
 ]
+
+handler400 = "config.refusals.bad_request"

@@ -15,7 +15,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signals
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import OperationalError
 from django.http import Http404
 from kombu.exceptions import OperationalError as BrokerError
@@ -183,6 +189,32 @@ def _(error: PermissionDenied) -> Document:
 @describe.register
 def _(error: SuspiciousOperation) -> Document:
     return Document(400, "This request cannot be read.")
+
+
+@describe.register
+def _(error: TooManyFilesSent) -> Document:
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    return Document(
+        400,
+        f"At most {most} files are taken at once. Put them into one, as “git format-patch --stdout”"
+        " does with a series.",
+    )
+
+
+@describe.register
+def _(error: TooManyFieldsSent) -> Document:
+    return Document(
+        400, f"At most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields are taken at once."
+    )
+
+
+@describe.register
+def _(error: exceptions.UnsupportedMediaType) -> Document:
+    return Document(
+        error.status_code,
+        f"{error.detail} Send JSON as “application/json”, or a form with files, where one is taken,"
+        " as “multipart/form-data”.",
+    )
 
 
 @describe.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
@@ -24,6 +25,7 @@ from accounts.models import Person
 from accounts.policies import as_person
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Renderer(JSONRenderer):
@@ -34,13 +36,24 @@ class Renderer(JSONRenderer):
 
 
 class Parser(JSONParser):
-    """JSON of bounded size and depth."""
+    """JSON of bounded size and depth, whose text can be kept and sent back."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            return _whole(super().parse(stream, media_type, parser_context))
         except RecursionError as error:
             raise ParseError("This JSON is nested too deeply.") from error
+
+
+def _whole(value: Any) -> Any:
+    """Halves of surrogate pairs, which JSON can say and UTF-8 cannot, become U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return value
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -77,6 +90,9 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self._refuse_length(request)
+        if any("\0" in each for each in kwargs.values() if isinstance(each, str)):
+            # PostgreSQL cannot be asked for it.
+            raise NotFound("There is nothing here, or nothing that you may see.")
         super().initial(request, *args, **kwargs)
 
     def _refuse_length(self, request: Request) -> None:

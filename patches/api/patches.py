@@ -32,6 +32,7 @@ from patches.api.requests import (
     patch_or_404,
     problems_named,
     read_patch,
+    version_named,
 )
 from patches.locking import lock_with_problems
 from patches.models import Patch
@@ -291,7 +292,7 @@ class DecisionView(ApiView):
         person = person_of(request)
         shown = patch_or_404(person, patch)
         said = texts(read(DecisionInput, request))
-        decide = _decision(said)
+        decide = _decision(shown, said)
         require(may(f"patch.{said.pop('decision')}", person, shown))
 
         def work(row: object) -> Made:
@@ -301,7 +302,7 @@ class DecisionView(ApiView):
         return once(request, person, work)
 
 
-def _decision(said: dict[str, Any]) -> Decide:
+def _decision(patch: Patch, said: dict[str, Any]) -> Decide:
     """What is to be done; `said` is left with what goes with it."""
     name = said["decision"]
     if name not in DECISIONS:
@@ -312,5 +313,7 @@ def _decision(said: dict[str, Any]) -> Decide:
         raise DraftErrors({each: ["This goes with “integrate” alone."] for each in alone})
     if "version" in said and name not in ("integrate", "decline"):
         raise DraftErrors({"version": ["This goes with “integrate” and “decline” alone."]})
+    if "version" in said:
+        version_named(patch, said["version"])
     said.setdefault("note", "")
     return DECISIONS[name]

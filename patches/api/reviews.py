@@ -272,6 +272,8 @@ def _comment(version: PatchVersion, person: Person, said: dict[str, Any], place:
 
 
 def _answer(version: PatchVersion, person: Person, said: dict[str, Any]) -> None:
+    if placed := [name for name in ("commit", "path", "side", "start", "end") if name in said]:
+        raise DraftErrors({name: ["Where it is, the “thread” says."] for name in placed})
     thread = reviewing.threads_for(version.patch, person).filter(pk=said["thread"]).first()
     if thread is None:
         raise DraftErrors({"thread": [f"There is no thread {said['thread']} on this patch."]})

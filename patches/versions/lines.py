@@ -31,7 +31,8 @@ def lines_of(
         return ""
     if not path:
         return _of_message(version, commit, start, end, faults)
-    file = version.files.filter(commit__position=commit, path=path).first()
+    at = version.files.filter(commit__position=commit, path=path)
+    file = None if "\0" in path else at.first()
     if file is None:
         faults.add("path", f"Commit {commit} of version {version.number} changes no file “{path}”.")
         return ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from tests.api.calls import Caller, document, fields_of, report_of
+from tests.api.calls import ROOT, Caller, document, fields_of, report_of
+from tests.patching import diff, make_patch
 from tracker.models import Problem, Product
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +109,31 @@ def test_a_comment_without_words_is_refused(problem: Problem, outsider: Person) 
     caller = Caller(outsider)
     assert "text" in fields_of(caller.post(f"problems/{problem.pk}/comments/", {"text": "  "}))
     assert "text" in fields_of(caller.post(f"problems/{problem.pk}/comments/", {}))
+
+
+@pytest.mark.parametrize("path", ["patches/P/requests/", "patches/P/reviews/", "patches/"])
+def test_what_no_database_or_answer_can_hold_is_refused_by_name(
+    path: str, product: Product, reporter: Person
+) -> None:
+    patch = make_patch(product, reporter)
+    named = {"person": "\ud800\0", "comments": [{"path": "\0\ud800", "start": 1, "text": "x"}]}
+    body = named | {"field\ud800": 1}
+    assert "field\ufffd" in fields_of(Caller(reporter).post(path.replace("P", str(patch.pk)), body))
+    for name, end in (("person", "requests/"), ("comments", "reviews/")):
+        sent = Caller(reporter).post(f"patches/{patch.pk}/{end}", {name: named[name]})
+        assert any(field.startswith(name) for field in fields_of(sent))
+    document(Caller().get("products/%00/rating-dimensions/"), 404)
+
+
+def test_too_many_files_are_told_to_be_one(
+    product: Product, reporter: Person, settings: Settings
+) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 1
+    files = [SimpleUploadedFile(f"{n}.patch", diff()) for n in range(2)]
+    caller = Caller(reporter)
+    form = {"file": files, "product": product.slug}
+    answer = caller.client.post(f"{ROOT}patches/", form, headers=caller.headers)
+    assert "--stdout" in document(answer, 400)["detail"]
+    files = [SimpleUploadedFile(f"{n}.patch", diff()) for n in range(2)]
+    page = Client().post("/patches/new", {"uploads": files})
+    assert (page.status_code, "At most 1 file" in page.content.decode()) == (400, True)

@@ -181,6 +181,8 @@ def test_a_review_arrives_whole_and_moves_the_turn(
     (thread,) = Caller().get(f"{path}threads/").json()["results"]
     assert thread["comments"][0]["text"] == "Who frees it?"
     answer = {"comments": [{"thread": thread["id"], "text": "Nobody has to.", "resolves": True}]}
+    both = {"comments": [answer["comments"][0] | {"start": 13}]}
+    assert "comments.0.start" in fields_of(Caller(reporter).post(f"{path}reviews/", both))
     assert Caller(reporter).post(f"{path}reviews/", answer).status_code == 201
     (thread,) = Caller().get(f"{path}threads/").json()["results"]
     assert (thread["is_resolved"], len(thread["comments"])) == (True, 2)
@@ -236,6 +238,8 @@ def test_a_committer_integrates_and_reopens(
     again = Caller(reporter).post(f"{path}decision/", {"decision": "reopen"}).json()
     assert (again["state"], again["turn"]) == ("waiting", "reviewers")
     assert "decision" in fields_of(Caller(committer).post(f"{path}decision/", {"decision": "eat"}))
+    unseen = {"decision": "integrate", "version": 9}
+    assert "version" in fields_of(Caller(committer).post(f"{path}decision/", unseen))
     next_version(patch, diff(new="\treturn (EIO);"))
     late = {"decision": "decline", "note": "x", "version": 1}
     assert "Version 2" in document(Caller(committer).post(f"{path}decision/", late), 409)["detail"]
