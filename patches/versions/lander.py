@@ -32,8 +32,10 @@ LIKENESS = 0.5
 # Above, lines are not compared letter by letter.
 LINE_BYTES = 400
 GAP_LINES = 100
-# What share of the lines of a file stands in another one that took over from it.
+# What share of what two commits add both add, at least, if one took over from the other.
 SHARED = 0.3
+# What share of the lines of a file stands in another one that took over from it.
+INHERITED = 0.5
 
 
 @dataclass(frozen=True)
@@ -175,13 +177,25 @@ class Lander:
             yield heir
 
     def _heir(self, key: Key) -> Key | None:
-        """The file with the most of its lines, where its own is not touched any more."""
+        """The file with most of its lines, where its own is not touched any more.
+
+        One that was there before, beside it, took over from nobody.
+        """
         if key not in self._heirs:
             text = self.old.text(key)
             is_there = any(self.new.commits_of(name) for name in self.new.renamed(key[1]))
             is_there = is_there or bool(self.new.commits_of(key[1]))
-            self._heirs[key] = None if is_there or text is None else self.new.likest(text, key[2])
+            self._heirs[key] = None if is_there or text is None else self._likest(text, key[2])
         return self._heirs[key]
+
+    def _likest(self, text: Text, side: str) -> Key | None:
+        telling = {line for line in text.texts if len(line.strip()) >= TELLING}
+        shared: Counter[Key] = Counter()
+        for line in telling:
+            shared.update({key for key, _ in self.new.places_of(line, side)[:ALIKE]})
+        new = ((key, count) for key, count in shared.items() if not self.old.commits_of(key[1]))
+        best = min(new, key=lambda each: (-each[1], each[0]), default=None)
+        return best[0] if best and best[1] >= INHERITED * len(telling) else None
 
     def _alignment(self, key: Key, target: Key) -> list[int]:
         pair = key, target
@@ -527,12 +541,3 @@ class _Side:
     def _lines(self, key: Key) -> list[bytes]:
         text = self.text(key)
         return text.texts if text else []
-
-    def likest(self, text: Text, side: str) -> Key | None:
-        """The file that has the most of the lines of `text`, if it has enough of them."""
-        telling = {line for line in text.texts if len(line.strip()) >= TELLING}
-        shared: Counter[Key] = Counter()
-        for line in telling:
-            shared.update({key for key, _ in self.places_of(line, side)[:ALIKE]})
-        best = min(shared.items(), key=lambda each: (-each[1], each[0]), default=None)
-        return best[0] if best and best[1] >= SHARED * len(telling) else None

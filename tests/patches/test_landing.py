@@ -105,6 +105,16 @@ def test_a_line_is_gone_where_the_change_was_taken_back(repository: Repository) 
     assert Lander(old, new).land(at(old, "line 40 of a file"))[0] == Found.GONE
 
 
+def test_a_line_is_gone_with_its_file_where_another_has_the_same_around_it(
+    repository: Repository,
+) -> None:
+    usual = "\tif (error != 0)\n\t\treturn (error);\n\tcount += {};\n\treturn (0);\n"
+    other = ("Other", {"src/b.c": numbered(9, n4=usual.format(5))})
+    old = version(repository, other, ("New", {"src/new.c": usual.format(4)}))
+    line = at(old, "\tcount += 4;", commit=2, path="src/new.c")
+    assert Lander(old, version(repository, other)).land(line)[0] == Found.GONE
+
+
 def test_moved_code_is_found_where_it_went(repository: Repository) -> None:
     block = "int helper(void)\n{\n\treturn 1;\n}"
     old = one(repository, numbered(80, n10=block, n60="sixty"))
