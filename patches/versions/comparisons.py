@@ -54,6 +54,14 @@ def compare_version(pk: int) -> bool:
     return bool(row.update(changes_by=how, changes=text))
 
 
+def _compare_again(pk: int) -> None:
+    """What fails must not keep others from being compared."""
+    try:
+        compare_version(pk)
+    except Exception:
+        logger.exception("Version %s could not be compared.", pk)
+
+
 def compare_missing(seconds: float, *, after: int = 0) -> int | None:
     """Do what nobody was rung for; the row after which to go on, None where all is done."""
     ends = time.monotonic() + seconds
@@ -62,6 +70,6 @@ def compare_missing(seconds: float, *, after: int = 0) -> int | None:
     for pk in waiting:
         if time.monotonic() > ends:
             return after
-        compare_version(pk)
+        _compare_again(pk)
         after = pk
     return after if len(waiting) == ROWS_AT_ONCE else None

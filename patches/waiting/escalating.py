@@ -7,6 +7,7 @@ however many workers look. When it is due is said by `patches.waiting.turns`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from patches.policies import visible_patches
 from patches.waiting import turns
 from patches.waiting.clocks import AFTER, Stage
 from tracker.models import Component, Door
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 100
 
@@ -41,7 +44,10 @@ def escalate_due(seconds: float, now: datetime | None = None) -> bool:
     for patch in _due(now):
         if time.monotonic() > ends:
             return True
-        escalate(patch, now)
+        try:
+            escalate(patch, now)
+        except Exception:  # what fails must not keep others from being carried further
+            logger.exception("%s could not be carried further.", patch)
     return False
 
 

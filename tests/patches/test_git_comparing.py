@@ -16,6 +16,7 @@ from patches.git.series import Series, series_of_parsed
 from patches.models import PatchVersion
 from patches.versions import comparing
 from patches.versions.comparing import Changes, compare, compare_series, entries
+from patches.versions.comparisons import compare_missing
 from tests.patches.repositories import Repository, numbered
 from tests.patching import make_patch, next_version
 
@@ -186,7 +187,7 @@ def test_what_stands_for_a_submodule_is_no_command_of_a_stream() -> None:
 def test_lines_far_down_cost_nothing() -> None:
     diff = (
         b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"
-        b"@@ -%d,3 +%d,3 @@\n a\n-b\n+%s\n d\n@@ -1900000000,3 +1900000000,3 @@\n a\n-b\n+c\n d\n"
+        b"@@ -%d,3 +%d,3 @@\n a\n-b\n+%s\n d\n@@ -900000000,3 +900000000,3 @@\n a\n-b\n+c\n d\n"
     )
     one, other = (
         series_of_parsed(read(diff % (at, at, name))) for at, name in ((7, b"x"), (9, b"y"))
@@ -242,6 +243,15 @@ def test_what_is_kept_of_a_comparison_is_bounded_and_fits_a_database() -> None:
 def test_the_first_version_is_compared_with_nothing() -> None:
     version = PatchVersion.objects.get(patch=make_patch())
     assert compare(version) == (Changes.NONE, "")
+
+
+@pytest.mark.django_db
+def test_a_version_that_is_lost_keeps_no_other_from_being_compared() -> None:
+    lost, found = next_version(make_patch()), next_version(make_patch())
+    lost.file.storage.delete(lost.file.name)
+    assert compare_missing(60.0) is None
+    found.refresh_from_db()
+    assert found.changes_by == Changes.RANGE_DIFF
 
 
 # All commits as one diff
