@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from patches.reading.colours import Patience
 from patches.reading.lines import ADDED, REMOVED
 from patches.reading.painting import Painted, Wanted, paint
 
@@ -55,8 +56,10 @@ def fenced(lines: str) -> str:
     return f"{mark}suggestion\n{lines}\n{mark}\n"
 
 
-def as_diff(old: Sequence[str], new: Sequence[str], language: str = "") -> Painted:
+def as_diff(
+    old: Sequence[str], new: Sequence[str], language: str = "", patience: Patience | None = None
+) -> Painted:
     """A suggestion as a small diff."""
     rows = [f"{REMOVED}{line}\n" for line in old] + [f"{ADDED}{line}\n" for line in new]
-    painted, _ = paint(Wanted("".join(rows).encode(errors="replace"), language))
+    painted, _ = paint(Wanted("".join(rows).encode(errors="replace"), language), patience)
     return painted

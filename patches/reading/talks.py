@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from django.db.models import Q
 
 from accounts.policies import Viewer, as_person
 from patches.models import LineComment, PatchVersion, Side, Thread, ThreadPlace
-from patches.reading.colours import language_of
+from patches.reading.colours import Patience, language_of
 from patches.reading.lines import ADDED
 from patches.reading.painting import Painted
 from patches.reading.places import Place
-from patches.reading.suggestions import Segment, as_diff, segments
+from patches.reading.suggestions import Segment, as_diff, proposed, segments
 from tracker.markdown import render
 
 # What a place's way of being found tells a reader; nothing where nothing happened.
@@ -43,15 +44,31 @@ class Shown:
 
 @dataclass(frozen=True)
 class Said:
-    """One comment. `is_draft` for one of the viewer that is not sent."""
+    """One comment. All of a page share the `patience` for the colours of their suggestions."""
 
     comment: LineComment
-    parts: list[Shown]
-    is_draft: bool
+    language: str
+    patience: Patience
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is one of the viewer that is not sent."""
+        return self.comment.review.sent_at is None
 
     @property
     def has_suggestion(self) -> bool:
-        return any(part.diff is not None for part in self.parts)
+        return proposed(self.comment.text) is not None
+
+    @cached_property
+    def parts(self) -> list[Shown]:
+        """Made when it is shown: a page has few of all the threads of a patch."""
+        return [self._shown(part) for part in segments(self.comment.text)]
+
+    def _shown(self, part: Segment) -> Shown:
+        if part.lines is None:
+            return Shown(words=render(part.words))
+        old = self.comment.thread.lines.split("\n")
+        return Shown(diff=as_diff(old, part.lines, self.language, self.patience))
 
 
 @dataclass(frozen=True)
@@ -113,29 +130,11 @@ def talks_of(version: PatchVersion, viewer: Viewer) -> list[Talk]:
     for comment in comments:
         said[comment.thread_id].append(comment)
     places = {place.thread_id: place for place in version.thread_places.all()}
-    return [
-        _talk(of_one[0].thread, version.number, places.get(thread), of_one)
-        for thread, of_one in said.items()
-    ]
-
-
-def _talk(
-    thread: Thread, read: int, place: ThreadPlace | None, comments: list[LineComment]
-) -> Talk:
-    language = language_of(place.path.rpartition("/")[2]) if place else ""
-    old = thread.lines.split("\n")
-    said = [
-        Said(
-            comment,
-            [_shown(part, old, language) for part in segments(comment.text)],
-            comment.review.sent_at is None,
-        )
-        for comment in comments
-    ]
-    return Talk(thread, read, place, said)
-
-
-def _shown(part: Segment, old: list[str], language: str) -> Shown:
-    if part.lines is None:
-        return Shown(words=render(part.words))
-    return Shown(diff=as_diff(old, part.lines, language))
+    patience = Patience()
+    talks = []
+    for thread, of_one in said.items():
+        place = places.get(thread)
+        language = language_of(place.path.rpartition("/")[2]) if place else ""
+        words = [Said(each, language, patience) for each in of_one]
+        talks.append(Talk(of_one[0].thread, version.number, place, words))
+    return talks
