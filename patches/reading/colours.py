@@ -18,6 +18,8 @@ from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class, get_all_lexers
 from pygments.token import Comment, Keyword, Name, Number, String, Token
 
+from patches.reading.languages import LANGUAGES
+
 # A longer line stays plain, and so does a hunk of more bytes.
 COLOUR_CHARS: Final = 1000
 COLOUR_BYTES: Final = 200_000
@@ -163,8 +165,6 @@ def _class_of(kind: Any) -> str:
 @lru_cache(maxsize=1)
 def _languages() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
     """Names by ending, and patterns of whole names, of the languages that are coloured."""
-    from patches.reading.languages import LANGUAGES
-
     endings: dict[str, str] = {}
     patterns: list[tuple[re.Pattern[str], str]] = []
     known = {alias: globs for _, aliases, globs, _ in get_all_lexers() for alias in aliases[:1]}

@@ -139,7 +139,8 @@ class Stored:
         self._file = version.file
 
     def read(self, offset: int, length: int) -> bytes:
-        self._file.open("rb") if self._file.closed else None
+        if self._file.closed:
+            self._file.open("rb")
         self._file.seek(offset)
         return bytes(self._file.read(length))
 

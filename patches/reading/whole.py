@@ -15,11 +15,10 @@ from patches.finding.diffs import find
 from patches.git.combined import combined
 from patches.git.made import DoesNotCompose
 from patches.git.running import GitFailed
-from patches.git.series import series_of
 from patches.models import PatchVersion
 from patches.parsed import ParsedFile, Unreadable
 from patches.reading.files import Bytes, FileDiff, Source, made_of
-from patches.versions.comparing import Entry, compare_series, entries, same_words
+from patches.versions.comparing import Entry, compare_with, entries, same_words
 
 # Larger ones are read commit by commit, and compared version by version.
 MOST_BYTES: Final = 2_000_000
@@ -74,10 +73,12 @@ class Between:
 def between(old: PatchVersion, new: PatchVersion) -> Between:
     """What `new` changes against `old`, an earlier version of its patch. Raises `CannotBeShown`."""
     if old.content == new.content:
-        return Between(words=f"{same_words(old, new).rstrip('.')}.")
+        return Between(words=same_words(old, new))
     if old.number == new.number - 1 and new.changes_by:
         how, text = new.changes_by, new.changes
-    elif max(old.size, new.size) > MOST_BYTES // 4 or new.commits_count > MOST_COMMITS:
+    elif any(
+        each.size > MOST_BYTES // 4 or each.commits_count > MOST_COMMITS for each in (old, new)
+    ):
         raise CannotBeShown(
             "They are too large to be compared here: look from each version to the next."
         )
@@ -90,7 +91,7 @@ def between(old: PatchVersion, new: PatchVersion) -> Between:
 
 
 def _compare(old: PatchVersion, new: PatchVersion) -> tuple[str, bytes]:
-    how, text = compare_series(series_of(old), series_of(new))
+    how, text = compare_with(old, new)
     return how.value, text.encode(errors="replace")
 
 

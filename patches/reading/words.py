@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,13 +114,18 @@ def _best(alike: list[list[float]]) -> list[tuple[int, int]]:
             if likeness[j] >= ALIKE:
                 best = max(best, likeness[j] + below[j + 1])
             row[j] = best
-    return _walk(alike, sums)
+    return _walk(sums, lambda i, j: alike[i][j] if alike[i][j] >= ALIKE else 0.0)
 
 
-def _walk(alike: list[list[float]], sums: list[list[float]]) -> list[tuple[int, int]]:
+def _walk(
+    sums: Sequence[Sequence[float]], worth: Callable[[int, int], float]
+) -> list[tuple[int, int]]:
+    """The pairs that make up the sums, which are those of what is left from two places on. `worth`
+    is what a pair adds, 0 for what is none."""
     found, i, j = [], 0, 0
-    while i < len(alike) and j < len(alike[0]):
-        if alike[i][j] >= ALIKE and sums[i][j] == alike[i][j] + sums[i + 1][j + 1]:
+    while i < len(sums) - 1 and j < len(sums[0]) - 1:
+        added = worth(i, j)
+        if added and sums[i][j] == added + sums[i + 1][j + 1]:
             found.append((i, j))
             i, j = i + 1, j + 1
         elif sums[i][j] == sums[i + 1][j]:
@@ -174,16 +179,7 @@ def _aligned(old: list[str], new: list[str], budget: Budget) -> list[tuple[int, 
             skipped = below[j] if below[j] > row[j + 1] else row[j + 1]
             taken = len(word) + below[j + 1] if word == new[j] else 0
             row[j] = taken if taken > skipped else skipped
-    found, i, j = [], 0, 0
-    while i < len(old) and j < len(new):
-        if old[i] == new[j] and sums[i][j] == len(old[i]) + sums[i + 1][j + 1]:
-            found.append((i, j))
-            i, j = i + 1, j + 1
-        elif sums[i][j] == sums[i + 1][j]:
-            i += 1
-        else:
-            j += 1
-    return found
+    return _walk(sums, lambda i, j: len(old[i]) if old[i] == new[j] else 0)
 
 
 def _has_enough_in_common(

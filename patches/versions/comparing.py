@@ -76,8 +76,11 @@ def compare(version: PatchVersion) -> tuple[Changes, str]:
     the first version it is (NONE, ""). Never raises for what a patch has in it.
     """
     before = previous(version)
-    if before is None:
-        return Changes.NONE, ""
+    return compare_with(before, version) if before else (Changes.NONE, "")
+
+
+def compare_with(before: PatchVersion, version: PatchVersion) -> tuple[Changes, str]:
+    """As `compare`, with any earlier version."""
     if before.content == version.content:
         return Changes.SAME, same_words(before, version)
     old, new = series_of(before), series_of(version)
@@ -96,9 +99,10 @@ def same_words(before: PatchVersion, version: PatchVersion) -> str:
 
 def compare_series(old: Series, new: Series, bases: Bases = UNKNOWN) -> tuple[Changes, str]:
     """As `compare`, for two versions that differ."""
+    deadline = Deadline(RANGE_DIFF_SECONDS)
     for known in dict.fromkeys((bases, UNKNOWN)):
         with suppress(GitFailed, DoesNotCompose):
-            return Changes.RANGE_DIFF, range_diff(old, new, known)
+            return Changes.RANGE_DIFF, range_diff(old, new, known, deadline)
     try:
         return Changes.INTERDIFF, interdiff(old, new)
     except (GitFailed, DoesNotCompose):
@@ -116,14 +120,13 @@ def bounded(text: str) -> str:
 # Commit by commit
 
 
-def range_diff(old: Series, new: Series, bases: Bases = UNKNOWN) -> str:
+def range_diff(old: Series, new: Series, bases: Bases, deadline: Deadline) -> str:
     """What `git range-diff` says, with `1 ! 2: subject` above each pair: the commits are in no
     repository, so there are no ids to name. `bases` give the files of what the versions are based
     on, where they are known. Raises GitFailed, DoesNotCompose."""
     if max(len(old.commits), len(new.commits)) > COMMITS:
         raise DoesNotCompose(f"More than {COMMITS} commits.")
     both = compose(old, bases[0]), compose(new, bases[1])
-    deadline = Deadline(RANGE_DIFF_SECONDS)
     with repository() as made:
         write_all(made, [("old", old, both[0]), ("new", new, both[1])], deadline.left())
         args = ["-c", f"diff.context={min(side.context for side in both)}", "range-diff"]

@@ -6,7 +6,7 @@ A thread whose lines are gone waits where it was last seen: when they come back,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from patches.git.series import Series, series_of
 from patches.models import Patch, PatchVersion, Thread, ThreadPlace
@@ -40,9 +40,10 @@ def land_all(patch: Patch, new: PatchVersion) -> None:
     by_version: defaultdict[int, list[ThreadPlace]] = defaultdict(list)
     for place in seen.values():
         by_version[place.version_id].append(place)
-    series = series_of(new) if by_version else None
+    if not by_version:
+        return
+    series = series_of(new)
     for places in by_version.values():
-        assert series is not None  # noqa: S101 - for the type checker
         landed = _landed(places, new, series)
         ThreadPlace.objects.bulk_create(landed, ROWS_AT_ONCE, ignore_conflicts=True)
 
@@ -59,12 +60,11 @@ def _last_seen(threads: list[int], until: int) -> dict[int, ThreadPlace]:
     return found
 
 
-def _landed(places: Iterable[ThreadPlace], new: PatchVersion, series: Series) -> list[ThreadPlace]:
-    """Rows, not yet stored, for places that are all in one version."""
+def _landed(places: Sequence[ThreadPlace], new: PatchVersion, series: Series) -> list[ThreadPlace]:
+    """Rows, not yet stored, for places, at least one, that are all in one version."""
     rows = []
-    lander: Lander | None = None
+    lander = Lander(series_of(places[0].version), series)
     for place in places:
-        lander = lander or Lander(series_of(place.version), series)
         own = Lines(place.commit, place.path, place.side, place.start, place.end)
         found, lines = lander.land(own)
         found = _since_it_began(ThreadPlace.Found(place.found), ThreadPlace.Found(found))
