@@ -40,10 +40,13 @@ State = Message.State
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing remembered of other tests, and nobody who hears the bell."""
+    """Nothing remembered of other tests, nobody who hears the bell, and no haste."""
     monkeypatch.setattr(pacing, "temper", pacing.Temper())
     monkeypatch.setattr(bell, "_publish", lambda *task: True)
     monkeypatch.setattr(batches, "_known_rate", [100.0])
+    # A batch goes on for as long as a busy machine needs for its few mails.
+    monkeypatch.setattr(batches, "SECONDS", 60.0)
+    monkeypatch.setattr(batches, "HANDED_FOR", 60.0)
 
 
 @pytest.fixture
