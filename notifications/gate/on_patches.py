@@ -42,6 +42,11 @@ NOTHING_SAID: Final = (
 )
 
 
+def is_given_away(mail: ParsedMail) -> bool:
+    """Whether it says that a patch is not its sender's."""
+    return "not-mine" in read_patch_leading(mail.own_text, {}).words
+
+
 @dataclass
 class _Reply:
     """A mail about one patch, while it is done; `parsed` is the version that came with it."""

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from notifications.gate import bounces, deciding
-from notifications.gate.addresses import NoSuchAddress, read_recipient
+from notifications.gate import bounces, deciding, on_patches
+from notifications.gate.addresses import NoSuchAddress, ReplyTo, read_recipient
 from notifications.gate.deciding import End, Reading
 from notifications.gate.held import DISOWNED
 from notifications.gate.models import HeldMail, IncomingMail
@@ -27,6 +27,8 @@ from notifications.gate.senders import envelope_sender, needs_signature
 from notifications.gate.signatures import signing_domain
 from notifications.outbox import bell
 from notifications.outbox.envelopes import host
+from patches.models import Patch
+from patches.owners.suggesting import suggest
 from tracker.text import clean_line
 
 logger = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ def read(incoming: IncomingMail) -> Reading:
     signed_by = ""
     if _asks_signature(incoming, mail):
         signed_by = signing_domain(raw, mail.from_address, incoming.recipient)
+    _ask_git(incoming, mail)
     return Reading(raw, mail, signed_by)
 
 
@@ -96,6 +99,17 @@ def _asks_signature(incoming: IncomingMail, mail: ParsedMail) -> bool:
         return needs_signature(mail, read_recipient(incoming.recipient))
     except NoSuchAddress:
         return False
+
+
+def _ask_git(incoming: IncomingMail, mail: ParsedMail) -> None:
+    """Who a patch goes on to may be git's to say; it takes seconds, and the answer is kept."""
+    try:
+        recipient = read_recipient(incoming.recipient)
+    except NoSuchAddress:
+        return
+    if isinstance(recipient, ReplyTo) and recipient.patch and on_patches.is_given_away(mail):
+        for patch in Patch.objects.filter(pk=recipient.patch).select_related("product"):
+            suggest(patch)
 
 
 def _claim(pk: int) -> IncomingMail | None:

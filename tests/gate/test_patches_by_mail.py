@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
-from notifications.gate import acting
+from notifications.gate import acting, processing
 from notifications.gate.addresses import (
     NoSuchAddress,
     ReplyTo,
@@ -22,6 +23,7 @@ from notifications.gate.senders import check_recipient, revoke_replies
 from patches.models import Patch, PatchEvent, Rating, Review, ReviewRequest
 from patches.reviews import reviewing
 from tests.gate.acts import mail
+from tests.gate.letters import letter, store
 from tests.patching import diff, make_patch, newest
 from tests.people import make_person
 from tracker.models import Door
@@ -110,6 +112,16 @@ def test_not_mine_passes_on_and_committers_decline() -> None:
     assert Review.objects.get(patch=patch).text == "Sorry."
     doors = PatchEvent.objects.filter(patch=patch).exclude(kind="submitted").values_list("door")
     assert {Door.MAIL.value} == {door for (door,) in doors}
+
+
+def test_git_is_asked_to_whom_it_goes_before_the_mail_makes_others_wait(settings: Settings) -> None:
+    settings.MAIL_IN_DOMAIN, settings.MAIL_IN_BOX = "example.org", ""
+    patch, asked = make_patch(), make_person()
+    (settings.DATA_DIR / "git" / f"{patch.product.slug}.git").mkdir(parents=True)
+    to = patch_reply_address(asked.pk, patch.pk)
+    for text, is_asked in (("Is it mine?", False), ("!not-mine", True)):
+        processing.read(store(letter(asked.email, to, text), to, asked.email))
+        assert (cache.get(f"patch-blame:{patch.pk}:1:") == []) is is_asked
 
 
 def test_a_diff_of_its_author_is_the_next_version_and_of_others_a_comment() -> None:
