@@ -31,7 +31,7 @@ from patches.policies import may
 from patches.versions.comparisons import follow_up
 from patches.versions.storing import Source, digest_of, store_version
 from patches.waiting import demand, turns
-from tracker.drafts import Faults, check_line, check_text
+from tracker.drafts import Faults, check_line, check_text, nearest
 from tracker.models import Component, Door, Problem, Product
 from tracker.policies import visible_problems
 from tracker.text import clean_line, is_blank
@@ -336,6 +336,16 @@ def _check_fixes(
         if number not in found and number not in had:
             faults.add("fixes", f"There is no problem #{number}.")
     return list(found.values())
+
+
+def check_components(product: Product, slugs: Iterable[str], faults: Faults) -> list[Component]:
+    """The components of `product` that are named, each once."""
+    known = {each.slug: each for each in product.components.order_by("slug")}
+    wanted = dict.fromkeys(slugs)
+    for slug in wanted:
+        if slug not in known:
+            faults.add("components", f"There is no component “{slug[:50]}”.{nearest(slug, known)}")
+    return [known[slug] for slug in wanted if slug in known]
 
 
 def _check_target(target: str, faults: Faults) -> str:

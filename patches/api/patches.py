@@ -41,7 +41,7 @@ from patches.policies import may
 from patches.waiting.listing import SORT_LABELS, TURNS, find, page, parse
 from tracker.api.requests import door_of
 from tracker.drafts import DraftErrors, Faults, find_product, nearest
-from tracker.models import Component, Problem, Product
+from tracker.models import Problem, Product
 
 DIFF: Final = (
     "--- a/sys/dev/em/if_em.c\n+++ b/sys/dev/em/if_em.c\n@@ -10,3 +10,3 @@\n"
@@ -243,17 +243,10 @@ def _read_change(request: Request, person: Person, patch: Patch) -> dict[str, An
     if "fixes" in said:
         said["fixes"] = problems_named(person, said["fixes"], faults)
     if "components" in said:
-        said["components"] = _components(patch.product, said["components"], faults)
+        named = submitting.check_components(patch.product, said["components"], faults)
+        said["components"] = named
     faults.raise_if_any()
     return said
-
-
-def _components(product: Product, slugs: list[str], faults: Faults) -> list[Component]:
-    known = {each.slug: each for each in product.components.order_by("slug")}
-    for slug in slugs:
-        if slug not in known:
-            faults.add("components", f"There is no component “{slug[:50]}”.{nearest(slug, known)}")
-    return [known[slug] for slug in dict.fromkeys(slugs) if slug in known]
 
 
 def _ask_match(request: Request, person: Person, patch: Patch, fixes: list[Problem]) -> None:

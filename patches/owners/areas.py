@@ -7,8 +7,8 @@ For each path the closest rule decides, and alone:
 2. else the components that declare the path: those with the longest pattern that covers it, whose
    maintainers are asked.
 
-A patch of which no path has anybody is for the maintainers of the components of the problems that
-it fixes.
+A patch of which no path has anybody is for the maintainers of its components: those of the problems
+that it fixes, and those that somebody said.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def components_of(product: Product, paths: Sequence[str]) -> list[Component]:
 
 def owners_of_patch(patch: Patch) -> list[Owner]:
     """Who is to be asked about the newest version of a patch, its author among them."""
-    return owners_of(patch.product, paths_of(patch)) or _of_problems(patch)
+    return owners_of(patch.product, paths_of(patch)) or _of_components(patch)
 
 
 def paths_of(patch: Patch) -> list[str]:
@@ -177,15 +177,18 @@ def _maintainers_of(components: Iterable[int]) -> dict[int, list[Person]]:
     return found
 
 
-def _of_problems(patch: Patch) -> list[Owner]:
-    """Those who maintain what the fixed problems are about."""
-    fixed = list(patch.fixes.select_related("component").order_by("number"))
-    maintained = _maintainers_of({problem.component_id for problem in fixed})
+def _of_components(patch: Patch) -> list[Owner]:
+    """Those who maintain what the fixed problems are about, or to what the patch was said to
+    belong."""
+    fixed = [each.component for each in patch.fixes.select_related("component").order_by("number")]
+    # Without its number: the reason stays when the problem is one of which not all may know.
+    why = dict.fromkeys(patch.components.order_by("slug"), "to which it belongs")
+    why |= dict.fromkeys(fixed, "of which it fixes a problem")
+    maintained = _maintainers_of([component.pk for component in why])
     findings = [
-        # Without its number: the reason stays when the problem is one of which not all may know.
-        Source(person, f"maintains {problem.component.slug}, of which it fixes a problem")
-        for problem in fixed
-        for person in maintained[problem.component_id]
+        Source(person, f"maintains {component.slug}, {reason}")
+        for component, reason in why.items()
+        for person in maintained[component.pk]
     ]
     # Of the patch as a whole: of no path more than of others.
     return owners_of_findings([Finding("", (), (), tuple(findings))])

@@ -218,7 +218,8 @@ def decline(patch: Patch, person: Person, door: Door) -> ReviewRequest | None:
     suggestion that was not asked yet. Declining twice passes on once. Raises `Conflict` for who was
     not asked.
     """
-    # Before the transaction: git may take seconds, and nobody is to wait for it.
+    # Before the transaction: git may take seconds, and nobody is to wait for it. Who has one open
+    # already asks for suggestions before that, since git's answer is kept.
     suggested = suggesting.suggest(patch)
     with transaction.atomic():
         return _decline(lock(patch), person, suggested, door)

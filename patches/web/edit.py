@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -64,6 +65,7 @@ def _words(request: HttpRequest, patch: Patch) -> dict[str, Any]:
         "description": patch.description,
         "target": patch.target,
         "fixes": " ".join(str(problem.pk) for problem in _known_fixes(request, patch)),
+        "components": " ".join(patch.components.order_by("slug").values_list("slug", flat=True)),
         "is_confidential": patch.is_confidential,
     }
 
@@ -96,16 +98,20 @@ def _change(
     if not touched:
         messages.info(request, "Nothing was changed: everything was so already.")
         return
+    faults = Faults()
     if "fixes" in touched:
-        touched["fixes"] = _fixes(request, patch, touched["fixes"])
+        touched["fixes"] = _fixes(request, patch, touched["fixes"], faults)
+    if "components" in touched:
+        slugs = re.split(r"[\s,]+", touched["components"].strip(" ,"))
+        named = submitting.check_components(patch.product, filter(None, slugs), faults)
+        touched["components"] = named
+    faults.raise_if_any()
     submitting.edit(patch, person_of(request), Door.WEB, **touched)
 
 
-def _fixes(request: HttpRequest, patch: Patch, typed: str) -> list[Problem]:
+def _fixes(request: HttpRequest, patch: Patch, typed: str, faults: Faults) -> list[Problem]:
     """What it is to fix now; what the person may not know of stays."""
-    faults = Faults()
     named = read_fixes(typed, request.user, faults)
-    faults.raise_if_any()
     known = {problem.pk for problem in _known_fixes(request, patch)}
     return [*named, *patch.fixes.exclude(pk__in=known)]
 

@@ -34,6 +34,7 @@ MOST_FIXES: Final = 50
 FILES_HELP = "A diff or the files of a series, as <code>git format-patch</code> makes them."
 TEXT_HELP = "Lines that end in CR LF survive only in a file."
 FIXES_HELP = "Numbers of problems, such as “12 40”."
+COMPONENTS_HELP = "Short names of the parts that it touches, such as “net kernel”."
 TARGET_HELP = "The branch that it is for, such as “stable/15”; empty for the main one."
 NOTE_HELP = "What is new, in a sentence or two."
 
@@ -76,6 +77,7 @@ class EditForm(WordsForm):
     title = line_field("Title", TITLE_CHARS, required=True)
     description = text_field("Description", rows=12)
     fixes = line_field("Fixes", 400, FIXES_HELP, inputmode="numeric")
+    components = line_field("Components", 400, COMPONENTS_HELP, spellcheck="false")
     target = line_field("Branch", BRANCH_CHARS, TARGET_HELP)
     is_confidential = forms.BooleanField(
         label="Confidential", required=False, help_text="Hidden from all but those who work on it."

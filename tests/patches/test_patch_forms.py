@@ -347,13 +347,30 @@ def test_what_it_fixes_is_set_by_numbers_and_moves_the_demand(
     assert f"There is no problem {secret.pk}." in words(refused)
 
 
+def test_its_components_are_set_by_short_names_and_who_maintains_them_asked(
+    client: Client, product: Product, outsider: Person, maintainer: Person
+) -> None:
+    patch = make_patch(product, outsider)
+    assert not patch.review_requests.exists()
+    refused = client.post(f"/patches/{patch.pk}/edit", edited(client, patch, outsider,
+                                                              components="net kernle"))  # fmt: skip
+    assert "There is no component “kernle”." in words(refused)
+    client.post(
+        f"/patches/{patch.pk}/edit", edited(client, patch, outsider, components="net, kernel")
+    )
+    assert "components: none → kernel, net" in page(client, patch)
+    (request,) = patch.review_requests.all()
+    assert request.person == maintainer
+    assert request.reason == "Maintains kernel, to which it belongs."
+
+
 # Words that no browser sends
 
 
 FORMS = (
     ("/patches/new", "product text title description fixes target note form_token"),
     ("/patches/P/new-version", "text note"),
-    ("/patches/P/edit", "title description fixes target base"),
+    ("/patches/P/edit", "title description fixes components target base"),
     ("/patches/P/1/review", "text verdict rate_quality rate_works release architecture note"),
     ("/patches/P/1/rate", "dimension value release architecture hardware note"),
     ("/patches/P/integrate", "commit note"),

@@ -99,6 +99,7 @@ def edited(client: Client, patch: Patch, person: Person, **changed: str) -> dict
         "target": patch.target,
         "base": html.unescape(base[1]),
         "fixes": (re.search(r'name="fixes"[^>]* value="([^"]*)"', text) or ["", ""])[1],
+        "components": (re.search(r'name="components"[^>]* value="([^"]*)"', text) or ["", ""])[1],
     }
     return form | changed
 
