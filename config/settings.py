@@ -234,7 +234,8 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 ATTACHMENT_BYTES = 25 * 1024 * 1024
-ATTACHMENTS_PER_PROBLEM = 50
+# Of a series by mail each part is one, in each version.
+ATTACHMENTS_PER_PROBLEM = 500
 # A mail that carries the largest attachment: base64 takes four bytes for three, and line ends.
 MAIL_IN_BYTES = ATTACHMENT_BYTES * 14 // 10
 

@@ -66,6 +66,8 @@ def body_of(text: str, patch: MailedPatch | None = None) -> Body:
     `patch` is what the mail has as bytes: the text may have lost letters, headers, form feeds.
     """
     words, diff = _split_patch(text)
+    if patch is not None and patch.attached:
+        words = _without_stat(words)
     files = _patch_files(words, diff, patch)
     if len(words) > TEXT_CHARS:
         head = words[:HEAD_CHARS].rpartition("\n")[0] or words[:HEAD_CHARS]
@@ -77,6 +79,8 @@ def body_of(text: str, patch: MailedPatch | None = None) -> Body:
 def _patch_files(words: str, diff: str, patch: MailedPatch | None) -> list[IncomingFile]:
     if diff and patch is not None and patch.diff:
         return [IncomingFile("mail.patch", "text/plain", patch.as_file(words))]
+    if patch is not None and patch.attached:
+        return [IncomingFile(patch.attached, "text/plain", patch.as_file(words))]
     if patch is not None and not patch.diff:
         # The letter above a series, whose subject is the name of the whole.
         return [IncomingFile("cover-letter.patch", "text/plain", patch.as_file(words))]

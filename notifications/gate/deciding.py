@@ -70,7 +70,7 @@ def decide(incoming: IncomingMail, reading: Reading) -> End:
 
 def _by_sender(incoming: IncomingMail, reading: Reading, recipient: Recipient) -> End:
     verdict = senders.whose(reading.mail, recipient, reading.signed_by)
-    why = "" if verdict.is_certain else loops.why_too_many(incoming, reading.mail.from_address)
+    why = "" if verdict.is_certain else loops.why_too_many(incoming, reading.mail)
     if why:
         return End(State.IGNORED, why)
     if verdict.person is None:
@@ -89,7 +89,7 @@ def _by_sender(incoming: IncomingMail, reading: Reading, recipient: Recipient) -
 def _act_unless_too_many(
     incoming: IncomingMail, mail: ParsedMail, person: Person, recipient: Recipient
 ) -> End:
-    why = loops.why_too_many_of(incoming, person)
+    why = loops.why_too_many_of(incoming, mail, person)
     if why and not loops.was_told(person):
         _answer(mail.from_address, mail, person, _TOO_MANY_TEXT)
     return End(State.IGNORED, why, person) if why else act(mail, incoming, person, recipient)
@@ -159,7 +159,7 @@ def _void(incoming: IncomingMail, mail: ParsedMail, recipient: Recipient, reason
     person = None
     if isinstance(recipient, ReplyTo):
         person = Person.objects.filter(pk=recipient.person).first()
-    why = loops.why_too_many(incoming, mail.from_address)
+    why = loops.why_too_many(incoming, mail)
     if why:
         return End(State.IGNORED, why)
     if person is not None and writable([person]) and senders.is_own_address(mail, person):

@@ -29,7 +29,8 @@ class ParsedMail:
                never becomes a comment
     is_bounce  whether it tells that a mail of ours did not arrive, or is late
     faults     what could not be read, each in a sentence for its sender
-    patch      the diff in its text, with its bytes as they came
+    patch      the diff in its text, with its bytes as they came; or the one file that git attached,
+               which is none of `files` then
     """
 
     message_id: str = ""

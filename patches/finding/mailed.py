@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,22 +11,26 @@ from patches.finding.diffs import begin_of, find, lines_of, may_have_diff
 from patches.finding.headers import Headers, read_headers
 from patches.finding.limits import MOST_BYTES
 from patches.finding.messages import as_lines, base_in
-from patches.finding.parts import leaves, unstuffed
+from patches.finding.parts import Part, leaves, unstuffed
 from patches.finding.words import read_subject
 from patches.parsed import Unreadable
 
 _KEPT: Final = ("from", "date", "subject", "message-id", "in-reply-to", "references")
 _FOLDED: Final = 900
+# What stands between the words of a commit and the list of its files.
+_BELOW: Final = re.compile(rb"^---\n", re.M)
 
 
 @dataclass(frozen=True)
 class MailedPatch:
     """`head` are the headers of a mail that git sent, b"" of others, whose writer did not send
-    them for everybody to read. `diff` is b"" for the letter above a series."""
+    them for everybody to read. `diff` is b"" for the letter above a series; `attached` is the name
+    of the file that it was, where it did not stand in the text."""
 
     head: bytes
     diff: bytes
     base_commit: str = ""
+    attached: str = ""
 
     def as_file(self, words: str) -> bytes:
         """With the words of the mail, which are those of the commit."""
@@ -44,15 +50,30 @@ def mailed(raw: bytes) -> MailedPatch | None:
     data = as_lines(raw)
     headers, at = read_headers(data)
     subject = read_subject(headers.words("subject"))
-    words = [part for part in leaves(headers, data[at:]) if part.is_words]
+    parts = leaves(headers, data[at:])
+    words = [part for part in parts if part.is_words]
     texts = [unstuffed(p.content) if p.is_flowed else p.content for p in words]
     text = as_lines(b"\n".join(as_lines(each) for each in texts))
     begin = begin_of(text) if may_have_diff(text) else None
+    if begin is None and subject.is_patch and _BELOW.search(text):
+        files = [part for part in parts if not part.is_words]
+        if (attached := _attached(_head(headers), files)) is not None:
+            return attached
     if begin is None:
         is_letter = subject.parts > 1 and not subject.part and _is_of_git(headers)
         return MailedPatch(_head(headers), b"") if is_letter else None
     head = _head(headers) if _is_of_git(headers) else b""
     return MailedPatch(head, _diffs_of(text[begin:]), base_in(text[-10_000:]))
+
+
+def _attached(head: bytes, files: Sequence[Part]) -> MailedPatch | None:
+    """What `git format-patch --attach` and `--inline` put below the words of a commit."""
+    texts = [as_lines(each.content) for each in files]
+    begins = [begin_of(text) for text in texts]
+    if len(files) != 1 or begins[0] is None:
+        return None
+    base = base_in(texts[0][-10_000:])
+    return MailedPatch(head, _diffs_of(texts[0][begins[0] :]), base, files[0].name)
 
 
 def _diffs_of(text: bytes) -> bytes:

@@ -162,6 +162,9 @@ def test_more_than_thirty_mails_an_hour_of_one_person_are_left_alone_and_told_on
         too_many = reply(reporter, problem, "One too many")
         assert (too_many.state, too_many.comment) == ("ignored", None)
     assert too_many.outcome.startswith(loops.TOO_MANY)
+    to = reply_address(reporter.pk, problem.pk)
+    part = letter(reporter.email, to, "One of a long series", "[PATCH v2 31/40] em: stop")
+    assert deliver(part, to, reporter.email).state == "done"
     (told,) = answers_to(reporter.email)
     assert "Send them again later" in told.text
     IncomingMail.objects.update(processed_at=timezone.now() - timedelta(minutes=61))

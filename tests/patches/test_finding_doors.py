@@ -131,6 +131,23 @@ def _from(mail: bytes, person: Person, to: str) -> bytes:
     return b"\n".join(lines) + b"\n\n" + author + body
 
 
+def test_a_series_of_mails_with_attached_diffs_is_one_patch(
+    problem: Problem, outsider: Person, folder: Path
+) -> None:
+    to = reply_address(outsider.pk, problem.pk)
+    for raw in sent_by_git(folder, outsider, to, "--attach"):
+        deliver(raw, to, outsider.email)
+        look_at_all()
+    (version,) = Patch.objects.get().versions.all()
+    assert (version.commits_count, content(version)) == (2, diffs(folder))
+    first = version.commits.order_by("position")[0]
+    assert (first.subject, first.message.partition("\n")[0]) == (
+        "em: Stop the watchdog – now", "Because it bites."
+    )  # fmt: skip
+    assert "0001-em-Stop-the-watchdog-now.patch" in {each.name for each in Attachment.objects.all()}
+    assert not problem.comments.filter(text__contains="\n---").exists()
+
+
 def test_a_series_of_mails_is_one_patch_that_git_takes(
     problem: Problem, outsider: Person, folder: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,8 @@ def read(raw: bytes, sender: str | None = None, host: str = "") -> ParsedMail:
     body = read_body(tree.root)
     automatic = why_automatic(tree, body.text, sender, host)
     from_addresses, from_name = addresses(headers, "from")
+    patch = None if automatic else mailed(raw[: limits.MESSAGE_BYTES])
+    attached = patch.attached if patch is not None else ""
     return ParsedMail(
         message_id=next(iter(identifiers(headers, "message-id")), ""),
         references=identifiers(headers, "references", "in-reply-to"),
@@ -61,11 +63,11 @@ def read(raw: bytes, sender: str | None = None, host: str = "") -> ParsedMail:
         date=date(headers),
         text=body.text,
         own_text=own_words(body.marked, _is_answer(headers)),
-        files=tuple(body.files),
+        files=tuple(each for each in body.files if not attached or each.name != attached),
         automatic=automatic,
         is_bounce=is_bounce(tree, body.text, automatic, sender),
         faults=_faults(tree, body.faults, bool(body.text.strip() or body.files)),
-        patch=None if automatic else mailed(raw[: limits.MESSAGE_BYTES]),
+        patch=patch,
     )
 
 
