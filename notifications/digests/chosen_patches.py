@@ -44,7 +44,7 @@ def section_of_patches(tellings: Sequence[PatchTelling]) -> Section:
         said = [headline(each.event) for each in tellings if each.event.patch_id == number]
         earlier = [f"{len(said) - SAID} more before"] if len(said) > SAID else []
         lines.append(PatchLine(latest[number].patch, (*earlier, *said[-SAID:]), ()))
-    title, url = "Patches that you wanted to be told of here", f"{settings.BASE_URL}/patches/"
+    title, url = "Patches that you wanted to be told of here", f"{settings.BASE_URL}/my/"
     # By no other mail, so each is told here, however many they are.
     shown = tuple(lines[: 4 * LINES])
     return Section("chosen patches", title, [], len(lines), url, is_news=True, patches=shown)

@@ -34,6 +34,7 @@ from patches.models import (
 )
 from patches.policies import visible_patches
 from patches.reviews import needs
+from patches.waiting.listing import NOBODY_ASKED
 
 # Of each set of components so many are looked at, the most demanded.
 MOST: Final = 1000
@@ -153,7 +154,7 @@ class Shared:
             lines = [self._line(n, d) for n, d in zip(first, deeds, strict=True)
                      if n in self._patches]  # fmt: skip
             title = "Patches that wait for your review"
-            return _section("patches", title, lines, total, "/patches/")
+            return _section("patches", title, lines, total, "/patches/?reviewer=me")
 
         return self._kept(("patches", first, states, total), make)
 
@@ -169,14 +170,15 @@ class Shared:
         return tuple(first), len(demands)
 
     def _of_components(self, components: tuple[int, ...]) -> list[_Row]:
-        """What waits in these for a first review, as far as all who maintain them may see it."""
+        """What waits in these for a first review and is with nobody who was asked, as far as all
+        who maintain them may see it."""
         if not components:
             return []
         if components not in self._rows:
             elsewhere = PatchFix.objects.filter(
                 patch=OuterRef("pk"), problem__is_confidential=True
             ).exclude(problem__component__in=components)
-            found = Patch.objects.filter(FIRST_REVIEW, ~Exists(elsewhere))
+            found = Patch.objects.filter(FIRST_REVIEW, NOBODY_ASKED, ~Exists(elsewhere))
             found = found.filter(components__in=components).distinct()
             columns = found.values_list("pk", "demand", "author", "submitter")
             rows = columns.order_by("-demand", "pk")[:MOST]
@@ -185,7 +187,7 @@ class Shared:
 
     def _ready(self) -> Section:
         found = Patch.objects.filter(WAITING, turn=Turn.COMMITTER)
-        return self._of("ready", "Ready to integrate", found, ())
+        return self._of("ready", "Ready to integrate", found, (), "/patches/?turn=committer")
 
     def _forgotten(self) -> Section:
         """What is on the board, and what belongs to no component, so that nobody else hears."""
@@ -202,7 +204,7 @@ class Shared:
         title: str,
         found: QuerySet[Patch],
         deeds: tuple[Deed, ...],
-        path: str = "/patches/",
+        path: str,
     ) -> Section:
         numbers = list(found.order_by("-demand", "pk").values_list("pk", flat=True)[:MOST])
         first = numbers[:LINES]
@@ -220,7 +222,8 @@ class Shared:
             self._read(numbers[:LINES])
             lines = [PatchLine(p, (_end(p),), ()) for p in map(self._patches.get, numbers[:LINES])
                      if p is not None]  # fmt: skip
-            return _section("reviews", "How your reviews ended", lines, len(numbers), "/patches/")
+            path = "/patches/?turn=decided&reviewer=me"
+            return _section("reviews", "How your reviews ended", lines, len(numbers), path)
 
         return self._kept(("reviews", tuple(numbers)), make)
 

@@ -68,7 +68,7 @@ FILTERS = [
     _filter("product", "Slug."),
     _filter("component", "Slug."),
     _filter("author", "A handle, or `me`."),
-    _filter("reviewer", "Who was asked to look at it: a handle, or `me`."),
+    _filter("reviewer", "Who is to look at it, of decided ones who did: a handle, or `me`."),
     _filter("path", "A file that it touches, or a folder above it."),
     OpenApiParameter("problem", int, description="The number of a problem that it fixes."),
     _filter("target", "The branch that it is for; `main` for the main one."),

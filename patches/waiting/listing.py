@@ -19,11 +19,22 @@ from django.http import QueryDict
 
 from accounts.models import Person
 from accounts.policies import Viewer, as_person
-from patches.models import UNREVIEWED, WAITING, Patch, PatchFile, PatchFix, ReviewRequest, Turn
+from patches.models import (
+    UNREVIEWED,
+    WAITING,
+    Patch,
+    PatchComponent,
+    PatchFile,
+    PatchFix,
+    Rating,
+    Review,
+    ReviewRequest,
+    Turn,
+)
 from patches.policies import visible_patches
 from patches.submitting import MAIN
 from tracker.drafts import Faults, nearest
-from tracker.models import Component, Product
+from tracker.models import Component, Maintainership, Product
 from tracker.policies import visible_problems
 from tracker.text import clean_line
 
@@ -56,6 +67,11 @@ TURN_LABELS: Final[Mapping[str, str]] = {
     "decided": "decided",
 }
 FORGOTTEN: Final = TURNS["first"] & Q(stage=Patch.Stage.BOARD)
+STANDING: Final = ReviewRequest.objects.filter(
+    state__in=(ReviewRequest.State.OPEN, ReviewRequest.State.CLAIMED)
+)
+# Of a patch: that it is with nobody.
+NOBODY_ASKED: Final = ~Q(Exists(STANDING.filter(patch=OuterRef("pk"))))
 
 
 class _Key(NamedTuple):
@@ -208,7 +224,9 @@ def find(query: ListQuery, viewer: Viewer) -> QuerySet[Patch]:
     if query.author:
         found = found.filter(_is_by(_person(query.author, viewer)))
     if query.reviewer:
-        found = found.filter(pk__in=_asked(_person(query.reviewer, viewer)))
+        was_reviewed = query.turn == "decided" and not query.is_forgotten
+        is_theirs = _reviewed_by if was_reviewed else _waits_for
+        found = found.filter(is_theirs(_person(query.reviewer, viewer)))
     if query.path:
         found = found.filter(pk__in=_touching(query.path))
     if query.problem:
@@ -241,10 +259,23 @@ def _is_by(person: Person | None) -> Q:
     return Q(author=person) | Q(submitter=person) if person else Q(pk__in=[])
 
 
-def _asked(person: Person | None) -> QuerySet[Any, Any]:
-    """The patches that `person` was asked to look at, or has claimed."""
-    states = (ReviewRequest.State.OPEN, ReviewRequest.State.CLAIMED)
-    return ReviewRequest.objects.filter(person=person, state__in=states).values("patch")
+def _reviewed_by(person: Person | None) -> Q:
+    said = Review.objects.filter(author=person, sent_at__isnull=False).exclude(author=None)
+    rated = Rating.objects.filter(person=person)
+    return Q(pk__in=said.values("patch")) | Q(pk__in=rated.values("patch"))
+
+
+def _waits_for(person: Person | None) -> Q:
+    """What `person` was asked to look at, or has claimed; and of what they maintain that which
+    nobody was asked about, or nobody who has not passed it on."""
+    if person is None:
+        return Q(pk__in=[])
+    asked = STANDING.filter(person=person).values("patch")
+    passed_on = ReviewRequest.objects.filter(person=person).values("patch")
+    maintained = Maintainership.objects.filter(person=person).values("component")
+    in_them = PatchComponent.objects.filter(component__in=maintained).values("patch")
+    unasked = Q(NOBODY_ASKED, pk__in=in_them) & ~Q(pk__in=passed_on) & ~_is_by(person)
+    return Q(pk__in=asked) | unasked
 
 
 def _touching(path: str) -> QuerySet[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -50,6 +51,8 @@ def _list(request: HttpRequest, *, is_forgotten: bool) -> HttpResponse:
             "query": query,
         }
         return render(request, "patches/patches.html", context, status=400)
+    if "me" in {query.author, query.reviewer} and not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
     return render(request, "patches/patches.html", _listed(request, query))
 
 

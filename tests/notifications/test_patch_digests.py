@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,6 +27,7 @@ from patches import deciding
 from patches.models import Patch, PatchEvent, ReviewRequest, Turn
 from patches.owners import requests
 from patches.reviews import rating
+from patches.waiting import listing
 from tests.notifications.mails import html_of, parsed, text_of
 from tests.notifications.test_digests import week
 from tests.patching import make_patch, newest
@@ -42,6 +45,13 @@ def told(digest: Digest, key: str = "patches") -> list[int]:
 
 def digest_of(person: Person) -> Digest:
     return compose(Person.objects.get(pk=person.pk), week(), is_preview=True)
+
+
+def in_queue_of(person: Person) -> list[int]:
+    """The list to which a digest leads."""
+    (section,) = (s for s in digest_of(person).sections if s.key == "patches")
+    query = listing.parse(QueryDict(urlsplit(section.url).query))
+    return [patch.pk for patch in listing.page(listing.find(query, person), query).patches]
 
 
 def demanded(product: Product, people: int, component: str = "net", **values: object) -> Patch:
@@ -67,6 +77,12 @@ def test_exactly_who_maintains_or_was_asked_is_told_the_most_demanded_first() ->
     assert told(digest_of(net)) == [more.pk, less.pk]
     assert told(digest_of(asked)) == [less.pk]
     assert told(digest_of(kernel)) == told(digest_of(other)) == []
+    theirs = demanded(product, 1, component="kernel")
+    theirs.review_requests.update(person=asked)
+    assert told(digest_of(kernel)) == [], "another looks after what it touches"
+    assert told(digest_of(asked)) == in_queue_of(asked) == [less.pk, theirs.pk]
+    theirs.review_requests.all().delete()
+    assert told(digest_of(kernel)) == in_queue_of(kernel) == [theirs.pk]
     assert more.author is not None
     assert told(digest_of(more.author)) == []
     Patch.objects.filter(pk=less.pk).update(turn_since=timezone.now() - timedelta(days=15))

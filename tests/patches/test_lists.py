@@ -89,8 +89,10 @@ def test_a_list_is_narrowed_by_place_people_and_words(client: Client) -> None:
                   "path=sys/net/if.c", f"problem={problem.pk}", "q=loss+CARRY",
                   "target=stable/14"):  # fmt: skip
         assert shown(client, f"/patches/?{asked}") == [wanted.pk], asked
+    assert "login" in client.get("/patches/?reviewer=me").headers["Location"]
     client.force_login(mara)
     assert shown(client, "/patches/?reviewer=me") == [wanted.pk]
+    assert shown(client, "/patches/?reviewer=me&turn=decided") == []
     page = client.get("/patches/?author=sam").text
     assert "mara looks at it" in page
     assert "Still needs quality from a maintainer." in page
