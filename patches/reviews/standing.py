@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from accounts.models import Role, read_roles
+from accounts.models import Person, Role, read_roles
 from patches.models import Patch, PatchVersion, Rating
 from patches.reviews import needs
 from patches.reviews.dimensions import Dimension, VoidedBy
@@ -45,7 +45,8 @@ def standings(
     for each in _spoken(patch):
         is_void = each.pk not in held
         dimension = by_slug.get(each.dimension)
-        why_not = _void(each, dimension, versions) if is_void else _not_counted(each, patch)
+        why_not = not_counted(patch, each.version, each.person)
+        why_not = _void(each, dimension, versions) if is_void else why_not
         words[each.dimension].append(Word(each, why_not, is_void))
     found = [_standing(d, words.pop(slug, [])) for slug, d in by_slug.items()]
     return [*found, *(_standing(Dimension(slug, slug), rest) for slug, rest in words.items())]
@@ -86,12 +87,11 @@ def _void(given: Rating, dimension: Dimension | None, versions: Sequence[PatchVe
     return f"void since version {since} changed the content"
 
 
-def _not_counted(given: Rating, patch: Patch) -> str:
-    """Why a word that holds does not count; see `needs.voices`."""
-    person = given.person
+def not_counted(patch: Patch, version: PatchVersion, person: Person) -> str:
+    """Why what `person` says of a version does not count, "" where it does; see `needs.voices`."""
     if patch.is_by(person):
         return "its author: does not count"
-    if needs.is_own(patch, given.version, person):
+    if needs.is_own(patch, version, person):
         return "who brought this content: does not count"
     if not person.has_role(Role.REPORTER):
         return "has no account any more: does not count"

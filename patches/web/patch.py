@@ -44,14 +44,15 @@ def patch(request: HttpRequest, patch: int) -> HttpResponseBase:
     shown = the_patch(request, patch)
     known = dimensions.of(shown.product)
     before = number_in(request.GET, "before")
+    versions = versions_of(shown)
     context = {
         "patch": shown,
         "talk": talk(shown, request.user, {d.slug: d for d in known}, before),
         "problems": problems_fixed(shown, request.user),
         "components": list(shown.components.order_by("slug")),
         **_standing(shown),
-        **_versions(request, shown, known),
-        **_own(request, shown),
+        **_versions(request, shown, versions, known),
+        **_own(request, shown, versions[0]),
     }
     return render(request, "patches/patch.html", context)
 
@@ -64,10 +65,12 @@ def _standing(shown: Patch) -> dict[str, Any]:
 
 
 def _versions(
-    request: HttpRequest, shown: Patch, known: list[dimensions.Dimension]
+    request: HttpRequest,
+    shown: Patch,
+    versions: list[PatchVersion],
+    known: list[dimensions.Dimension],
 ) -> dict[str, Any]:
     """The versions, what the newest holds, and what changed with one of them."""
-    versions = versions_of(shown)
     latest = versions[0]
     asked = number_in(request.GET, "changes") or latest.number
     changed = next((v for v in versions if v.number == asked and v.number > 1), None)
@@ -102,7 +105,7 @@ def _changes(version: PatchVersion | None) -> dict[str, Any]:
     return found
 
 
-def _own(request: HttpRequest, shown: Patch) -> dict[str, Any]:
+def _own(request: HttpRequest, shown: Patch, latest: PatchVersion) -> dict[str, Any]:
     """What this person may do, has not sent, and said before."""
     person = as_person(request.user)
     rights = rights_on(request.user, shown)
@@ -113,5 +116,5 @@ def _own(request: HttpRequest, shown: Patch) -> dict[str, Any]:
     }
     if person is not None and rights["review"]:
         draft = draft_of(shown, person)
-        found |= {"draft": draft, "form": review_form(request, shown, draft)}
+        found |= {"draft": draft, "form": review_form(request, latest, draft)}
     return found

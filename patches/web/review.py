@@ -12,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import require
-from patches.models import Patch, PatchVersion, Rating, Review
+from patches.models import PatchVersion, Rating, Review
 from patches.overview import Draft, draft_of, own_ratings
 from patches.policies import may
 from patches.reviews import dimensions, reviewing
 from patches.reviews.rating import Said, rate
+from patches.reviews.standing import not_counted
 from patches.web.pages import the_patch, the_version
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors, Faults
@@ -56,9 +57,12 @@ class ReviewForm(WordsForm):
         product: Product,
         spoken: Iterable[Rating] = (),
         is_own: bool = False,
+        not_counted: str = "",
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
+        # Why what this person rates does not count, in the words of `standing`.
+        self.not_counted = not_counted
         # Who would ask for changes of their own patch sends another version instead.
         self.verdicts = VERDICTS[:1] if is_own else VERDICTS
         self.dimensions = dimensions.of(product)
@@ -115,17 +119,20 @@ def _value(word: str, name: str, faults: Faults) -> int | None:
     return int(word)
 
 
-def review_form(request: HttpRequest, patch: Patch, draft: Draft | None = None) -> ReviewForm:
+def review_form(
+    request: HttpRequest, version: PatchVersion, draft: Draft | None = None
+) -> ReviewForm:
     """The form, filled with what was sent, or with what the draft has already."""
+    patch, person = version.patch, person_of(request)
     sent = request.POST if request.method == "POST" else None
     review = draft.review if draft else None
     initial = {"text": review.text, "verdict": review.verdict} if review else {}
-    spoken = own_ratings(patch, person_of(request))
     return ReviewForm(
         sent,
         product=patch.product,
-        spoken=spoken,
-        is_own=patch.is_by(person_of(request)),
+        spoken=own_ratings(patch, person),
+        is_own=patch.is_by(person),
+        not_counted=not_counted(patch, version, person),
         initial=initial,
     )
 
@@ -138,7 +145,7 @@ def review(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     read = the_version(shown, version)
     require(may("patch.review", request.user, shown))
     draft = draft_of(shown, person_of(request))
-    form = review_form(request, shown, draft)
+    form = review_form(request, read, draft)
     status = 200
     if request.method == "POST":
         try:
@@ -160,15 +167,17 @@ def review(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
 
 
 def _send(request: HttpRequest, version: PatchVersion, form: ReviewForm) -> str:
-    words = form.words()
+    words, said = form.words(), form.said()
     sent = reviewing.send_review(
         version,
         person_of(request),
         Door.WEB,
         text=str(words.get("text", "")),
         verdict=_verdict(words),
-        ratings=form.said(),
+        ratings=said,
     )
+    if said and form.not_counted:
+        messages.info(request, f"Your ratings are shown with the remark “{form.not_counted}”.")
     return f"{version.patch.get_absolute_url()}#review-{sent.pk}"
 
 
