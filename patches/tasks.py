@@ -22,6 +22,14 @@ def compare_version(pk: int) -> None:
 
 
 @shared_task
+def land_threads(patch: int, after: int = 0) -> None:
+    """Say where the threads of a patch are in the versions that came since they began."""
+    last = comparisons.land_threads(patch, SECONDS, after=after)
+    if last is not None:
+        land_threads.delay(patch, last)
+
+
+@shared_task
 def try_on_branch(pk: int) -> None:
     """See whether a version applies to its branch in the project's repository."""
     applying.try_on_branch(pk)

@@ -32,7 +32,7 @@ from patches.models import (
 from patches.policies import may
 from patches.reviews import rating
 from patches.versions import suggestions
-from patches.versions.landing import land
+from patches.versions.comparisons import follow_thread
 from patches.versions.lines import lines_of
 from patches.waiting import turns
 from tracker.changes import Conflict
@@ -82,25 +82,11 @@ def add_line_comment(
     draft = draft_of(version, author)
     _refuse_full(draft)
     thread = Thread.objects.create(patch=version.patch, version=version, lines=lines)
-    ThreadPlace.objects.create(
-        thread=thread,
-        version=version,
-        found=ThreadPlace.Found.BEGUN,
-        commit=commit,
-        path=path,
-        side=Side(side),
-        start=start,
-        end=end,
-    )
-    _land_in_later(thread, version)
+    place = ThreadPlace(commit=commit, path=path, side=Side(side), start=start, end=end)
+    place.thread, place.version, place.found = thread, version, ThreadPlace.Found.BEGUN
+    place.save()
+    follow_thread(thread, version)
     return LineComment.objects.create(review=draft, thread=thread, text=words)
-
-
-def _land_in_later(thread: Thread, version: PatchVersion) -> None:
-    """A thread that begins on an old version has its place in those that came since."""
-    later = PatchVersion.objects.filter(patch=thread.patch_id, number__gt=version.number)
-    for newer in later.order_by("number"):
-        land(thread, version, newer)
 
 
 @transaction.atomic

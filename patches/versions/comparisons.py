@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
 
 from patches.bell import ring_after_commit
-from patches.models import Patch, PatchVersion
+from patches.models import Patch, PatchVersion, Thread
 from patches.versions.comparing import compare
 from patches.versions.landing import land_all
 
@@ -29,10 +30,25 @@ ROWS_AT_ONCE: Final = 100
 
 def follow_up(patch: Patch, before: PatchVersion, version: PatchVersion) -> None:
     """Inside the transaction that made `version` after `before`."""
-    is_small = before.size + version.size <= AT_ONCE_BYTES
-    if is_small and patch.threads.count() <= AT_ONCE_THREADS:
+    if _is_little(patch, [before, version]):
         _land(patch, version)
     ring_after_commit("compare_version", version.pk)
+
+
+def follow_thread(thread: Thread, version: PatchVersion) -> None:
+    """Inside the transaction in which `thread` began on `version`, which need not be the newest."""
+    patch = version.patch
+    later = list(patch.versions.filter(number__gt=version.number).order_by("number"))
+    if _is_little(patch, [version, *later]):
+        for newer in later:
+            _land(patch, newer)
+    elif later:
+        ring_after_commit("land_threads", patch.pk)
+
+
+def _is_little(patch: Patch, versions: Iterable[PatchVersion]) -> bool:
+    size = sum(version.size for version in versions)
+    return size <= AT_ONCE_BYTES and patch.threads.count() <= AT_ONCE_THREADS
 
 
 def _land(patch: Patch, version: PatchVersion) -> None:
@@ -41,6 +57,19 @@ def _land(patch: Patch, version: PatchVersion) -> None:
             land_all(patch, version)
     except Exception:  # a thread without a place is a small loss, a version that is refused is not
         logger.exception("The threads of %s could not be landed.", version)
+
+
+def land_threads(patch: int, seconds: float, *, after: int = 0) -> int | None:
+    """Land what has not landed in versions of a patch; the number of the one after which to go on,
+    None where all is done."""
+    ends = time.monotonic() + seconds
+    versions = PatchVersion.objects.filter(patch=patch, number__gt=after)
+    for version in versions.select_related("patch").order_by("number"):
+        if time.monotonic() > ends:
+            return after
+        _land(version.patch, version)
+        after = version.number
+    return None
 
 
 def compare_version(pk: int) -> bool:

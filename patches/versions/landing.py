@@ -15,23 +15,6 @@ from patches.versions.lander import Lander, Lines
 ROWS_AT_ONCE = 500
 
 
-def land(thread: Thread, old: PatchVersion, new: PatchVersion) -> ThreadPlace:
-    """Where the lines of `thread` are in `new`, by where they are in `old` or were last before.
-
-    The place is stored; one that is there already is returned.
-    """
-    known = ThreadPlace.objects.filter(thread=thread, version=new).first()
-    if known is not None:
-        return known
-    seen = _last_seen([thread.pk], old.number).get(thread.pk)
-    if seen is None:
-        message = f"thread {thread.pk} has no place in version {old.number} or before"
-        raise ValueError(message)
-    place = _landed([seen], new, series_of(new))[0]
-    ThreadPlace.objects.bulk_create([place], ignore_conflicts=True)
-    return ThreadPlace.objects.get(thread=thread, version=new)
-
-
 def land_all(patch: Patch, new: PatchVersion) -> None:
     """Give every thread of `patch` that began before `new` its place there. Safe to run twice."""
     begun = Thread.objects.filter(patch=patch, version__number__lt=new.number)

@@ -8,10 +8,11 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding
+from patches import deciding, tasks
 from patches.models import LineComment, Patch, PatchEvent, Rating, Review, Thread, Turn
 from patches.reviews import reviewing
 from patches.reviews.rating import Said
+from patches.versions import comparisons
 from patches.waiting import turns
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -76,14 +77,24 @@ def test_a_person_has_one_draft_for_a_patch_and_it_moves_on_to_the_newer_version
 
 
 def test_a_thread_that_begins_on_an_old_version_has_its_place_in_the_newest(
-    patch: Patch, reporter: Person
+    patch: Patch, reporter: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = newest(patch)
     next_version(patch, diff(new="\treturn (1);", start=40))
-    comment = reviewing.add_line_comment(
-        first, reporter, "Why?", commit=1, path=PATH, side="new", start=13, end=13
-    )
-    assert comment.thread.places.get(version=newest(patch)).start == 43
+
+    def begin() -> Thread:
+        at = {"start": 13, "end": 13}
+        words = reviewing.add_line_comment(
+            first, reporter, "Why?", commit=1, path=PATH, side="new", **at
+        )
+        return words.thread
+
+    assert begin().places.get(version=newest(patch)).start == 43
+    monkeypatch.setattr(comparisons, "AT_ONCE_BYTES", 0)
+    large = begin()
+    assert not large.places.filter(version=newest(patch)).exists()
+    tasks.land_threads(patch.pk)
+    assert large.places.get(version=newest(patch)).start == 43
 
 
 @pytest.mark.parametrize(
