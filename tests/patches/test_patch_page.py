@@ -130,6 +130,13 @@ def test_ratings_say_where_which_hold_and_why_others_do_not(
     assert "Security nobody +1 cleo who brought this content: does not count" in shown
     assert "+1 otto its author: does not count" in shown
     assert "robo arm64 a program: counts as no person" in shown
+    remark = "shown with the remark “its author: does not count”."
+    own = sign_in(client, outsider)
+    assert f"Rate it What you rate is {remark}" in page(own, patch)
+    form = {"form_token": "once", "verdict": "comment", "rate_security": "1"}
+    answer = own.post(f"/patches/{patch.pk}/{patch.latest}/review", form, follow=True)
+    assert f"Your ratings are {remark}" in words(answer)
+    assert "What you rate" not in page(sign_in(client, tester), patch)
 
 
 def test_the_talk_has_reviews_with_their_lines_and_no_draft_of_anybody(
