@@ -23,14 +23,19 @@ DOCUMENTATION: Final = re.compile(
 DOCUMENTATION_BYTES: Final = 4_000_000
 
 
-def holding(patch: Patch) -> list[Rating]:
-    """The words that stand for the newest version, oldest first, their people and versions loaded.
+def spoken(patch: Patch) -> list[Rating]:
+    """The words that were neither replaced nor taken back, oldest first; with their people."""
+    rows = patch.ratings.filter(is_current=True).exclude(value=0).order_by("id")
+    return list(rows.select_related("person", "version", "release"))
+
+
+def holding(patch: Patch, words: list[Rating] | None = None) -> list[Rating]:
+    """The words that stand for the newest version; `words` are those `spoken`, where at hand.
 
     A word on changed content no longer holds, unless its dimension says so; a rebase voids none.
     """
-    spoken = patch.ratings.filter(is_current=True).exclude(value=0).order_by("id")
+    words = spoken(patch) if words is None else words
     known = dimensions.by_slug(patch.product)
-    words = list(spoken.select_related("person", "version", "release"))
     compared = [each.version for each in words if _must_compare(patch, each, known)]
     prefetch_related_objects(compared, "files")
     return holding_of(patch, words, known)
@@ -45,16 +50,16 @@ def _must_compare(patch: Patch, rating: Rating, known: Mapping[str, Dimension]) 
 
 def holding_of(
     patch: Patch,
-    spoken: Iterable[Rating],
+    words: Iterable[Rating],
     known: Mapping[str, Dimension],
     newest: PatchVersion | None = None,
 ) -> list[Rating]:
-    """Those of the words `spoken` that hold. A query for each version whose documentation must be
+    """Those of the words that hold. A query for each version whose documentation must be
     compared, none where the newest is given and the files of all are at hand."""
     later = _Documentation(patch, newest)
     return [
         each
-        for each in spoken
+        for each in words
         if each.version.number >= patch.content_since
         or _survives(each, known.get(each.dimension), later)
     ]

@@ -82,9 +82,9 @@ def missing_of(
     return [words for words in found if words]
 
 
-def sentence(patch: Patch) -> str:
+def sentence(patch: Patch, heard: Sequence[Voice] | None = None) -> str:
     """What is missing, in one sentence; "" for a patch that was decided."""
-    return in_a_sentence(missing(patch)) if patch.is_waiting else ""
+    return in_a_sentence(missing(patch, heard)) if patch.is_waiting else ""
 
 
 def in_a_sentence(parts: Sequence[str]) -> str:
@@ -99,9 +99,13 @@ def join(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])}, and {parts[-1]}"
 
 
-def voices(patch: Patch) -> list[Voice]:
-    """Who is heard: everybody whose rating holds, and is not about what they made themselves."""
-    ratings = [each for each in holding(patch) if not is_own(patch, each.version, each.person)]
+def voices(patch: Patch, held: Sequence[Rating] | None = None) -> list[Voice]:
+    """Who is heard: everybody whose rating holds, and is not about what they made themselves.
+
+    `held` are those that hold, where the caller has them.
+    """
+    held = holding(patch) if held is None else held
+    ratings = [each for each in held if not is_own(patch, each.version, each.person)]
     read_roles([each.person for each in ratings])
     return heard_of(patch, ratings, _maintainers(patch) if ratings else set())
 

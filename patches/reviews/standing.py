@@ -10,7 +10,6 @@ from accounts.models import Person, Role, read_roles
 from patches.models import Patch, PatchVersion, Rating
 from patches.reviews import needs
 from patches.reviews.dimensions import Dimension, VoidedBy
-from patches.reviews.holding import holding
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,26 @@ class Standing:
 
 
 def standings(
-    patch: Patch, versions: Sequence[PatchVersion], known: Iterable[Dimension]
+    patch: Patch,
+    versions: Sequence[PatchVersion],
+    known: Iterable[Dimension],
+    spoken: Sequence[Rating],
+    held: Iterable[Rating],
 ) -> list[Standing]:
-    """Every dimension of the product, and those it had, in which somebody spoke."""
+    """Every dimension of the product, and those it had, in which somebody spoke; of the words that
+    were `spoken` those `held` are not void."""
     by_slug = {each.slug: each for each in known}
-    held = {each.pk for each in holding(patch)}
+    holding = {each.pk for each in held}
+    read_roles([each.person for each in spoken])
     words: dict[str, list[Word]] = defaultdict(list)
-    for each in _spoken(patch):
-        is_void = each.pk not in held
+    for each in spoken:
+        is_void = each.pk not in holding
         dimension = by_slug.get(each.dimension)
         why_not = not_counted(patch, each.version, each.person)
         why_not = _void(each, dimension, versions) if is_void else why_not
         words[each.dimension].append(Word(each, why_not, is_void))
     found = [_standing(d, words.pop(slug, [])) for slug, d in by_slug.items()]
     return [*found, *(_standing(Dimension(slug, slug), rest) for slug, rest in words.items())]
-
-
-def _spoken(patch: Patch) -> list[Rating]:
-    """Words that were neither replaced nor taken back; with their people's roles."""
-    rows = patch.ratings.filter(is_current=True).exclude(value=0).order_by("id")
-    spoken = list(rows.select_related("person", "version", "release"))
-    read_roles([each.person for each in spoken])
-    return spoken
 
 
 def _standing(dimension: Dimension, words: list[Word]) -> Standing:

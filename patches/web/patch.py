@@ -21,6 +21,7 @@ from patches.overview import (
 )
 from patches.policies import rights_on
 from patches.reviews import dimensions, needs
+from patches.reviews.holding import holding, spoken
 from patches.reviews.standing import standings
 from patches.reviews.talk import talk
 from patches.versions import comparing
@@ -50,26 +51,27 @@ def patch(request: HttpRequest, patch: int) -> HttpResponseBase:
         "talk": talk(shown, request.user, {d.slug: d for d in known}, before),
         "problems": problems_fixed(shown, request.user),
         "components": list(shown.components.order_by("slug")),
-        **_standing(shown),
-        **_versions(request, shown, versions, known),
+        **_standing(shown, versions, known),
+        **_versions(request, shown, versions),
         **_own(request, shown, versions[0]),
     }
     return render(request, "patches/patch.html", context)
 
 
-def _standing(shown: Patch) -> dict[str, Any]:
+def _standing(
+    shown: Patch, versions: list[PatchVersion], known: list[dimensions.Dimension]
+) -> dict[str, Any]:
+    """Whose turn it is, what people said of it, and what by that is missing."""
+    words = spoken(shown)
+    held = holding(shown, words)
     return {
         "turn_words": turns.turn_words(shown),
-        "missing": needs.sentence(shown) if shown.is_waiting else "",
+        "standings": standings(shown, versions, known, words, held),
+        "missing": needs.sentence(shown, needs.voices(shown, held)) if shown.is_waiting else "",
     }
 
 
-def _versions(
-    request: HttpRequest,
-    shown: Patch,
-    versions: list[PatchVersion],
-    known: list[dimensions.Dimension],
-) -> dict[str, Any]:
+def _versions(request: HttpRequest, shown: Patch, versions: list[PatchVersion]) -> dict[str, Any]:
     """The versions, what the newest holds, and what changed with one of them."""
     latest = versions[0]
     asked = number_in(request.GET, "changes") or latest.number
@@ -82,7 +84,6 @@ def _versions(
         "has_more_files": latest.files_count > MOST_FILES or latest.commits_count > MOST_COMMITS,
         # Its diff may have several pages, so that a mark alone does not lead to a file.
         "is_long": latest.added + latest.removed > LONG_LINES,
-        "standings": standings(shown, versions, known),
         **_changes(changed),
     }
 
