@@ -65,6 +65,8 @@ class IncomingMail(models.Model):
 
     # What was read, for the page of administrators.
     message_id = models.CharField(max_length=255, blank=True)
+    # The Message-ID of the first mail of its thread, which may be its own.
+    thread = models.CharField(max_length=255, blank=True)
     from_address = models.CharField(max_length=320, blank=True)
     subject = models.CharField(max_length=255, blank=True)
     # What became of it, in one line.

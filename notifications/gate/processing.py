@@ -24,6 +24,7 @@ from notifications.gate.models import HeldMail, IncomingMail
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.parsing import parse
 from notifications.gate.senders import envelope_sender, needs_signature
+from notifications.gate.series import thread_of
 from notifications.gate.signatures import signing_domain
 from notifications.outbox import bell
 from notifications.outbox.envelopes import host
@@ -130,6 +131,7 @@ def _note_what_was_read(incoming: IncomingMail, reading: Reading) -> None:
     mail = reading.mail
     IncomingMail.objects.filter(pk=incoming.pk).update(
         message_id=clean_line(mail.message_id)[:255],
+        thread=thread_of(mail),
         from_address=clean_line(", ".join(mail.from_addresses))[:320],
         subject=clean_line(mail.subject)[:255],
     )
