@@ -82,6 +82,9 @@ def read_pattern(text: str) -> Pattern:
     if bare.endswith("/*") and not is_folder:
         covers = Covers.FILE
     is_rooted = text.startswith("/") or "/" in bare
+    if is_folder and f"/{bare}".endswith("/**"):
+        # Folders at any depth, so not what lies beside them.
+        bare += "/*"
     return read(bare, is_rooted=is_rooted, covers=covers)
 
 

@@ -8,9 +8,9 @@ like this:
   prose.
 - Then each line has three fields with tabs between: a path, who looks after it, a note. In place
   of a tab, two spaces will do below the head. A line without a second field is prose.
-- A line that begins with white space goes on with the one above. Text that begins left of where
-  the note did is more logins, other text more of the note; where there was no note yet, it is
-  logins if it is single words with commas between.
+- A line that begins with white space goes on with the one above. Single words with commas between
+  are more logins, unless they begin as far to the right as the note did; other text is more of the
+  note.
 - Logins are parted by commas. Of what has more words the first is the login, and the rest a remark
   ("rmacklem is best for reviews"); what is in brackets is one too. `pkg@` is the same as `pkg`.
 - A path counts from the top of the tree, and for all below it: `sys/netinet` covers
@@ -103,10 +103,9 @@ def _go_on(entry: _Entry, number: int, line: str, gap: re.Pattern[str]) -> None:
     words = line.strip()
     column = _column(line[: len(line) - len(line.lstrip())])
     logins, *note = gap.split(words, maxsplit=1)
+    are_logins = all(_LOGIN.fullmatch(w) for w in re.split(r"\s*,\s*", logins) if w)
     if entry.note_at is not None:
-        are_logins = column < entry.note_at
-    else:
-        are_logins = all(_LOGIN.fullmatch(w) for w in re.split(r"\s*,\s*", logins) if w)
+        are_logins = are_logins and column < entry.note_at
     if are_logins:
         entry.logins.append((number, logins))
     if entry.note_at is None and (note or not are_logins):

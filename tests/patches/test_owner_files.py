@@ -42,6 +42,8 @@ apps                  deep/apps/sub/one.c          yes
 **/logs/*.txt         deeply/nested/logs/b/a.txt   no
 docs/**               docs/one/two.md              yes
 docs/**               docs                         no
+docs/**/              docs/one/two.md              yes
+docs/**/              docs/two.md                  no
 docs/**/api.md        docs/api.md                  yes
 docs/**/api.md        docs/v1/old/api.md           yes
 docs/**/api.md        docs/v1/my-api.md            no
@@ -185,6 +187,10 @@ share/mk\timp, bapt, sjg\tMake is hard.
 share/mk/*.test.mk\ttesting,ngie (same list as share/mk too)\tReview.
 sys/net\t\tglen
 \tAnybody else may be asked as well.
+sys/kpi\thans\tIf in doubt, ask.
+\tzoe, joan\treview requested via
+\t#x11 group, to avoid
+\tany impact.
 usr.sbin/pkg\tpkg@\tCoordinate with the team.
 usr.sbin/pkg\terwin\tToo.
 This list is prone to becoming stale.
@@ -204,6 +210,7 @@ two spaces  spacey  They do as well.
         ("share/mk/bsd.prog.mk", ["imp", "bapt", "sjg"]),
         ("share/mk/bsd.test.mk", ["testing", "ngie"]),
         ("sys/net/if.c", ["glen"]),
+        ("sys/kpi/a.c", ["hans", "zoe", "joan"]),
         ("usr.sbin/pkg/main.c", ["pkg", "erwin"]),
         ("two spaces/a.c", ["spacey"]),
         ("lock./a.c", []),
