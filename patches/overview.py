@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import Count, Min
+
 from accounts.models import Person
 from accounts.policies import Viewer
 from patches.models import (
@@ -16,6 +18,7 @@ from patches.models import (
     Rating,
     Review,
 )
+from patches.reviews.reviewing import threads_for
 from patches.reviews.talk import Remark, remarks_on
 from tracker.models import Problem
 from tracker.policies import visible_problems
@@ -38,6 +41,14 @@ class Draft:
 
     review: Review
     remarks: list[Remark]
+
+
+@dataclass(frozen=True)
+class OpenThreads:
+    """How many, and the number of the oldest."""
+
+    count: int
+    first: int | None
 
 
 def versions_of(patch: Patch) -> list[PatchVersion]:
@@ -70,6 +81,12 @@ def problems_fixed(patch: Patch, viewer: Viewer) -> list[Problem]:
     """The problems that it fixes, as far as `viewer` may know of them; most people first."""
     rows = visible_problems(viewer).filter(patch_fixes__patch=patch)
     return list(rows.select_related("product", "component").order_by("-people", "number"))
+
+
+def open_threads(patch: Patch) -> OpenThreads:
+    """The threads that are not resolved, without anybody's drafts. One query."""
+    rows = threads_for(patch, None).filter(resolved_at=None)
+    return OpenThreads(**rows.aggregate(count=Count("pk"), first=Min("pk")))
 
 
 def draft_of(patch: Patch, person: Person) -> Draft | None:

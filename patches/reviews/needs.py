@@ -207,9 +207,8 @@ def _answer_to(dimension: Dimension, against: Sequence[Rating]) -> str:
 
 def _more(part: Needed, dimension: Dimension, there: int) -> str:
     count = part.count - there
-    what = dimension.title[:1].lower() + dimension.title[1:]
     who = _people(part.by, count, is_tester=dimension.asks_environment, is_more=there > 0)
-    return f"{what} from {who}{_where(part, count, there)}"
+    return f"“{dimension.title}” from {who}{_where(part, count, there)}"
 
 
 def in_words(part: Needed, dimension: Dimension) -> str:

@@ -224,10 +224,14 @@ def claim_stage(patch: Patch, stage: Stage, now: datetime) -> bool:
 def turn_words(patch: Patch) -> str:
     """For whom it waits, in one sentence. No query where its author and submitter are loaded."""
     if not patch.is_waiting:
-        return f"{patch.get_state_display().capitalize()}: waits for nobody."
+        return f"{patch.get_state_display().capitalize()}."
     if patch.turn == Turn.AUTHOR:
         author = patch.author or patch.submitter
         return f"Waits for {author.handle}, its author." if author else "Waits for its author."
     if patch.turn == Turn.COMMITTER:
         return "Waits for a committer to integrate it."
-    return "Waits for reviewers." if patch.is_reviewed else "Waits for a first review."
+    if patch.is_reviewed:
+        return "Waits for reviewers."
+    if patch.content_since > 1:
+        return f"Waits for a review of version {patch.latest}."
+    return "Waits for a first review."

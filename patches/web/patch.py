@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.policies import as_person
+from accounts.models import Person
+from accounts.policies import Decision, as_person
 from patches.git.real import UNKNOWN
-from patches.models import Patch, PatchVersion
+from patches.models import Patch, PatchVersion, Turn
 from patches.overview import (
     MOST_COMMITS,
     MOST_FILES,
     contents_of,
     draft_of,
+    open_threads,
     problems_fixed,
     versions_of,
 )
@@ -66,8 +69,13 @@ def _standing(
     held = holding(shown, words)
     return {
         "turn_words": turns.turn_words(shown),
+<<<<<<< HEAD
         "standings": standings(shown, versions, known, words, held),
         "missing": needs.sentence(shown, needs.voices(shown, held)) if shown.is_waiting else "",
+=======
+        "missing": needs.sentence(shown),
+        "open_threads": open_threads(shown) if shown.is_waiting else None,
+>>>>>>> bb0e477 (wip)
     }
 
 
@@ -113,9 +121,18 @@ def _own(request: HttpRequest, shown: Patch, latest: PatchVersion) -> dict[str, 
     found: dict[str, Any] = {
         "rights": rights,
         "deeds": [d for d in (DEEDS if shown.is_waiting else ("reopen",)) if rights[d]],
+        "next_step": _next_step(shown, person, rights),
         "form_token": new_form_token(),
     }
     if person is not None and rights["review"]:
         draft = draft_of(shown, person)
         found |= {"draft": draft, "form": review_form(request, latest, draft)}
     return found
+
+
+def _next_step(shown: Patch, person: Person | None, rights: Mapping[str, Decision]) -> str:
+    """What it waits for from this very person, beside reading it; "" for nothing."""
+    if shown.turn == Turn.COMMITTER and rights["integrate"]:
+        return "integrate"
+    is_author = shown.turn == Turn.AUTHOR and shown.is_by(person)
+    return "version" if is_author and rights["add_version"] else ""

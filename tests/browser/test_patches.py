@@ -42,14 +42,14 @@ def test_a_patch_is_brought_read_commented_on_rated_and_integrated(
 
     mara = sit_down(maintainer, java_script=False)
     mara.goto(patch.get_absolute_url())
-    mara.get_by_role("link", name="Read it").click()
+    mara.get_by_role("link", name="Read the diff").click()
     comment_on_line(mara, "13", "Why ENXIO?")
     ask_for_changes(mara)
     expect(mara.locator("#talk")).to_contain_text("Why ENXIO?")
     expect(mara.locator(".turn").first).to_have_text("Waits for otto, its author.")
 
     otto.goto(patch.get_absolute_url())
-    otto.get_by_role("link", name="New version").click()
+    otto.get_by_role("link", name="New version").first.click()
     otto.get_by_label("Files").set_input_files(mails[1])
     otto.get_by_label("What is new").fill("EBUSY it is.")
     otto.get_by_role("button", name="Send the version").click()
@@ -118,7 +118,7 @@ def rate(page: Page) -> None:
 
 
 def integrate(page: Page, commit: str) -> None:
-    page.get_by_role("link", name="Integrate").click()
+    page.get_by_role("link", name="Integrate").first.click()
     page.get_by_label("Commit").fill(commit)
     page.get_by_role("button", name="Integrate").click()
 

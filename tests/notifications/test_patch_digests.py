@@ -87,7 +87,7 @@ def test_exactly_who_maintains_or_was_asked_is_told_the_most_demanded_first() ->
     assert told(digest_of(more.author)) == []
     Patch.objects.filter(pk=less.pk).update(turn_since=timezone.now() - timedelta(days=15))
     (line, *_) = (s.patches[1] for s in digest_of(net).sections if s.key == "patches")
-    assert line.said == ("waits 15 days, needs quality from a maintainer",)
+    assert line.said == ("waits 15 days, needs “Quality” from a maintainer",)
     rate(more, net)
     assert told(digest_of(net)) == [less.pk], "reviewed"
 

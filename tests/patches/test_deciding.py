@@ -47,7 +47,7 @@ def test_integrating_says_as_what_and_what_it_lacked(
         "note": "Thanks.",
         "patched": [problem.pk],
         "commit": "9f3ac0e",
-        "lacked": ["quality from a maintainer", "an answer to “Fails here” of rita on arm64"],
+        "lacked": ["“Quality” from a maintainer", "an answer to “Fails here” of rita on arm64"],
     }
     assert told_of(patch, problem) == [("", "came: “Reset the card”"), ("waiting", "integrated")]
 

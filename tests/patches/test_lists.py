@@ -95,7 +95,7 @@ def test_a_list_is_narrowed_by_place_people_and_words(client: Client) -> None:
     assert shown(client, "/patches/?reviewer=me&turn=decided") == []
     page = client.get("/patches/?author=sam").text
     assert "mara looks at it" in page
-    assert "Still needs quality from a maintainer." in page
+    assert "Still needs “Quality” from a maintainer." in page
     also = make_patch(base, text=diff("sys/a.c") + diff("sys/net/a.c"))
     assert shown(client, "/patches/?path=sys/net&sort=path") == [also.pk, wanted.pk]
     next_version(wanted, diff("share/man/net.4"))

@@ -50,9 +50,9 @@ def said(words: str) -> tuple[str, Said]:
     return who, Said(dimension, 1, architecture=rest[0] if rest else "")
 
 
-WORKS = "works here from"
+WORKS = "“Works here” from"
 MORE = f"{WORKS} one more tester on another architecture"
-COMMITTER = "quality from a committer"
+COMMITTER = "“Quality” from a committer"
 TABLE = [
     ([QUALITY], "", COMMITTER),
     # A tester's vote never stands in for the committer's, nor does the author's own.
@@ -60,14 +60,14 @@ TABLE = [
     ([QUALITY], "cleo quality", ""),
     ([QUALITY], "cleo quality -1", COMMITTER),
     ([QUALITY], "robot quality", COMMITTER),
-    ([Needed("quality", 3, By.COMMITTER)], "cleo quality", "quality from two more committers"),
-    ([Needed("quality", 1, By.MAINTAINER)], "dora quality", "quality from a maintainer"),
+    ([Needed("quality", 3, By.COMMITTER)], "cleo quality", "“Quality” from two more committers"),
+    ([Needed("quality", 1, By.MAINTAINER)], "dora quality", "“Quality” from a maintainer"),
     ([Needed("quality", 1, By.MAINTAINER)], "mara quality", ""),
     ([Needed("quality", 1, By.MAINTAINER)], "cleo quality", ""),
     ([Needed("quality", 2, By.DEVELOPER)], "dora quality, mara quality", ""),
-    ([Needed("quality", 1)], "", "quality from one person"),
-    ([Needed("quality", 2)], "", "quality from two people"),
-    ([Needed("quality", 2)], "tess quality", "quality from one more person"),
+    ([Needed("quality", 1)], "", "“Quality” from one person"),
+    ([Needed("quality", 2)], "", "“Quality” from two people"),
+    ([Needed("quality", 2)], "tess quality", "“Quality” from one more person"),
     ([Needed("works", 12)], "", f"{WORKS} 12 testers"),
     ([TESTED], "", f"{WORKS} two testers on different architectures"),
     ([TESTED], "tess works amd64", MORE),
@@ -88,9 +88,9 @@ TABLE = [
     ([NO_FAILS], "author fails arm64", ""),
     ([Needed("security", 0)], "tess security -1", "an answer to the minus in “Security” of tess"),
     ([TESTED, QUALITY], "tess works amd64",
-     f"{MORE}, and quality from a committer"),
+     f"{MORE}, and “Quality” from a committer"),
     ([TESTED, NO_FAILS, QUALITY], "tess works amd64, tim fails i386",
-     f"{MORE}, an answer to “Fails here” of tim on i386, and quality from a committer"),
+     f"{MORE}, an answer to “Fails here” of tim on i386, and “Quality” from a committer"),
     # What the product no longer rates cannot be waited for.
     ([Needed("taste")], "", ""),
     ([], "", ""),
@@ -130,7 +130,7 @@ def test_the_first_rule_that_matches_the_branch_holds_and_else_the_usual_one() -
     for target, parts in (("stable/14", [NO_FAILS]), ("stable/13", [TESTED])):
         assert needs.rule_of(make_patch(product, target=target)) == parts
     assert needs.rule_of(make_patch(product)) == list(needs.USUAL)
-    assert needs.sentence(make_patch(product)) == "Still needs quality from a maintainer."
+    assert needs.sentence(make_patch(product)) == "Still needs “Quality” from a maintainer."
 
 
 def test_who_has_left_is_heard_no_more(product: Product) -> None:

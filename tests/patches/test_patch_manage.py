@@ -105,12 +105,14 @@ def test_a_rule_is_told_in_the_words_in_which_a_patch_lacks_it(
     sign_in(client, committer)
     sent = a_rule("quality 1 committer", "works 2 anybody architecture", "fails 0 anybody")
     assert client.post(f"{ADDRESS}/rules/new", sent).headers["Location"] == ADDRESS
-    asked = "quality from a committer, and works here from two testers on different architectures."
+    asked = (
+        "“Quality” from a committer, and “Works here” from two testers on different architectures."
+    )
     told = words(Client().get(ADDRESS))
     assert f"stable/* Needs {asked} Nobody may speak against it in “Fails here”." in told
-    assert "any other Needs quality from a maintainer." in told
+    assert "any other Needs “Quality” from a maintainer." in told
     assert f"Still needs {asked}" in page(client, make_patch(product, target="stable/15"))
-    assert "Still needs quality from a maintainer." in page(client, make_patch(product))
+    assert "Still needs “Quality” from a maintainer." in page(client, make_patch(product))
 
 
 def test_a_rule_is_changed_moved_and_removed(

@@ -62,7 +62,7 @@ def test_the_head_says_whose_turn_it_is_what_is_missing_and_who_is_behind_it(
     patch = make_patch(author=outsider, fixes=[problem, other], target="stable/15")
     said = page(client, patch)
     assert "Waits for a first review." in said
-    assert "Still needs quality from a maintainer." in said
+    assert "Still needs “Quality” from a maintainer." in said
     assert "2 people behind the problems it fixes" in said
     assert "by otto" in said
     assert "for stable/15" in said

@@ -19,7 +19,7 @@ PATCH = {
     "number": 7, "url": "http://tracker.example.org/patches/7/", "title": "em: no hang",
     "product": "base", "fixes": [12], "author": "paula", "demand": 3, "state": "waiting",
     "turn": "reviewers", "is_reviewed": False, "latest": 2,
-    "waits_for": "Waits for a first review.", "needs": "Still needs quality from a maintainer.",
+    "waits_for": "Waits for a first review.", "needs": "Still needs “Quality” from a maintainer.",
 }  # fmt: skip
 
 
