@@ -69,13 +69,9 @@ def _standing(
     held = holding(shown, words)
     return {
         "turn_words": turns.turn_words(shown),
-<<<<<<< HEAD
         "standings": standings(shown, versions, known, words, held),
         "missing": needs.sentence(shown, needs.voices(shown, held)) if shown.is_waiting else "",
-=======
-        "missing": needs.sentence(shown),
         "open_threads": open_threads(shown) if shown.is_waiting else None,
->>>>>>> bb0e477 (wip)
     }
 
 
