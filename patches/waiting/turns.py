@@ -35,7 +35,6 @@ class Heard:
     """What was said of a patch: `remarks` by everybody but machines, in the order in which they
     were sent, and the rest by others than author and submitter."""
 
-    voices: list[Voice]
     humans: list[Voice]
     # Reviews that ask for changes of the present content.
     asking: list[Review]
@@ -75,13 +74,12 @@ def judge(patch: Patch) -> tuple[Turn, bool]:
     is_reviewed = has_verdict(patch, heard)
     if is_objected_to(patch, heard):
         return Turn.AUTHOR, is_reviewed
-    is_complete = not needs.missing(patch, heard.voices)
+    is_complete = not needs.missing(patch, heard.humans)
     return Turn.COMMITTER if is_complete else Turn.REVIEWERS, is_reviewed
 
 
 def hear(patch: Patch) -> Heard:
     """All that was said of a patch and matters for its turn."""
-    voices = needs.voices(patch)
     asking = list(
         Review.objects.filter(
             patch=patch,
@@ -93,8 +91,7 @@ def hear(patch: Patch) -> Heard:
     remarks = _remarks(patch)
     machines = _machines({review.author_id for review in asking} | {r.author for r in remarks})
     return Heard(
-        voices,
-        [voice for voice in voices if not voice.is_machine],
+        [voice for voice in needs.voices(patch) if not voice.is_machine],
         [
             each
             for each in asking

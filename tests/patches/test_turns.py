@@ -97,6 +97,10 @@ DEEDS: list[tuple[str, Deed, tuple[str, bool]]] = [
      (REVIEWERS, False)),
     ("a machine's wish", lambda patch, who: ask_for_changes(patch, who.robot), (REVIEWERS, False)),
     ("a machine's thread", lambda patch, who: begin_thread(patch, who.robot), (REVIEWERS, False)),
+    # Nor does it take from a committer what people have said is ready.
+    ("a machine's test", lambda patch, who: (rate(patch, who.committer, "quality"),
+                                             rate(patch, who.robot, "fails", 1, "i386")),
+     (COMMITTER, True)),
     ("a machine's comment", lambda patch, who: say(patch, who.robot), (REVIEWERS, False)),
     ("the author's minus", lambda patch, who: rate(patch, who.author, "quality", -1),
      (REVIEWERS, False)),
