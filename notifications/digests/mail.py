@@ -211,7 +211,7 @@ class DigestWords:
             return f"you have “{self.row.saved_search.name}” mailed to you"
         if self.row.kind == Kind.VOTES:
             return "you switched it on, or chose to be told of something in it"
-        return "you switched it on" if self.row.is_chosen else "you are a developer here"
+        return "you switched it on" if self.row.is_chosen else "you look after something here"
 
     @property
     def settings_url(self) -> str:

@@ -23,6 +23,7 @@ from notifications.digests.kinds import compose_kind, why_not
 from notifications.digests.shapes import Digest, Window
 from notifications.models import DigestDelivery, DigestSubscription, EventChoice
 from notifications.outbox.queueing import queue_digests
+from patches.models import ReviewRequest
 from tracker.models import Component
 
 BATCH = 500
@@ -100,13 +101,15 @@ def own_subscription(person: Person, kind: str = Kind.OWN) -> DigestSubscription
 
 
 def make_missing_subscriptions(now: datetime) -> None:
-    """Give a weekly digest to each developer, to who wants events in it, and to each list."""
+    """Give a weekly digest to each developer, to who was asked for reviews or wants events in it,
+    and to each list."""
     DigestSubscription.objects.bulk_create(_missing(now), ignore_conflicts=True)
 
 
 def _missing(now: datetime) -> list[DigestSubscription]:
     return [
         *(default_subscription(person, now) for person in _developers_without()),
+        *(default_subscription(person, now) for person in _asked_without()),
         *(default_subscription(person, now, Kind.VOTES) for person in _choosers_without()),
         *(list_subscription(component, now) for component in _lists_without()),
     ]
@@ -128,12 +131,19 @@ def list_subscription(component: Component, now: datetime) -> DigestSubscription
 
 def has_own(person: Person) -> bool:
     """Whether the person has a digest of what they maintain without asking."""
-    return person.has_role(*_WITH_OWN)
+    return person.has_role(*_WITH_OWN) or _asked().filter(person=person).exists()
 
 
 def _developers() -> QuerySet[RoleGrant, int]:
     """Committers too: what nobody has reviewed for long is told to each of them."""
     return RoleGrant.objects.filter(role__in=_WITH_OWN).values_list("person", flat=True)
+
+
+def _asked() -> QuerySet[ReviewRequest, int]:
+    """Whom the maintainers file of a product names, or a patch went on to, while it waits."""
+    standing = (ReviewRequest.State.OPEN, ReviewRequest.State.CLAIMED)
+    rows = ReviewRequest.objects.filter(asked_by=None, state__in=standing)
+    return rows.filter(patch__is_waiting__in=(True,)).values_list("person", flat=True)
 
 
 def _choosers() -> QuerySet[EventChoice, int]:
@@ -149,6 +159,10 @@ def has_choice(person: Person) -> bool:
 
 def _developers_without() -> QuerySet[Person]:
     return _without(Kind.OWN).filter(pk__in=_developers())
+
+
+def _asked_without() -> QuerySet[Person]:
+    return _without(Kind.OWN).filter(pk__in=_asked()).exclude(pk__in=_developers())
 
 
 def _choosers_without() -> QuerySet[Person]:
@@ -177,17 +191,20 @@ def due(as_of: datetime, chosen: Chosen = ALL) -> QuerySet[DigestSubscription]:
 def _wanted(among: Sequence[DigestSubscription] | None = None) -> QuerySet[DigestSubscription]:
     """Digests that somebody gets, of all or of some.
 
-    One that came by itself ends with what it came by: a role, a choice, the address of a list.
+    One that came by itself ends with what it came by: a role, patches to review, a choice, the
+    address of a list.
     """
     rows = DigestSubscription.objects.all()
-    developers, choosers = _developers(), _choosers()
+    developers, asked, choosers = _developers(), _asked(), _choosers()
     if among is not None:
         people = [row.person_id for row in among if row.person_id is not None]
         rows = rows.filter(pk__any_of=[row.pk for row in among])
         developers = developers.filter(person__pk__any_of=people)
+        asked = asked.filter(person__pk__any_of=people)
         choosers = choosers.filter(person__pk__any_of=people)
     by_itself = (
         Q(kind=Kind.OWN, person__in=developers)
+        | Q(kind=Kind.OWN, person__in=asked)
         | Q(kind=Kind.VOTES, person__in=choosers)
         | Q(kind=Kind.COMPONENT)
     )

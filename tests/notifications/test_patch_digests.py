@@ -114,8 +114,16 @@ def test_committers_are_told_what_is_ready_and_what_was_forgotten() -> None:
     digest = digest_of(committer)
     assert (told(digest, "ready"), told(digest, "forgotten")) == ([ready.pk], [forgotten.pk])
     assert told(digest_of(make_person("", Role.DEVELOPER)), "forgotten") == []
+    named, by_hand = make_person(), make_person()
+    for who, asked_by in ((named, None), (by_hand, committer)):
+        ReviewRequest.objects.create(patch=forgotten, person=who, asked_by=asked_by)
     runs.make_missing_subscriptions(timezone.now())
-    assert committer in {row.person for row in DigestSubscription.objects.filter(kind="own")}
+    having = {row.person for row in DigestSubscription.objects.filter(kind="own")}
+    assert {committer, named} <= having
+    assert by_hand not in having
+    assert named in {row.person for row in runs.due(timezone.now() + timedelta(days=8))}
+    ReviewRequest.objects.update(state=ReviewRequest.State.DECLINED)
+    assert named not in {row.person for row in runs.due(timezone.now() + timedelta(days=8))}
 
 
 def test_reviewers_hear_how_their_reviews_ended() -> None:
