@@ -49,7 +49,7 @@ def test_a_problem_shows_its_patches_whose_turn_it_is_and_what_is_missing(
     assert "em: do not hang patch" in said
     assert "version 2" in said
     assert f"<b>patch {patch.pk}</b> came: “em: do not hang”" in client.get(f"/{problem.pk}").text
-    assert "Waits for a first review. Still needs “Quality” from a maintainer." in said
+    assert "Waits for a review of version 2. Still needs “Quality” from a maintainer." in said
     reviewing.send_review(newest(patch), make_person(), Door.WEB, text="No.", verdict="changes")
     assert f"Waits for {patch.author}, its author." in section(client, problem)
 

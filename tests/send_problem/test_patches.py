@@ -150,7 +150,7 @@ def test_rating_and_reviewing_send_what_was_said(client: Client, world: World) -
     done = client.run("rate", "7", "works", "--arch", "amd64")
     assert done.code == 0, done.err
     assert b'"architecture":"amd64"' in world.seen[-2].body.replace(b" ", b"")
-    assert "Still needs quality" in done.out
+    assert "Still needs “Quality”" in done.out
     world.answer_instead("POST", "/api/v1/patches/7/reviews/", 201, {"id": 1})
     assert client.run("review", "7", "--changes", "-m", "Who frees it?").code == 0
     assert b"Who frees it?" in world.seen[-1].body

@@ -30,12 +30,24 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     if at is None:
         return ""
     distance = (now or timezone.now()) - at
+    words = _length(distance)
+    if not words:
+        return "just now"
+    return f"{words} ago" if distance > timedelta() else f"in {words}"
+
+
+@register.filter
+def lasting(since: datetime, now: datetime | None = None) -> str:
+    """How long something goes on, in words: "3 weeks", "less than a minute"."""
+    return _length((now or timezone.now()) - since) or "less than a minute"
+
+
+def _length(distance: timedelta) -> str:
     for unit, name in _UNITS:
         count = abs(distance) // unit
         if count:
-            words = f"{count} {name}" if count == 1 else f"{count} {name}s"
-            return f"{words} ago" if distance > timedelta() else f"in {words}"
-    return "just now"
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    return ""
 
 
 @register.filter
