@@ -15,6 +15,7 @@ from accounts.models import Person
 from accounts.policies import require
 from patches import deciding
 from patches.models import Patch
+from patches.overview import open_threads
 from patches.policies import may
 from patches.reviews import needs
 from patches.web.pages import the_patch
@@ -68,13 +69,20 @@ def _reopen(patch: Patch, person: Person, words: dict[str, Any]) -> object:
     return deciding.reopen(patch, person, Door.WEB, **words)
 
 
-# The form, the service, the title of the page and what is said afterwards.
-DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str]]] = {
-    "integrate": (IntegrateForm, _integrate, "Integrate", "It is marked as integrated."),
-    "decline": (DeclineForm, _decline, "Decline", "It is declined, and its author is told why."),
-    "withdraw": (NoteForm, _withdraw, "Withdraw", "It is withdrawn."),
-    "reopen": (NoteForm, _reopen, "Open again", "It is open again."),
-}
+INTEGRATES: Final = "Say that it went in. The commit itself is yours to make: nothing is pushed."
+DECLINES: Final = "It leaves the queue. It can be opened again."
+REOPENS: Final = "It waits again, with all that was said of it."
+# The form, the service, the title of the page, what comes of it, and what is said afterwards.
+DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str, str]]] = {
+    "integrate": (
+        IntegrateForm, _integrate, "Integrate", INTEGRATES, "It is marked as integrated."
+    ),
+    "decline": (
+        DeclineForm, _decline, "Decline", DECLINES, "It is declined, and its author is told why."
+    ),
+    "withdraw": (NoteForm, _withdraw, "Withdraw", DECLINES, "It is withdrawn."),
+    "reopen": (NoteForm, _reopen, "Open again", REOPENS, "It is open again."),
+}  # fmt: skip
 # Decisions about what a version says.
 JUDGING: Final = ("integrate", "decline")
 
@@ -85,7 +93,7 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
     """The form of one decision; POST takes it."""
     shown = the_patch(request, patch)
     require(may(f"patch.{deed}", request.user, shown))
-    form_of, act, title, done = DEEDS[deed]
+    form_of, act, title, tells, done = DEEDS[deed]
     form = form_of(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
@@ -104,6 +112,8 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
         "patch": shown,
         "form": form,
         "title": title,
+        "tells": tells,
+        "open_threads": open_threads(shown) if missing is not None else None,
         "lacks_something": bool(missing),
         "missing": "" if missing is None else needs.in_a_sentence(missing),
     }
