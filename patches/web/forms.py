@@ -36,7 +36,7 @@ TEXT_HELP = "Lines that end in CR LF survive only in a file."
 FIXES_HELP = "Numbers of problems, such as “12 40”."
 COMPONENTS_HELP = "Short names of the parts that it touches, such as “net kernel”."
 TARGET_HELP = "The branch that it is for, such as “stable/15”; empty for the main one."
-NOTE_HELP = "What is new, in a sentence or two."
+NOTE_HELP = "In a sentence or two: reviewers read it first."
 
 
 class VersionForm(WordsForm):
@@ -57,7 +57,7 @@ class NewForm(WordsForm):
     target = line_field("Branch", BRANCH_CHARS, TARGET_HELP)
     title = line_field("Title", TITLE_CHARS, "Taken from the patch if left empty.")
     description = text_field("Description", "Taken from the patch if left empty.", rows=6)
-    note = text_field("A note to those who read it", rows=3)
+    note = text_field("Note to reviewers", "It is no part of the patch.", rows=3)
     is_confidential = forms.BooleanField(
         label="Confidential",
         required=False,

@@ -48,8 +48,8 @@ class ReviewForm(WordsForm):
     verdict = choice_field("Verdict", VERDICTS, required=True)
     release = choice_field("Release", [])
     architecture = line_field("Architecture", 50, list="architectures", placeholder="amd64")
-    hardware = line_field("Hardware", 200, placeholder="The machine or card, where it matters")
-    note = line_field("What you tried", 500, placeholder="Four hours of load, then suspend")
+    hardware = line_field("Hardware", 200, placeholder="The machine or card")
+    note = line_field("What you tried", 500, placeholder="Four hours of load")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class ReviewForm(WordsForm):
         super().__init__(*args, **kwargs)
         # Why what this person rates does not count, in the words of `standing`.
         self.not_counted = not_counted
+        self.is_own = is_own
         # Who would ask for changes of their own patch sends another version instead.
         self.verdicts = VERDICTS[:1] if is_own else VERDICTS
         self.dimensions = dimensions.of(product)

@@ -155,7 +155,7 @@ class ReportForm(WordsForm):
         help_text="For security holes. Only you, the maintainers of the component, triagers "
         "and committers will see it until they open it.",
     )
-    uploads = files_field("Logs, core files, pictures: choose several at once.")
+    uploads = files_field("Logs, core files, pictures, patches: choose several at once.")
 
     def __init__(self, *args: Any, product: Product | None, products: Choices, **kwargs: Any):
         super().__init__(*args, **kwargs)
