@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Person
@@ -19,6 +20,7 @@ from patches.locking import lock, lock_problems, lock_with_problems, refuse_deci
 from patches.models import (
     BRANCH_CHARS,
     TITLE_CHARS,
+    WAITING,
     Patch,
     PatchComponent,
     PatchEvent,
@@ -27,10 +29,11 @@ from patches.models import (
 )
 from patches.owners import requests
 from patches.parsed import ParsedPatch
-from patches.policies import may
+from patches.policies import may, visible_patches
 from patches.versions.comparisons import follow_up
 from patches.versions.storing import Source, digest_of, store_version
 from patches.waiting import demand, turns
+from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, check_text, nearest
 from tracker.models import Component, Door, Problem, Product
 from tracker.policies import visible_problems
@@ -82,6 +85,23 @@ def submit(  # noqa: PLR0913 - each is something that a door may know
     note = check_text("note", note, faults)
     faults.raise_if_any()
     return _store(patch, parsed, submitter, door, problems, source, note)
+
+
+def refuse_doubled(parsed: ParsedPatch, submitter: Person, product: Product, target: str) -> None:
+    """Raise `Conflict` where a patch with this content waits for the same branch already.
+
+    Of those that `submitter` may know of. Of two who submit the same at once the second is told:
+    it holds the row of the product until the transaction ends.
+    """
+    Product.objects.select_for_update().get(pk=product.pk)
+    branch = _check_target(target, Faults())
+    newest = {"versions__number": F("latest"), "versions__content": parsed.content}
+    waiting = visible_patches(submitter).filter(WAITING, product=product, target=branch)
+    known = waiting.filter(**newest).order_by("pk").first()
+    if known is not None:
+        raise Conflict(
+            f"Patch {known.pk} changes the same and waits already. Say there what you have to add."
+        )
 
 
 def _store(

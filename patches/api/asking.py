@@ -20,6 +20,7 @@ from accounts.selectors import person_by_handle
 from patches.api.requests import patch_or_404
 from patches.models import Patch, ReviewRequest
 from patches.owners import requests
+from patches.owners.suggesting import Suggestion, suggest
 from patches.policies import may
 from tracker.api.requests import door_of
 from tracker.drafts import DraftErrors, nearest
@@ -44,6 +45,15 @@ class ReviewRequestSerializer(serializers.Serializer[ReviewRequest]):
         is_own = viewer is not None and row.person_id == viewer.pk
         until = row.snoozed_until if is_own else None
         return serializers.DateTimeField().to_representation(until) if until else None
+
+
+class SuggestedReviewerSerializer(serializers.Serializer[Suggestion]):
+    person = serializers.CharField(source="person.handle")
+    reason = serializers.CharField()
+
+
+class SuggestedReviewersSerializer(serializers.Serializer[Any]):
+    results = SuggestedReviewerSerializer(many=True)
 
 
 class AskInput(Input):
@@ -111,6 +121,17 @@ class RequestsView(ApiView):
             return Made(_shown(requests.ask(shown, person, asked, door_of(request)), person))
 
         return once(request, person, work)
+
+
+class SuggestedView(ApiView):
+    @extend_schema(operation_id="suggest_reviewers", responses=SuggestedReviewersSerializer)
+    def get(self, request: Request, patch: int) -> Response:
+        """Who could be asked: who changed these lines, or reviewed that, and was not asked yet."""
+        person = person_of(request)
+        shown = patch_or_404(person, patch)
+        require(may("patch.ask", person, shown))
+        found = suggest(shown) if shown.is_waiting else []
+        return Response({"results": entries(SuggestedReviewerSerializer, found)})
 
 
 class OwnRequestView(ApiView):

@@ -196,6 +196,7 @@ def _submit(request: Request, person: Person, parsed: ParsedPatch, said: dict[st
     if not fixes:
         named = submitting.named_problems(parsed, person)
         fixes = [problem for problem in named if problem.product_id == product.pk]
+    submitting.refuse_doubled(parsed, person, product, said.get("target", ""))
     return submitting.submit(parsed, person, door_of(request), product, fixes=fixes, **said)
 
 

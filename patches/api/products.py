@@ -1,4 +1,4 @@
-"""How a product has its patches rated, what its branches need, and who looks after its files."""
+"""Who looks after which files of a product."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.inputs import Input, Words, read, texts
-from accounts.api.paging import entries
 from accounts.api.schema import sample
 from accounts.api.views import ApiView, person_of
 from accounts.policies import Viewer, require
-from patches.models import MaintainersFile, RatingDimension
+from patches.models import MaintainersFile
 from patches.owners import keeping
 from patches.owners.rules import FILE_CHARS
 from patches.policies import may
-from patches.reviews import dimensions, managing
-from patches.reviews.dimensions import Dimension
-from patches.reviews.needs import USUAL, By, Different, Needed
-from tracker.models import Product
+from tracker.models import Component, Product
 
 FAULTS_SHOWN: Final = 200
 _ADDRESS = re.compile(r"[^\s@,;:<>()]+@[^\s@,;:<>()]+")
@@ -35,39 +31,6 @@ def product_or_404(slug: str) -> Product:
     if product is None:
         raise Http404
     return product
-
-
-class DimensionSerializer(serializers.Serializer[Dimension]):
-    slug = serializers.CharField()
-    title = serializers.CharField()
-    is_objection = serializers.BooleanField(help_text="To rate there speaks against the patch.")
-    has_minus = serializers.BooleanField(help_text="One may say no as well as yes.")
-    asks_environment = serializers.BooleanField(help_text="Asks where it was tried.")
-    voided_by = serializers.ChoiceField(choices=RatingDimension.VoidedBy.values)
-
-
-class DimensionListSerializer(serializers.Serializer[Any]):
-    results = DimensionSerializer(many=True)
-
-
-class NeededSerializer(serializers.Serializer[Needed]):
-    dimension = serializers.CharField()
-    count = serializers.IntegerField(help_text="0: nobody may speak against it there.")
-    by = serializers.ChoiceField(choices=By.values)
-    different = serializers.ChoiceField(
-        choices=Different.values, help_text="In what those who are counted must differ."
-    )
-
-
-class RuleSerializer(serializers.Serializer[Any]):
-    branch = serializers.CharField(help_text="A pattern; empty for the main branch.")
-    is_usual = serializers.BooleanField(help_text="What holds where no other rule matches.")
-    needs = NeededSerializer(many=True)
-    words = serializers.CharField()
-
-
-class RuleListSerializer(serializers.Serializer[Any]):
-    results = RuleSerializer(many=True)
 
 
 class FaultSerializer(serializers.Serializer[Any]):
@@ -96,33 +59,18 @@ class MaintainersInput(Input):
     text = Words(required=True, help_text=f"At most {FILE_CHARS:,} characters; empty for none.")
 
 
-class DimensionsView(ApiView):
-    @extend_schema(operation_id="list_rating_dimensions", responses=DimensionListSerializer)
-    def get(self, request: Request, slug: str) -> Response:
-        """In what a product has its patches rated."""
-        found = dimensions.of(product_or_404(slug))
-        return Response({"results": entries(DimensionSerializer, found)})
+class PathsSerializer(serializers.Serializer[Any]):
+    paths = serializers.ListField(
+        child=serializers.CharField(), help_text="Patterns as in a CODEOWNERS file."
+    )
 
 
-class RulesView(ApiView):
-    @extend_schema(operation_id="list_branch_rules", responses=RuleListSerializer)
-    def get(self, request: Request, slug: str) -> Response:
-        """What patches for each branch need. The first that matches holds; the last is usual."""
-        product = product_or_404(slug)
-        known = dimensions.by_slug(product)
-        rows = product.branch_rules.order_by("position", "id").prefetch_related("requirements")
-        rules = [(row.branch, False, managing.parts_of(row)) for row in rows]
-        rules.append(("*", True, list(USUAL)))
-        results = [
-            {
-                "branch": branch,
-                "is_usual": is_usual,
-                "needs": entries(NeededSerializer, parts),
-                "words": managing.words_of(parts, known),
-            }
-            for branch, is_usual, parts in rules
-        ]
-        return Response({"results": results})
+class PathsInput(Input):
+    paths = serializers.ListField(
+        child=Words(allow_null=False),
+        max_length=keeping.PATTERNS,
+        help_text="All of them: `/sys/netinet/` is a folder, `*.c` are files of a kind.",
+    )
 
 
 class MaintainersView(ApiView):
@@ -160,3 +108,32 @@ def _file(product: Product, viewer: Viewer) -> dict[str, Any]:
         faults = [{"line": fault.line, "reason": fault.reason} for fault in found]
     at = serializers.DateTimeField().to_representation(file.changed_at)
     return {"format": file.format, "text": file.text, "changed_at": at, "faults": faults}
+
+
+class PathsView(ApiView):
+    @extend_schema(operation_id="get_component_paths", responses=PathsSerializer)
+    def get(self, request: Request, slug: str, component: str) -> Response:
+        """The files that a component declares as its own."""
+        return Response({"paths": keeping.patterns_of(_component(slug, component))})
+
+    @extend_schema(
+        operation_id="set_component_paths",
+        examples=[sample({"paths": ["/sys/netinet/", "*.h"]})],
+        request=PathsInput,
+        responses=PathsSerializer,
+    )
+    def put(self, request: Request, slug: str, component: str) -> Response:
+        """Replace them: patches that touch these files belong to the component."""
+        person = person_of(request)
+        found = _component(slug, component)
+        require(may("patch.manage", person))
+        lines = "\n".join(" ".join(each.split()) for each in read(PathsInput, request)["paths"])
+        keeping.set_patterns(found, person, lines)
+        return Response({"paths": keeping.patterns_of(found)})
+
+
+def _component(slug: str, component: str) -> Component:
+    found = Component.objects.filter(product=product_or_404(slug), slug=component).first()
+    if found is None:
+        raise Http404
+    return found

@@ -123,7 +123,7 @@ class GivenRatingSerializer(RatingSerializer):
         return rating.pk in self.context["holding"]
 
 
-_VERSION: dict[str, Any] = {"required": False, "min_value": 1, "max_value": LARGEST_VERSION}
+VERSION: dict[str, Any] = {"required": False, "min_value": 1, "max_value": LARGEST_VERSION}
 
 
 class RatingInput(Input):
@@ -138,7 +138,7 @@ class RatingInput(Input):
 
 
 class LoneRatingInput(RatingInput):
-    version = serializers.IntegerField(help_text="The newest if left out.", **_VERSION)
+    version = serializers.IntegerField(help_text="The newest if left out.", **VERSION)
 
 
 class LineCommentInput(Input):
@@ -164,7 +164,7 @@ class LineCommentInput(Input):
 
 
 class ReviewInput(Input):
-    version = serializers.IntegerField(help_text="The newest if left out.", **_VERSION)
+    version = serializers.IntegerField(help_text="The newest if left out.", **VERSION)
     text = Words(help_text="Markdown.")
     verdict = Words(help_text=f"One of: {', '.join(Review.Verdict.values)}.")
     comments = LineCommentInput(many=True, required=False)
@@ -260,34 +260,36 @@ def _review(
 
 
 def _comment(version: PatchVersion, person: Person, said: dict[str, Any], place: int) -> None:
-    """One comment, into the draft. Raises `DraftErrors` that name its fields."""
+    """One of several comments, into the draft. Raises `DraftErrors` that name its fields."""
     try:
-        if "thread" in said:
-            _answer(version, person, said)
-        else:
-            _begin(version, person, said)
+        comment_on(version, person, said)
     except DraftErrors as faults:
         named = {f"comments.{place}.{name}": lines for name, lines in faults.errors.items()}
         raise DraftErrors(named) from faults
 
 
-def _answer(version: PatchVersion, person: Person, said: dict[str, Any]) -> None:
+def comment_on(version: PatchVersion, person: Person, said: dict[str, Any]) -> LineComment:
+    """A comment on lines or an answer, into the draft of `person`."""
+    return (_answer if "thread" in said else _begin)(version, person, said)
+
+
+def _answer(version: PatchVersion, person: Person, said: dict[str, Any]) -> LineComment:
     if placed := [name for name in ("commit", "path", "side", "start", "end") if name in said]:
         raise DraftErrors({name: ["Where it is, the “thread” says."] for name in placed})
     thread = reviewing.threads_for(version.patch, person).filter(pk=said["thread"]).first()
     if thread is None:
         raise DraftErrors({"thread": [f"There is no thread {said['thread']} on this patch."]})
-    reviewing.answer(
+    return reviewing.answer(
         thread, person, said.get("text", ""), version=version, resolves=said.get("resolves")
     )
 
 
-def _begin(version: PatchVersion, person: Person, said: dict[str, Any]) -> None:
+def _begin(version: PatchVersion, person: Person, said: dict[str, Any]) -> LineComment:
     if "start" not in said:
         raise DraftErrors({"start": ["Say on which line it is, or which “thread” it answers."]})
     if "resolves" in said:
         raise DraftErrors({"resolves": ["This goes with “thread”."]})
-    reviewing.add_line_comment(
+    return reviewing.add_line_comment(
         version,
         person,
         said.get("text", ""),

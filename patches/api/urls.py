@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, path
 
-from patches.api import asking, patches, products, reviews, versions
+from patches.api import asking, drafts, history, managing, patches, products, reviews, versions
 
 _PATCH = "patches/<int:patch>/"
 _VERSION = f"{_PATCH}versions/<int:version>"
+_PRODUCT = "products/<str:slug>/"
 
 urlpatterns: list[URLPattern] = [
     path("patches/", patches.PatchesView.as_view(), name="api_patches"),
@@ -27,17 +28,29 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PATCH}ratings/", reviews.RatingsView.as_view(), name="api_ratings"),
     path(f"{_PATCH}requests/", asking.RequestsView.as_view(), name="api_review_requests"),
     path(f"{_PATCH}requests/own/", asking.OwnRequestView.as_view(), name="api_own_request"),
+    path(f"{_PATCH}requests/suggested/", asking.SuggestedView.as_view(), name="api_reviewers"),
+    path(f"{_PATCH}draft/", drafts.DraftView.as_view(), name="api_draft"),
+    path(f"{_PATCH}draft/<int:comment>/", drafts.CommentView.as_view(), name="api_draft_comment"),
+    path(f"{_PATCH}suggestions/", drafts.SuggestionsView.as_view(), name="api_suggestions"),
+    path(f"{_PATCH}history/", history.HistoryView.as_view(), name="api_patch_history"),
     path(
-        "products/<str:slug>/rating-dimensions/",
-        products.DimensionsView.as_view(),
+        f"{_PRODUCT}rating-dimensions/",
+        managing.DimensionsView.as_view(),
         name="api_rating_dimensions",
     ),
     path(
-        "products/<str:slug>/branch-rules/", products.RulesView.as_view(), name="api_branch_rules"
+        f"{_PRODUCT}rating-dimensions/<str:dimension>/",
+        managing.DimensionView.as_view(),
+        name="api_rating_dimension",
     ),
+    path(f"{_PRODUCT}branch-rules/", managing.RulesView.as_view(), name="api_branch_rules"),
     path(
-        "products/<str:slug>/maintainers/",
-        products.MaintainersView.as_view(),
-        name="api_maintainers",
+        f"{_PRODUCT}branch-rules/<int:rule>/", managing.RuleView.as_view(), name="api_branch_rule"
+    ),
+    path(f"{_PRODUCT}maintainers/", products.MaintainersView.as_view(), name="api_maintainers"),
+    path(
+        f"{_PRODUCT}components/<str:component>/paths/",
+        products.PathsView.as_view(),
+        name="api_component_paths",
     ),
 ]

@@ -339,7 +339,10 @@ def apply_suggestions(
     parsed = suggestions.edited(newest, [suggestions.edit_of(each, newest) for each in found])
     names = sorted({each.review.author.handle for each in found if each.review.author})
     note = f"With suggestions by {', '.join(names)}." if names else "With suggestions."
+    before = locked.latest
     version = submitting.add_version(locked, parsed, author, door, note=note)
+    if version.number <= before:
+        raise Conflict(f"With these lines it would be version {version.number} once more.")
     sent.filter(pk__in=[each.pk for each in found]).update(applied_in=version)
     for each in found:
         _resolve(each.thread, author, resolved=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,6 +71,15 @@ def talk(
         rows = rows.filter(pk__lt=before)
     events = list(rows[: latest + 1])
     shown = events[:latest][::-1]
+    told = entries_of(shown, viewer, known)
+    return Talk(told, shown[0].pk if len(events) > latest else 0)
+
+
+def entries_of(
+    shown: Sequence[PatchEvent], viewer: Viewer, known: Mapping[str, Dimension]
+) -> list[Entry]:
+    """What `viewer` is told of these events: nothing of changes that are only about problems that
+    they cannot see. Three queries."""
     remarks = remarks_on(event.review_id for event in shown if event.review_id is not None)
     visible = _visible(shown, viewer)
     entries = [
@@ -83,8 +92,7 @@ def talk(
         )
         for event in shown
     ]
-    told = [entry for entry in entries if entry.changes or not _is_change(entry.event)]
-    return Talk(told, shown[0].pk if len(events) > latest else 0)
+    return [entry for entry in entries if entry.changes or not _is_change(entry.event)]
 
 
 def remarks_on(reviews: Iterable[int]) -> dict[int, list[Remark]]:

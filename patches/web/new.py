@@ -143,6 +143,7 @@ def _submit(request: HttpRequest) -> str:
     assert parsed is not None  # noqa: S101
     if not fixes and "looked" not in words:
         fixes = list(_named(request, parsed, product.slug))
+    submitting.refuse_doubled(parsed, person_of(request), product, words.get("target", ""))
     patch = submitting.submit(
         parsed,
         person_of(request),

@@ -130,8 +130,11 @@ def fetch(call: Call, number: int, version: int | None, *, is_diff: bool) -> Non
 
 def find(call: Call, wanted: dict[str, str | None], limit: int) -> None:
     """List patches in the order of the server."""
+    server = call.server()
+    is_own = "me" in (wanted.get("author"), wanted.get("reviewer"))
+    link = call.link(server, call.account(server)) if is_own else call.visitor(server)
     try:
-        page = call.visitor(call.server()).get("patches/", **wanted, limit=limit)
+        page = link.get("patches/", **wanted, limit=limit)
     except Refused as refusal:
         refusal.code = Exit.DATA
         raise

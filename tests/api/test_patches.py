@@ -86,6 +86,21 @@ def test_files_of_a_series_become_one_version_that_comes_out_for_git(
     ]
 
 
+def test_what_waits_already_is_not_submitted_once_more(
+    product: Product, reporter: Person, outsider: Person
+) -> None:
+    body = {"product": "base", "patch": diff().decode()}
+    hidden = Caller(reporter).post("patches/", body | {"is_confidential": True}).json()["number"]
+    first = Caller(outsider).post("patches/", body).json()["number"]
+    told = document(Caller(make_person()).post("patches/", body), 409)["detail"]
+    assert f"Patch {first} " in told
+    assert f"Patch {hidden} " in document(Caller(reporter).post("patches/", body), 409)["detail"]
+    other = Caller(outsider).post("patches/", body | {"target": "stable/15"})
+    assert other.status_code == 201
+    Caller(outsider).post(f"patches/{first}/decision/", {"decision": "withdraw"})
+    assert Caller(outsider).post("patches/", body).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -276,6 +291,84 @@ def test_a_maintainers_file_is_read_without_addresses_and_replaced_by_who_may(
     assert rules[-1]["is_usual"]
 
 
+def test_what_patches_are_rated_in_is_said_placed_and_taken_away(
+    product: Product, triager: Person
+) -> None:
+    caller, path = Caller(triager), "products/base/rating-dimensions/"
+    made = caller.post(path, {"title": "Speed", "asks_environment": True, "position": 0})
+    assert made.status_code == 201, made.json()
+    changed = caller.patch(f"{path}speed/", {"title": "Pace"}).json()
+    assert (changed["title"], changed["asks_environment"]) == ("Pace", True)
+    assert Caller().get(path).json()["results"][0]["slug"] == "speed"
+    assert "title" in fields_of(caller.post(path, {"title": " "}))
+    rule = {"branch": "stable/*", "needs": [{"dimension": "speed", "by": "committer"}]}
+    assert caller.post("products/base/branch-rules/", rule).status_code == 201
+    assert "Change that one" in document(caller.delete(f"{path}speed/"), 409)["detail"]
+    assert caller.delete(f"{path}security/").status_code == 204
+    document(caller.delete(f"{path}security/"), 404)
+
+
+def test_rules_of_branches_are_written_as_they_are_read(product: Product, triager: Person) -> None:
+    caller, path = Caller(triager), "products/base/branch-rules/"
+    asked = [{"dimension": "works", "count": 2, "by": "anybody", "different": "architecture"}]
+    first = caller.post(path, {"branch": "stable/*", "needs": asked}).json()
+    assert first["needs"] == asked
+    second = caller.post(path, {"branch": "stable/15", "needs": [], "position": 0}).json()
+    assert [each["id"] for each in caller.get(path).json()["results"]] == [
+        second["id"], first["id"], None,
+    ]  # fmt: skip
+    moved = caller.patch(f"{path}{first['id']}/", {"branch": "releng/*"}).json()
+    assert (moved["branch"], moved["needs"]) == ("releng/*", asked)
+    wrong = {"needs": [asked[0], {"dimension": "fails", "count": 3}]}
+    assert "needs.1.count" in fields_of(caller.patch(f"{path}{first['id']}/", wrong))
+    assert caller.delete(f"{path}{first['id']}/").status_code == 204
+
+
+def test_the_files_of_a_component_are_declared(product: Product, triager: Person) -> None:
+    caller, path = Caller(triager), "products/base/components/kernel/paths/"
+    body = {"paths": ["/sys/", "*.h"]}
+    assert caller.put(path, body).json() == body == Caller().get(path).json()
+    assert "paths" in fields_of(caller.put(path, {"paths": ["!/x"]}))
+
+
+def test_a_draft_is_written_piece_by_piece_and_seen_by_nobody_else(
+    patch: Patch, outsider: Person, reporter: Person
+) -> None:
+    caller, path = Caller(outsider), f"patches/{patch.pk}/draft/"
+    line = {"path": PATH, "start": 13, "text": "Why?"}
+    made = caller.post(path, line)
+    assert made.status_code == 201, made.json()
+    caller.post(path, line | {"text": "Out again"})
+    one, two = caller.get(path).json()["comments"]
+    assert caller.patch(f"{path}{one['id']}/", {"text": "How?"}).json()["text"] == "How?"
+    assert caller.delete(f"{path}{two['id']}/").status_code == 204
+    assert Caller(reporter).get(path).json() == {"version": None, "comments": []}
+    document(Caller(reporter).delete(f"{path}{one['id']}/"), 404)
+    sent = caller.post(f"patches/{patch.pk}/reviews/", {"with_draft": True}).json()
+    assert [each["text"] for each in sent["comments"]] == ["How?"]
+    document(caller.patch(f"{path}{one['id']}/", {"text": "x"}), 409)
+    caller.post(path, line)
+    caller.delete(path)
+    assert caller.get(path).json()["comments"] == []
+
+
+def test_a_suggestion_is_applied_once(patch: Patch, reporter: Person, outsider: Person) -> None:
+    fence = "```suggestion\n\treturn (error);\n```"
+    body = {"comments": [{"path": PATH, "start": 13, "text": fence}]}
+    sent = Caller(outsider).post(f"patches/{patch.pk}/reviews/", body).json()
+    chosen = {"comments": [sent["comments"][0]["id"]]}
+    author, path = Caller(reporter), f"patches/{patch.pk}/suggestions/"
+    made = author.post(path, chosen)
+    assert (made.status_code, made.json()["number"]) == (201, 2), made.json()
+    assert b"+\treturn (error);" in body_of(Caller().get(_below(made.json()["patch_url"])))
+    document(author.post(path, chosen), 409)
+    assert "comments" in fields_of(author.post(path, {"comments": [999999]}))
+    (thread,) = Caller().get(f"patches/{patch.pk}/threads/").json()["results"]
+    assert thread["is_resolved"]
+    kinds = [e["kind"] for e in Caller().get(f"patches/{patch.pk}/history/").json()["results"]]
+    assert kinds == ["submitted", "reviewed", "version"]
+
+
 def test_a_patch_for_a_confidential_problem_is_not_there_for_outsiders(
     secret_problem: Problem, reporter: Person, outsider: Person
 ) -> None:
@@ -307,6 +400,10 @@ def test_an_own_patch_does_not_name_a_problem_that_became_a_secret(
     Problem.objects.filter(pk=problem.pk).update(is_confidential=True)
     shown = Caller(outsider).get(f"patches/{patch.pk}/").json()
     assert (shown["fixes"], shown["is_confidential"]) == ([], False)
+    other = make_problem(problem.product)
+    Caller(outsider).patch(f"patches/{patch.pk}/", {"fixes": [other.pk]})
+    told = Caller(outsider).get(f"patches/{patch.pk}/history/").json()["results"][-1]["changes"]
+    assert [(each["old"], each["new"]) for each in told] == [("", f"#{other.pk}")]
 
 
 @pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 4)])

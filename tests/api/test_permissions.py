@@ -54,6 +54,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "ask": {"person": "mara"},
     "claim": {"answer": "claim"},
     "owners": {"format": "codeowners", "text": "*.c @mara"},
+    "dimension": {"title": "Performance"},
+    "rule": {"branch": "stable/*", "needs": [{"dimension": "quality"}]},
+    "paths": {"paths": ["/sys/netinet/"]},
+    "line": {"path": "sys/dev/em/if_em.c", "start": 13, "text": "Why?"},
+    "words": {"text": "Why so?"},
+    "apply": {"comments": [999999]},
     "nothing": {},
 }  # fmt: skip
 
@@ -122,6 +128,14 @@ GET    products/base/rating-dimensions/ 200 200         200      200      200   
 GET    products/base/branch-rules/ 200      200         200      200      200       200        200     200       200
 GET    products/base/maintainers/ 200       200         200      200      200       200        200     200       200
 PUT    products/base/maintainers/ owners 401 403        403      403      403       403        200     200       200
+POST   products/base/rating-dimensions/ dimension 401 403 403    403      403       403        201     201       201
+PATCH  products/base/rating-dimensions/quality/ dimension 401 403 403 403 403       403        200     200       200
+DELETE products/base/rating-dimensions/quality/ 401 403 403      403      403       403        204     204       204
+POST   products/base/branch-rules/ rule 401 403         403      403      403       403        201     201       201
+PATCH  products/base/branch-rules/0/ rule 401 403       403      403      403       403        404     404       404
+DELETE products/base/branch-rules/0/ 401 403            403      403      403       403        404     404       404
+GET    products/base/components/kernel/paths/ 200 200   200      200      200       200        200     200       200
+PUT    products/base/components/kernel/paths/ paths 401 403 403  403      403       403        200     200       200
 GET    patches/                   200       200         200      200      200       200        200     200       200
 POST   patches/ patch             401       403         201      201      201       201        201     201       201
 GET    patches/P/                 200       200         200      200      200       200        200     200       200
@@ -149,6 +163,14 @@ POST   patches/P/ratings/ rate    401       403         201      201      201   
 GET    patches/P/requests/        200       200         200      200      200       200        200     200       200
 POST   patches/P/requests/ ask    401       403         403      201      201       201        201     201       201
 PUT    patches/P/requests/own/ claim 401    403         403      403      200       200        200     200       200
+GET    patches/P/requests/suggested/ 401 403            403      200      200       200        200     200       200
+GET    patches/P/history/         200       200         200      200      200       200        200     200       200
+GET    patches/P/draft/           401       200         200      200      200       200        200     200       200
+POST   patches/P/draft/ line      401       403         201      201      201       201        201     201       201
+DELETE patches/P/draft/           401       204         204      204      204       204        204     204       204
+PATCH  patches/P/draft/0/ words   401       404         404      404      404       404        404     404       404
+DELETE patches/P/draft/0/         401       404         404      404      404       404        404     404       404
+POST   patches/P/suggestions/ apply 401     403         403      400      400       400        403     400       400
 GET    unheard-of/                404       404         404      404      404       404        404     404       404
 """  # noqa: E501
 
@@ -180,6 +202,12 @@ GET    patches/P/ratings/         404       404         404      200      404   
 POST   patches/P/ratings/ rate    401       404         404      201      404       201        201     201       201
 GET    patches/P/requests/        404       404         404      200      404       200        200     200       200
 POST   patches/P/requests/ ask    401       404         404      201      404       201        201     201       201
+GET    patches/P/requests/suggested/ 401    404         404      200      404       200        200     200       200
+GET    patches/P/history/         404       404         404      200      404       200        200     200       200
+GET    patches/P/draft/           401       404         404      200      404       200        200     200       200
+POST   patches/P/draft/ line      401       404         404      201      404       201        201     201       201
+DELETE patches/P/draft/           401       404         404      204      404       204        204     204       204
+POST   patches/P/suggestions/ apply 401     404         404      400      404       400        403     400       400
 POST   patches/P/decision/ integrate 401    404         404      403      404       403        403     200       200
 """  # noqa: E501
 
@@ -285,6 +313,10 @@ def test_every_address_of_the_api_is_in_the_table() -> None:
         "<int:version>.patch": "1.patch",
         "<int:version>.mbox": "1.mbox",
         "<int:thread>": "0",
+        "<int:comment>": "0",
+        "<int:rule>": "0",
+        "<str:dimension>": "quality",
+        "<str:component>": "kernel",
     }
     for route in api_routes(get_resolver()):
         plain = "/".join(names.get(part, part) for part in route.split("/")) or "/"
