@@ -12,6 +12,7 @@ from patches.web import (
     new,
     owners,
     patch,
+    regroup,
     requests,
     review,
     text,
@@ -30,6 +31,8 @@ urlpatterns: list[URLPattern] = [
     path("patches/<int:patch>/<int:version>.mbox", text.mbox, name="patch-mbox"),
     path("patches/<int:patch>/edit", edit.edit, name="patch-edit"),
     path("patches/<int:patch>/new-version", new.new_version, name="patch-new-version"),
+    path("patches/<int:patch>/join", regroup.join, name="patch-join"),
+    path("patches/<int:patch>/<int:version>/take-out", regroup.take_out, name="patch-take-out"),
     path("patches/<int:patch>/discard", review.discard, name="patch-discard"),
     *(
         path(f"patches/<int:patch>/{deed}", decide.decide, {"deed": deed}, name=f"patch-{deed}")

@@ -15,7 +15,7 @@ from django.urls import URLPattern
 from accounts.models import Person
 from patches import deciding
 from patches.reviews.managing import PartWords, add_rule
-from patches.web import decide, edit, lists, manage, new, patch, review, text
+from patches.web import decide, edit, lists, manage, new, patch, regroup, review, text
 from patches.web import urls as patch_urls
 from tests.conftest import sign_in
 from tests.patching import make_patch
@@ -45,6 +45,10 @@ GET  /patches/P/edit                   302  403  200  200  200  200  200
 POST /patches/P/edit                   302  403  409  409  409  409  409
 GET  /patches/P/new-version            302  403  200  200  403  200  200
 POST /patches/P/new-version            302  403  400  400  403  400  400
+GET  /patches/P/1/take-out             302  403  200  200  403  200  200
+POST /patches/P/1/take-out             302  403  409  409  403  409  409
+GET  /patches/P/join                   302  403  200  200  403  200  200
+POST /patches/P/join                   302  403  400  400  403  400  400
 GET  /patches/P/1/review               302  200  200  200  200  200  200
 POST /patches/P/1/review               302  400  400  400  400  400  400
 GET  /patches/P/2/review               302  404  404  404  404  404  404
@@ -68,6 +72,8 @@ GET  /patches/C/1.mbox                 404  404  200  200  200  200  200
 GET  /patches/C/edit                   302  404  200  200  200  200  200
 POST /patches/C/edit                   302  404  409  409  409  409  409
 POST /patches/C/new-version            302  404  400  400  403  400  400
+POST /patches/C/1/take-out             302  404  409  409  403  409  409
+POST /patches/C/join                   302  404  400  400  403  400  400
 GET  /patches/C/1/review               302  404  200  200  200  200  200
 POST /patches/C/1/review               302  404  400  400  400  400  400
 POST /patches/C/1/rate                 302  404  302  302  302  302  302
@@ -151,7 +157,7 @@ def test_a_refusal_says_why(
 
 
 def test_the_table_has_every_page_of_these_modules() -> None:
-    modules = {m.__name__ for m in (decide, edit, lists, manage, new, patch, review, text)}
+    modules = {m.__name__ for m in (decide, edit, lists, manage, new, patch, regroup, review, text)}
     numbers = dict.fromkeys("PCDN", "1")
     told = {filled(path, numbers).lstrip("/") for _, path, _, _ in CELLS}
     walked = 0
