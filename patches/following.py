@@ -12,7 +12,6 @@ from accounts.models import Person
 from patches.models import Patch, PatchCommit, PatchVersion
 from patches.parsed import ParsedPatch
 from patches.policies import may, visible_patches
-from patches.submitting import paths_of
 from patches.telling import told_by
 from tracker.models import Attachment, Comment, Problem
 from tracker.text import clean_line
@@ -164,7 +163,7 @@ def _has_mark(version: PatchVersion, parsed: ParsedPatch) -> bool:
 
 
 def _has_files(version: PatchVersion, parsed: ParsedPatch) -> bool:
-    old, new = set(paths_of(version)), set(parsed.paths)
+    old, new = set(version.paths), set(parsed.paths)
     return 2 * len(old & new) >= max(len(old), len(new), 1)
 
 

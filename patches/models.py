@@ -294,6 +294,12 @@ class PatchVersion(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("patch-diff", args=[self.patch_id, self.number])
 
+    @property
+    def paths(self) -> list[str]:
+        """Every path that it touches, old names too, sorted. One query."""
+        pairs = self.files.order_by().values_list("path", "old_path").distinct()
+        return sorted({path for pair in pairs for path in pair if path})
+
 
 class PatchCommit(models.Model):
     """One commit of a version; a bare diff is one without subject and author."""

@@ -71,17 +71,12 @@ def submit(  # noqa: PLR0913 - each is something that a door may know
     problems = _check_fixes(fixes, submitter, faults)
     if not product.is_active:
         faults.add("product", f"“{product.slug}” takes no new patches any more.")
+    patch = Patch(product=product, submitter=submitter, is_confidential=is_confidential)
+    patch.author = author or submitter
+    patch.author_name = _author_name(parsed, patch.author)
     _check_parsed(parsed, faults)
-    patch = Patch(
-        product=product,
-        title=check_line("title", title or _title_of(parsed), TITLE_CHARS, faults),
-        description=check_text("description", description or parsed.description, faults),
-        target=_check_target(target, faults),
-        author=author or submitter,
-        author_name=_author_name(parsed, author or submitter),
-        submitter=submitter,
-        is_confidential=is_confidential,
-    )
+    words = title or _title_of(parsed), description or parsed.description
+    _set_words(patch, *words, target, faults)
     note = check_text("note", note, faults)
     faults.raise_if_any()
     return _store(patch, parsed, submitter, door, problems, source, note)
@@ -123,8 +118,7 @@ def _store(
     demand.recount([patch])
     turns.settle(patch)
     on_problems.tell(patch, submitter, door, f"came: “{patch.title}”")
-    kind, quiet = PatchEvent.Kind.SUBMITTED, door == Door.IMPORT
-    record(patch, kind, submitter, door, version=version, quiet=quiet)
+    record(patch, PatchEvent.Kind.SUBMITTED, submitter, door, version=version)
     requests.ask_owners(patch, door)
     return patch
 
@@ -180,7 +174,6 @@ def _follow(
         turn_before=turn_before,
         version=version,
         data={"number": version.number, "is_same_content": not is_changed},
-        quiet=door == Door.IMPORT,
     )
     requests.ask_owners(patch, door)
     follow_up(patch, before, version)
@@ -200,17 +193,11 @@ def add_components(patch: Patch, components: Iterable[Component]) -> None:
 
 def _move_components(patch: Patch, before: PatchVersion, paths: list[str]) -> None:
     """The components of other paths; what somebody added by hand, or a fix, stays."""
-    old = {each.pk for each in _components_of(patch, paths_of(before))}
+    old = {each.pk for each in _components_of(patch, before.paths)}
     new = _components_of(patch, paths)
     kept = {each.pk for each in new} | set(patch.fixes.values_list("component", flat=True))
     PatchComponent.objects.filter(patch=patch, component__in=old - kept).delete()
     add_components(patch, new)
-
-
-def paths_of(version: PatchVersion) -> list[str]:
-    """Every path that a version touches, old names too, sorted."""
-    pairs = version.files.values_list("path", "old_path")
-    return sorted({path for pair in pairs for path in pair if path})
 
 
 @transaction.atomic
@@ -379,9 +366,9 @@ def _title_of(parsed: ParsedPatch) -> str:
     line = clean_line((parsed.title or subject)[: 8 * TITLE_CHARS])
     if not is_blank(line):
         return line[:TITLE_CHARS]
-    paths = parsed.paths
+    paths = parsed.paths or ["nothing"]
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"Change to {paths[0][: TITLE_CHARS - 50]}{more}" if paths else ""
+    return f"Change to {paths[0][: TITLE_CHARS - 50]}{more}"
 
 
 def _author_name(parsed: ParsedPatch, author: Person) -> str:

@@ -5,6 +5,6 @@ projects write that down, and `keeping` changes what a product says of itself. `
 and `suggesting` knows who else could review.
 """
 
-from patches.owners.areas import Owner, components_of, owners_of, owners_of_patch, paths_of
+from patches.owners.areas import Owner, components_of, owners_of, owners_of_patch
 
-__all__ = ["Owner", "components_of", "owners_of", "owners_of_patch", "paths_of"]
+__all__ = ["Owner", "components_of", "owners_of", "owners_of_patch"]

@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Final
 
 from accounts.models import Person, Role, read_roles
-from patches.models import ComponentPath, MaintainersFile, Patch, PatchFile
+from patches.models import ComponentPath, MaintainersFile, Patch
 from patches.owners import codeowners, maintainers
 from patches.owners.people import find_people
 from patches.owners.rules import Rule, Rules
@@ -93,14 +92,8 @@ def components_of(product: Product, paths: Sequence[str]) -> list[Component]:
 
 def owners_of_patch(patch: Patch) -> list[Owner]:
     """Who is to be asked about the newest version of a patch, its author among them."""
-    return owners_of(patch.product, paths_of(patch)) or _of_components(patch)
-
-
-def paths_of(patch: Patch) -> list[str]:
-    """Every path that its newest version touches, old names too, sorted."""
-    rows = PatchFile.objects.filter(version__patch=patch, version__number=patch.latest)
-    pairs = rows.order_by().values_list("path", "old_path").distinct()
-    return sorted({path for path in chain.from_iterable(pairs) if path})
+    paths = patch.versions.get(number=patch.latest).paths
+    return owners_of(patch.product, paths) or _of_components(patch, paths)
 
 
 def find(product: Product, paths: Sequence[str]) -> list[Finding]:
@@ -177,12 +170,14 @@ def _maintainers_of(components: Iterable[int]) -> dict[int, list[Person]]:
     return found
 
 
-def _of_components(patch: Patch) -> list[Owner]:
-    """Those who maintain what the fixed problems are about, or to what the patch was said to
-    belong."""
+def _of_components(patch: Patch, paths: Sequence[str]) -> list[Owner]:
+    """Those who maintain what the fixed problems are about, or to what somebody said that the patch
+    belongs: not by its paths, for which the rules have spoken."""
+    by_paths = [component.pk for component in components_of(patch.product, paths)]
     fixed = [each.component for each in patch.fixes.select_related("component").order_by("number")]
     # Without its number: the reason stays when the problem is one of which not all may know.
-    why = dict.fromkeys(patch.components.order_by("slug"), "to which it belongs")
+    said = patch.components.exclude(pk__in=by_paths).order_by("slug")
+    why = dict.fromkeys(said, "to which it belongs")
     why |= dict.fromkeys(fixed, "of which it fixes a problem")
     maintained = _maintainers_of([component.pk for component in why])
     findings = [

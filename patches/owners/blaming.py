@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.core.cache import cache
 
+from patches.git.real import path_of
 from patches.git.running import Deadline, GitFailed, git
 from patches.models import Patch
 
@@ -41,18 +41,12 @@ class Blamed:
     commit: str
 
 
-def repository_of(patch: Patch) -> Path | None:
-    """The bare repository of the patch's product, if there is one here."""
-    path = Path(settings.DATA_DIR) / "git" / f"{patch.product.slug}.git"
-    return path if path.is_dir() else None
-
-
 def blamed_for(patch: Patch, touched: Mapping[str, Sequence[Lines]]) -> list[Blamed]:
     """Who last changed the lines in `touched`, by path, in the branch that the patch is for.
 
     Within `SECONDS`; what was not found out until then is left out.
     """
-    repository = repository_of(patch)
+    repository = path_of(patch.product)
     if repository is None:
         return []
     key = f"patch-blame:{patch.pk}:{patch.latest}:{patch.target.encode().hex()}"

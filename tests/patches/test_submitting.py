@@ -126,6 +126,8 @@ def test_bad_patches_are_refused_in_words(
         "patch": ["It changes no file. Send a diff, or the output of git format-patch."],
         "target": ["Keep it to 100 characters; this has 101."],
     }
+    with pytest.raises(DraftErrors, match="what it changes"):
+        make_patch(product, outsider, title=" \u200b")
     product.is_active = False
     with pytest.raises(DraftErrors, match="takes no new patches"):
         make_patch(product, outsider)
