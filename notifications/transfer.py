@@ -35,7 +35,19 @@ NOBODY_REFERS: Final = "no other row and no address names it"
 
 def declare() -> None:
     """Called once, when the app is ready."""
-    registry.add(
+    registry.add(*_tables())
+    registry.leave_out(
+        "mail on its way, and what was sent", DigestDelivery, Message, Telling, PatchTelling
+    )
+    registry.leave_out("mail as it came in, and whose it was", IncomingMail, HeldMail)
+    registry.leave_out(
+        "who may write to this installation and whom it reaches",
+        *(KnownSender, ReplyRevocation, PoliteAnswer, Bounce, SuspendedAddress, MailDomain),
+    )
+
+
+def _tables() -> list[Table]:
+    return [
         Table(
             "subscriptions", Subscription, left_out={"id": NOBODY_REFERS},
             within=_subscriptions,
@@ -60,15 +72,7 @@ def declare() -> None:
             "problems_set_aside", SetAside, left_out={"id": NOBODY_REFERS}, within="problem",
             of_people=True,
         ),
-    )  # fmt: skip
-    registry.leave_out(
-        "mail on its way, and what was sent", DigestDelivery, Message, Telling, PatchTelling
-    )
-    registry.leave_out("mail as it came in, and whose it was", IncomingMail, HeldMail)
-    registry.leave_out(
-        "who may write to this installation and whom it reaches",
-        *(KnownSender, ReplyRevocation, PoliteAnswer, Bounce, SuspendedAddress, MailDomain),
-    )
+    ]  # fmt: skip
 
 
 def _subscriptions(part: Part) -> Q:

@@ -143,12 +143,11 @@ def _mark_patched(patch: Patch, problems: list[Problem], actor: Person, door: Do
     done = []
     fixed = set(patch.fixes.values_list("pk", flat=True))
     wanted = fixed | {problem.head_id for problem in problems if problem.pk in fixed}
+    seen = visible_problems(actor).filter(pk__in=[p.pk for p in problems if p.pk in wanted])
+    known = set(seen.values_list("pk", flat=True))
     for problem in problems:
-        if problem.pk not in wanted:
-            continue
         can = State.PATCHED in STATE_CHANGES[State(problem.state)]
-        seen = visible_problems(actor).filter(pk=problem.pk).exists()
-        if can and seen and may_problem("problem.change_state", actor, problem):
+        if problem.pk in known and can and may_problem("problem.change_state", actor, problem):
             change(problem, actor, ProblemChange(state=State.PATCHED.value), door)
             # Who may know of the patch knows what it fixes, but not of each head.
             if problem.pk in fixed or not problem.is_confidential:

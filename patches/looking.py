@@ -78,8 +78,9 @@ def look(thing: Thing, *, quiet: bool = False) -> Look | None:
         with transaction.atomic():
             _take(sent, parsed, refusal)
     except IntegrityError:
-        # Somebody else looked at the same moment.
-        logger.info("%s was looked at twice", thing)
+        if look_at(thing) is None:
+            raise
+        logger.info("%s was looked at by somebody else at the same moment", thing)
     except _Moved:
         logger.info("%s is looked at again: what its patch fixes was just changed", thing)
     return look_at(thing)
@@ -88,22 +89,6 @@ def look(thing: Thing, *, quiet: bool = False) -> Look | None:
 def look_at(thing: Thing) -> Look | None:
     """The row of what was looked at."""
     return Look.objects.filter(**_as_field(thing)).first()
-
-
-def reasons_for(problem: Problem) -> dict[str, str]:
-    """Why what has the look of a patch is none: `attachment-12`, `comment-7` or `report` to a
-    sentence. One query."""
-    refused = Look.objects.filter(outcome=Look.Outcome.REFUSED)
-    looks = refused.filter(problem=problem).union(
-        refused.filter(attachment__problem=problem), refused.filter(comment__problem=problem)
-    )
-    return {_key(each): each.reason for each in looks}
-
-
-def _key(each: Look) -> str:
-    if each.attachment_id:
-        return f"attachment-{each.attachment_id}"
-    return f"comment-{each.comment_id}" if each.comment_id else "report"
 
 
 def _as_field(thing: Thing) -> dict[str, Thing]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from accounts.models import Person
 from patches.models import Patch
 from tracker.models import Door, Event, Problem
 from tracker.services import lock, record, touch
-
-CAME: Final = "came"
 
 
 def tell(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from patches.models import PatchFile
@@ -105,7 +105,7 @@ class ParsedPatch:
     author_name: str = ""
     author_email: str = ""
     # Problems of this tracker that the words name as fixed ("Fixes: #12", "PR: 12").
-    named_problems: Sequence[int] = field(default=())
+    named_problems: Sequence[int] = ()
 
     @property
     def is_series(self) -> bool:

@@ -70,13 +70,13 @@ def _read(stored: FieldFile) -> bytes:
 
 
 def _mail(version: PatchVersion, commit: Commit, header: bytes, words: bytes) -> bytes:
-    notes = [f"{settings.BASE_URL}{version.get_absolute_url()}\n"]
+    url = f"{settings.BASE_URL}{version.get_absolute_url()}\n"
     base = version.base_commit if commit.position == 1 else ""
     below = f"base-commit: {base}\n" if base else ""
     diff = commit.diff if commit.diff.endswith(b"\n") else commit.diff + b"\n"
     body = b"%s---\n%s\n%s%s-- \nGroundswell\n\n" % (
         words,
-        "".join(notes).encode(),
+        url.encode(),
         diff,
         below.encode(),
     )

@@ -49,26 +49,13 @@ def store_version(
     source: Source = None,
 ) -> PatchVersion:
     """The version that follows on `before`, with its files. The caller holds the patch's row."""
-    number = before.number + 1 if before else 1
+    version = PatchVersion(patch=patch, submitter=submitter, door=door, note=note)
+    version.number = before.number + 1 if before else 1
     is_same = before is not None and before.content == parsed.content
-    version = PatchVersion(
-        patch=patch,
-        number=number,
-        kind=PatchVersion.Kind.SERIES if parsed.is_series else PatchVersion.Kind.DIFF,
-        submitter=submitter,
-        door=door,
-        note=note,
-        attachment=source if isinstance(source, Attachment) else None,
-        comment=source if isinstance(source, Comment) else None,
-        message_id=clean_line(parsed.message_id[:1000])[:255],
-        base_commit=clean_line(parsed.base_commit[:200])[:64],
-        sha256=digest_of(parsed),
-        size=len(parsed.text),
-        content=parsed.content,
-        content_since=before.content_since if before and is_same else number,
-        commits_count=len(parsed.commits),
-        **_figures(parsed),
-    )
+    version.content_since = before.content_since if before and is_same else version.number
+    version.attachment = source if isinstance(source, Attachment) else None
+    version.comment = source if isinstance(source, Comment) else None
+    _describe(version, parsed)
     _keep(version.file, version, parsed.text)
     if parsed.original:
         _keep(version.original, version, parsed.original)
@@ -77,13 +64,17 @@ def store_version(
     return version
 
 
-def _figures(parsed: ParsedPatch) -> dict[str, int]:
+def _describe(version: PatchVersion, parsed: ParsedPatch) -> None:
+    """Set what follows from the patch as it came."""
+    version.kind = PatchVersion.Kind.SERIES if parsed.is_series else PatchVersion.Kind.DIFF
+    version.message_id = clean_line(parsed.message_id[:1000])[:255]
+    version.base_commit = clean_line(parsed.base_commit[:200])[:64]
+    version.sha256, version.content = digest_of(parsed), parsed.content
     files = [file for commit in parsed.commits for file in commit.files]
-    return {
-        "files_count": len({file.path for file in files}),
-        "added": sum(file.added for file in files),
-        "removed": sum(file.removed for file in files),
-    }
+    version.size, version.commits_count = len(parsed.text), len(parsed.commits)
+    version.files_count = len({file.path for file in files})
+    version.added = sum(file.added for file in files)
+    version.removed = sum(file.removed for file in files)
 
 
 def _keep(field: FieldFile, version: PatchVersion, content: bytes) -> None:

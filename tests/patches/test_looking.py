@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from accounts.models import Person, Role
 from patches import bell, unlooked
-from patches.looking import look, reasons_for
+from patches.beside import marks_on
+from patches.looking import look
 from patches.models import Look, Patch, PatchEvent
 from patches.tasks import look_at, sweep_unlooked
 from tests.patches.made_by_git import git, repository
@@ -112,7 +113,7 @@ def test_words_are_no_patch_and_a_broken_one_has_its_reason(
     looks = [look(words), look(file), look(broken)]
     assert [each.outcome for each in looks if each] == ["nothing", "refused", "refused"]
     assert not Patch.objects.exists()
-    reasons = reasons_for(problem)
+    reasons = {name: mark.reason for name, mark in marks_on(problem, outsider).items()}
     assert reasons.keys() == {f"attachment-{file.pk}", f"comment-{broken.pk}"}
     assert reasons[f"attachment-{file.pk}"].startswith("It ends in the middle of the hunk")
     assert "leads out of the source tree" in reasons[f"comment-{broken.pk}"]
@@ -124,7 +125,7 @@ def test_reasons_take_one_query(
     for number in range(3):
         look(say(problem, outsider, TRUNCATED.decode() + f"\n{number}"))
     with django_assert_num_queries(1):  # type: ignore[operator]
-        assert len(reasons_for(problem)) == 3
+        assert len(marks_on(problem, outsider)) == 3
 
 
 def test_files_of_one_comment_that_are_a_series_are_one_patch(

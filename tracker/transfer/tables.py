@@ -38,7 +38,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 def declare() -> None:
     """Called once, when the app is ready."""
-    registry.add(*_products(), *_problems(), *_work())
+    registry.add(*_products(), *_problems(), *_talk(), *_work())
     registry.rewrite(Problem, regroup_rows)
     registry.rewrite(Event, _hide_numbers)
     registry.leave_out(
@@ -88,6 +88,11 @@ def _problems() -> list[Table]:
                 "people", "waiting", "heat",
             ),
         ),
+    ]  # fmt: skip
+
+
+def _talk() -> list[Table]:
+    return [
         Table(
             "comments", Comment, key=("id",), within="problem",
             public=("id", "problem", "author", "text", "door", "origin_author", "created_at"),
