@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from io import BytesIO
 from typing import Any
 
@@ -39,6 +40,21 @@ FORMS = (
     ("/products/base/releases/new", "name released_on branch after"),
     ("/markdown/preview", "text description"),
 )
+ADDRESSES = (
+    "/99999999999999999999999999",
+    "/0",
+    "/P/attachments/99999999999999999999999999/x",
+    "/P/history?page=x",
+    "/P/voters?page=99999999999999999999999999",
+    "/problems/new?product=%00",
+    "/problems/new/choices?product=%00",
+    "/problems/similar?product=%00&synopsis=%00%00%00",
+    "/problems/similar?product=base&synopsis=%00%00%00",
+    "/problems/similar?product=base&synopsis=100%25_%5C",
+    "/products/%00/edit",
+    "/products/base/components/%00/edit",
+    "/products/base/releases/99999999999999999999999999/edit",
+)
 
 
 class Named(BytesIO):
@@ -52,17 +68,17 @@ def sent(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-@pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize(("path", "fields"), FORMS)
 def test_a_form_with_hostile_words_is_answered(
-    client: Client, problem: Problem, administrator: Person, path: str, fields: str, name: str
+    client: Client, problem: Problem, administrator: Person, path: str, fields: str
 ) -> None:
     sign_in(client, administrator)
     path = path.replace("P", str(problem.pk))
     usual = {"product": "base", "component": "kernel", "synopsis": "s", "description": "d"}
-    for field in fields.split():
-        response = client.post(path, usual | {field: sent(HOSTILE[name])})
-        assert response.status_code < 500, field
+    for field, (name, words) in itertools.product(fields.split(), HOSTILE.items()):
+        response = client.post(path, usual | {field: sent(words)})
+        assert response.status_code < 500, (field, name)
+        assert response.status_code != 429, "not read"
         assert b"<script>alert" not in response.content
 
 
@@ -76,32 +92,16 @@ def test_an_edit_with_hostile_words_is_answered(
         response = client.post(f"/{problem.pk}/edit", form | {field: sent(HOSTILE[name])})
         assert response.status_code < 500, field
         assert b"<script>alert" not in response.content
-        form["base"] = hidden(client, f"/{problem.pk}/edit", "base")
+        if response.status_code == 302:
+            form["base"] = hidden(client, f"/{problem.pk}/edit", "base")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/99999999999999999999999999",
-        "/0",
-        "/P/attachments/99999999999999999999999999/x",
-        "/P/history?page=x",
-        "/P/voters?page=99999999999999999999999999",
-        "/problems/new?product=%00",
-        "/problems/new/choices?product=%00",
-        "/problems/similar?product=%00&synopsis=%00%00%00",
-        "/problems/similar?product=base&synopsis=%00%00%00",
-        "/problems/similar?product=base&synopsis=100%25_%5C",
-        "/products/%00/edit",
-        "/products/base/components/%00/edit",
-        "/products/base/releases/99999999999999999999999999/edit",
-    ],
-)
 def test_a_hostile_address_is_answered(
-    client: Client, problem: Problem, administrator: Person, path: str
+    client: Client, problem: Problem, administrator: Person
 ) -> None:
     sign_in(client, administrator)
-    assert client.get(path.replace("P", str(problem.pk))).status_code < 500
+    for path in ADDRESSES:
+        assert client.get(path.replace("P", str(problem.pk))).status_code < 500, path
 
 
 def test_a_voter_that_cannot_be_is_not_found(
