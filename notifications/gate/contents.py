@@ -77,7 +77,7 @@ def body_of(text: str, patch: MailedPatch | None = None) -> Body:
 
 
 def _patch_files(words: str, diff: str, patch: MailedPatch | None) -> list[IncomingFile]:
-    if diff and patch is not None and patch.diff:
+    if patch is not None and patch.diff and (diff or patch.is_forwarded):
         return [IncomingFile("mail.patch", "text/plain", patch.as_file(words))]
     if patch is not None and patch.attached:
         return [IncomingFile(patch.attached, "text/plain", patch.as_file(words))]

@@ -17,6 +17,7 @@ from patches.parsed import Unreadable
 
 _KEPT: Final = ("from", "date", "subject", "message-id", "in-reply-to", "references")
 _FOLDED: Final = 900
+_FORWARDED: Final = re.compile(r"\s*(?:fwd?|wg|tr|rv|i)\s*:", re.I)
 # What stands between the words of a commit and the list of its files.
 _BELOW: Final = re.compile(rb"^---\n", re.M)
 
@@ -25,12 +26,14 @@ _BELOW: Final = re.compile(rb"^---\n", re.M)
 class MailedPatch:
     """`head` are the headers of a mail that git sent, b"" of others, whose writer did not send
     them for everybody to read. `diff` is b"" for the letter above a series; `attached` is the name
-    of the file that it was, where it did not stand in the text."""
+    of the file that it was, where it did not stand in the text. One that `is_forwarded` may stand
+    below words that are its writer's, not in them."""
 
     head: bytes
     diff: bytes
     base_commit: str = ""
     attached: str = ""
+    is_forwarded: bool = False
 
     def as_file(self, words: str) -> bytes:
         """With the words of the mail, which are those of the commit."""
@@ -63,7 +66,13 @@ def mailed(raw: bytes) -> MailedPatch | None:
         is_letter = subject.parts > 1 and not subject.part and _is_of_git(headers)
         return MailedPatch(_head(headers), b"") if is_letter else None
     head = _head(headers) if _is_of_git(headers) else b""
-    return MailedPatch(head, _diffs_of(text[begin:]), base_in(text[-10_000:]))
+    is_forwarded = _FORWARDED.match(headers.words("subject")) is not None
+    if is_forwarded:
+        # Neither its author nor its words are those of this mail.
+        head = b""
+    return MailedPatch(
+        head, _diffs_of(text[begin:]), base_in(text[-10_000:]), is_forwarded=is_forwarded
+    )
 
 
 def _attached(head: bytes, files: Sequence[Part]) -> MailedPatch | None:

@@ -13,7 +13,7 @@ from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
 from patches.finding.limits import MOST_COMMITS, WORDS_BYTES
 from patches.finding.packed import Room, inner, refuse_other_shapes
-from patches.finding.parts import Part, joined, leaves, unstuffed
+from patches.finding.parts import Part, joined, leaves, unsigned, unstuffed
 from patches.finding.words import Subject, read_subject
 from patches.parsed import Unreadable
 from tracker.text import clean_text
@@ -64,14 +64,15 @@ class Message:
 
 
 def as_lines(data: bytes) -> bytes:
-    """Text with line feeds: without the carriage returns that a mail or an editor put to each."""
+    """Text with line feeds: without the carriage returns that a mail or an editor put to each, and
+    without a clear signature."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         data = data.decode("utf-16", "replace").encode("utf-8", "replace")
     data = data.removeprefix(b"\xef\xbb\xbf")
     returns = data.count(b"\r\n")
     if returns and returns == data.count(b"\n"):
-        return data.replace(b"\r\n", b"\n")
-    return data
+        data = data.replace(b"\r\n", b"\n")
+    return unsigned(data) if b"-----BEGIN PGP SIGNED" in data else data
 
 
 def read_messages(data: bytes, *, is_mail: bool = False, room: Room | None = None) -> list[Message]:

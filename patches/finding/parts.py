@@ -13,6 +13,12 @@ from patches.finding.limits import DEPTH, PARTS
 
 _PARAMETER: Final = re.compile(r';\s*([\w-]{1,40})\*?\d{0,3}\*?\s*=\s*("[^"]*"?|[^\s;]+)')
 
+_SIGNED: Final = re.compile(
+    rb"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][\w-]*: [^\n]*\n)*\n(.*?)"
+    rb"^-----BEGIN PGP SIGNATURE-----\n.*?^-----END PGP SIGNATURE-----$",
+    re.M | re.S,
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -94,6 +100,12 @@ def _decoded_body(body: bytes, encoding: str) -> bytes:
     except (binascii.Error, ValueError):
         pass
     return body
+
+
+def unsigned(text: bytes) -> bytes:
+    """Text without the clear signature around it, and without the dashes that this puts before
+    lines (RFC 9580, section 7)."""
+    return _SIGNED.sub(lambda found: re.sub(rb"^- ", b"", found[1], flags=re.M), text)
 
 
 def unstuffed(text: bytes) -> bytes:

@@ -95,10 +95,19 @@ def test_by_the_api(problem: Problem, outsider: Person) -> None:
     assert (found().door, content(found())) == (Door.API, diff("a.c", "x"))
 
 
-def test_by_a_mail_with_a_diff_in_its_text(problem: Problem, outsider: Person) -> None:
+@pytest.mark.parametrize(
+    ("subject", "above"),
+    [
+        ("Re: The card stops", ""),
+        ("Fwd: [PATCH] em", "-------- Forwarded Message --------\nFrom: Bo <bo@example.org>\n\n"),
+    ],
+)
+def test_by_a_mail_with_a_diff_in_its_text(
+    problem: Problem, outsider: Person, subject: str, above: str
+) -> None:
     to = reply_address(outsider.pk, problem.pk)
-    text = f"Try this:\n\n{diff('a.c', 'x').decode()}\n-- \nOtto\nhis address\n"
-    deliver(letter(outsider.email, to, text, "Re: The card stops"), to, outsider.email)
+    text = f"Try this:\n\n{above}{diff('a.c', 'x').decode()}\n-- \nOtto\nhis address\n"
+    deliver(letter(outsider.email, to, text, subject), to, outsider.email)
     file = Attachment.objects.get()
     with file.file.open("rb") as opened:
         assert opened.read() == diff("a.c", "x")

@@ -169,8 +169,11 @@ SHAR = (
         b"".join(b"    " + line for line in DIFF.splitlines(keepends=True)),
         b"Subject: x\nFrom: a@example.org\n\n" + uuencoded(DIFF),
         b"Subject: x\nFrom: a@example.org\n\n-- >8 --\n" + DIFF,
+        b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nThis:\n\n"
+        + DIFF.replace(b"\n-", b"\n- -")
+        + b"-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n",
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_diff_is_found_in_what_it_is_packed_into(given: bytes) -> None:
     parsed = finding.read(given)
