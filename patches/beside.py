@@ -13,6 +13,7 @@ from patches.models import WAITING, Look, Patch, PatchFix, Review, ReviewRequest
 from patches.policies import visible_patches
 from patches.waiting.listing import COUNT_LIMIT
 from patches.waiting.rows import Row, rows_of
+from tracker.duplicates import adds_up
 from tracker.models import Problem, Product
 
 MOST_ON_A_PROBLEM = 50
@@ -39,10 +40,14 @@ class Waiting:
 
 
 def of_problem(problem: Problem, viewer: Viewer) -> list[Row]:
-    """The patches that are to fix a problem: those that wait first, then the newest. One query
-    where there are none."""
-    fixes = PatchFix.objects.filter(problem=problem).values("patch")
-    rows = visible_patches(viewer).filter(pk__in=fixes).defer("description")
+    """The patches that are to fix a problem, or a duplicate of it: those that wait first, then the
+    newest. One query where there are none."""
+    fixes = PatchFix.objects.order_by().values_list("patch", flat=True)
+    of_duplicates = fixes.filter(adds_up("problem"), problem__head=problem)
+    numbers = list(fixes.filter(problem=problem).union(of_duplicates))
+    if not numbers:
+        return []
+    rows = visible_patches(viewer).filter(pk__in=numbers).defer("description")
     rows = rows.select_related("product", "author", "submitter", "decided_by")
     return rows_of(list(rows.order_by("-is_waiting", "-number")[:MOST_ON_A_PROBLEM]))
 

@@ -14,6 +14,7 @@ from accounts.policies import Viewer
 from patches.models import WAITING, Patch, PatchFix
 from patches.policies import visible_patches
 from patches.waiting.listing import FORGOTTEN, REVIEWED, TURNS
+from tracker.duplicates import adds_up
 from votes.search import qualifiers
 from votes.search.places import Named
 from votes.search.qualifiers import Condition
@@ -54,11 +55,12 @@ def _patch(value: str, named: Named) -> Condition:
 
 
 def _fixed_by(wanted: Q) -> Condition:
-    """Problems that such a patch is to fix."""
+    """Problems that such a patch is to fix, themselves or by a duplicate."""
 
     def condition(viewer: Viewer) -> Q:
         patches = visible_patches(viewer).filter(wanted).order_by().values("pk")
         fixes = PatchFix.objects.filter(patch__in=patches).order_by()
-        return Q(pk__in=fixes.values("problem"))
+        by_a_duplicate = fixes.filter(adds_up("problem"), problem__head__isnull=False)
+        return Q(pk__in=fixes.values("problem")) | Q(pk__in=by_a_duplicate.values("problem__head"))
 
     return condition

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Person
+from accounts.models import Person, Role
 from patches import looking
 from patches.models import Patch, ReviewRequest
 from patches.owners import requests
@@ -20,8 +20,9 @@ from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem
+from tracker.changes import ProblemChange
 from tracker.models import Attachment, Door, Problem
-from tracker.services import attach
+from tracker.services import attach, change
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,10 @@ def test_a_problem_shows_its_patches_whose_turn_it_is_and_what_is_missing(
     assert "Waits for a review of version 2. Still needs “Quality” from a maintainer." in said
     reviewing.send_review(newest(patch), make_person(), Door.WEB, text="No.", verdict="changes")
     assert f"Waits for {patch.author}, its author." in section(client, problem)
+    head = make_problem(problem.product)
+    change(problem, make_person("", Role.TRIAGER), ProblemChange(duplicate_of=head.pk), Door.WEB)
+    assert "em: do not hang patch" in section(client, head)
+    assert f'href="/{head.pk}"' in client.get("/problems/?q=has:patch").text
 
 
 def test_a_file_says_what_patch_it_became_or_why_it_is_none(
