@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import conditional_page, require_safe
 
+from accounts.policies import as_person
 from patches.waiting import listing
 from patches.waiting.listing import ListQuery
 from patches.waiting.rows import Row, rows_of
@@ -34,6 +35,9 @@ def _feed(request: HttpRequest, *, is_forgotten: bool) -> HttpResponse:
         query = listing.parse(drop(request.GET, "cursor"), is_forgotten=is_forgotten)
     except DraftErrors as errors:
         return HttpResponse(f"{errors}\n", status=400, content_type="text/plain; charset=utf-8")
+    if "me" in {query.author, query.reviewer} and as_person(request.user) is None:
+        said = "Nobody is signed in here, so “me” is nobody: give a handle in its place."
+        return HttpResponse(f"{said}\n", status=400, content_type="text/plain; charset=utf-8")
     asked = drop(request.GET, "cursor", "limit")
     suffix = full_query(asked) if asked else ""
     folder = "/patches/forgotten" if is_forgotten else "/patches"

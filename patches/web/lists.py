@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.policies import as_person
 from patches.waiting import listing
 from patches.waiting.listing import ListQuery
 from patches.waiting.rows import rows_of
@@ -69,8 +70,18 @@ def _listed(request: HttpRequest, query: ListQuery) -> dict[str, object]:
         "next_url": _at(request.GET, shown.next_cursor),
         "previous_url": _at(request.GET, shown.previous_cursor),
         "first_url": full_query(drop(request.GET, "cursor")) if query.cursor else "",
-        "feed_query": full_query(drop(request.GET, "cursor", "limit")),
+        "feed_query": full_query(_for_a_feed(request)),
     }
+
+
+def _for_a_feed(request: HttpRequest) -> QueryDict:
+    """The list by names that mean the same to a program which is not signed in."""
+    params = drop(request.GET, "cursor", "limit")
+    person = as_person(request.user)
+    for name in ("author", "reviewer"):
+        if person is not None and params.get(name) == "me":
+            params[name] = person.handle
+    return params
 
 
 def _at(params: QueryDict, cursor: str) -> str:

@@ -90,8 +90,10 @@ def test_a_list_is_narrowed_by_place_people_and_words(client: Client) -> None:
                   "target=stable/14"):  # fmt: skip
         assert shown(client, f"/patches/?{asked}") == [wanted.pk], asked
     assert "login" in client.get("/patches/?reviewer=me").headers["Location"]
+    assert client.get("/patches.atom?reviewer=me").status_code == 400
     client.force_login(mara)
     assert shown(client, "/patches/?reviewer=me") == [wanted.pk]
+    assert "/patches.atom?reviewer=mara" in client.get("/patches/?reviewer=me").text
     assert shown(client, "/patches/?reviewer=me&turn=decided") == []
     page = client.get("/patches/?author=sam").text
     assert "mara looks at it" in page
