@@ -216,7 +216,7 @@ def decline(patch: Patch, person: Person, door: Door) -> ReviewRequest | None:
 
     The next is who has claimed it, or another who looks after the same files; else the best
     suggestion that was not asked yet. Declining twice passes on once. Raises `Conflict` for who was
-    not asked.
+    not asked, and for a patch that was decided.
     """
     # Before the transaction: git may take seconds, and nobody is to wait for it. Who has one open
     # already asks for suggestions before that, since git's answer is kept.
@@ -231,8 +231,9 @@ def _decline(
     request = _own(patch, person)
     if request.state == ReviewRequest.State.DECLINED:
         return _passed_on_to(patch, person)
+    refuse_decided(patch, "Nobody need look at it any more.")
     _answer(request, ReviewRequest.State.DECLINED)
-    following = _next(patch, person, suggested, door) if patch.is_waiting else None
+    following = _next(patch, person, suggested, door)
     record(
         patch,
         PatchEvent.Kind.PASSED_ON,

@@ -76,6 +76,8 @@ def test_whom_it_makes_no_sense_to_ask(patch: Patch, product: Product, committer
     deciding.decline(patch, committer, Door.WEB, note="Too late.")
     with pytest.raises(Conflict, match="declined"):
         requests.ask(patch, committer, person("doro"), Door.WEB)
+    with pytest.raises(Conflict, match="Nobody need look"):
+        requests.decline(patch, person("pia"), Door.WEB)
     assert asked(patch) == ["glen", "pia"]
 
 
