@@ -66,10 +66,28 @@
     show();
   }
 
+  // The code beside a number.
+  function codeOf(cell) {
+    let code = cell.nextElementSibling;
+    while (code && !code.classList.contains("c")) code = code.nextElementSibling;
+    return code;
+  }
+
+  // What is heard of a line that the keyboard comes to: a number alone would say nothing.
+  function nameOf(line) {
+    const code = codeOf(line.cell);
+    const is = (kind) => line.row.classList.contains(kind) || line.cell.classList.contains(kind);
+    const state = is("a") ? ", added" : is("d") ? ", removed" : "";
+    return `${line.number}${state}: ${code ? code.textContent.trim() || "blank" : ""}`;
+  }
+
   function focusLine(line, extend) {
     choose(line, extend);
     const link = one("a", line.cell);
-    if (link) link.focus({ preventScroll: true });
+    if (link) {
+      link.setAttribute("aria-label", nameOf(line));
+      link.focus({ preventScroll: true });
+    }
     line.row.scrollIntoView({ block: "nearest" });
   }
 
@@ -84,19 +102,30 @@
 
   function stepLine(step, extend) {
     const focused = lineOf(document.activeElement && document.activeElement.closest("td.n"));
-    const from = focused || (chosen && chosen.to);
+    // Lines of before that did not change have no link to focus: one goes on from what is chosen.
+    const goesOn = extend && chosen && (!focused || (focused.file === chosen.to.file && focused.side === chosen.to.side));
+    const from = goesOn || !focused ? chosen && chosen.to : focused;
     if (!from) return false;
     let row = from.row;
     for (;;) {
       row = besideRow(row, step);
       if (!row) return true;
-      let cell = cellOf(row);
-      if (extend && cell && lineOf(cell).side !== from.side) cell = all("td.n[id]", row).find((each) => lineOf(each).side === from.side);
+      const beside = all("td.n[id]", row).find((each) => lineOf(each).side === from.side);
+      const cell = beside && (extend || one("a", beside)) ? beside : !extend && cellOf(row);
       if (cell) {
         focusLine(lineOf(cell), extend);
         return true;
       }
     }
+  }
+
+  // In two columns: the line as it was, or as it will be.
+  function otherSide(side) {
+    const focused = lineOf(document.activeElement && document.activeElement.closest("td.n"));
+    const cells = focused ? all("td.n[id]", focused.row) : [];
+    const cell = cells.find((each) => lineOf(each).side === side && one("a", each));
+    if (cell) focusLine(lineOf(cell), false);
+    return Boolean(cell);
   }
 
   // ---- the form under a line
@@ -144,8 +173,7 @@
     for (let number = start; number <= end; number += 1) {
       const cell = document.getElementById(`${form.line.file}${form.line.side}${number}`);
       if (!cell) continue;
-      let code = cell.nextElementSibling;
-      while (code && !code.classList.contains("c")) code = code.nextElementSibling;
+      const code = codeOf(cell);
       lines.push(code ? plainText(code) : "");
     }
     return lines.join("\n");
@@ -264,6 +292,11 @@
     return above.length - 1;
   }
 
+  function fileHere() {
+    const inside = (document.activeElement && document.activeElement.closest("[data-file]")) || (at && at.closest("[data-file]"));
+    return inside || files()[Math.max(position(files()), 0)];
+  }
+
   function follow(rel) {
     const link = one(`a[rel=${rel}]`);
     if (link) link.click();
@@ -315,7 +348,7 @@
     }
     if (!chosen) {
       // The first line of the file one is at, so that the keyboard gets to every line.
-      const file = at && at.matches("[data-file]") ? at : files()[Math.max(position(files()), 0)];
+      const file = fileHere();
       const row = file && all("tr", file).find((each) => cellOf(each));
       if (row && template) {
         focusLine(lineOf(cellOf(row)), false);
@@ -327,9 +360,12 @@
   }
 
   function fold() {
-    const file = (document.activeElement && document.activeElement.closest("[data-file]")) || at;
-    const shown = file && file.closest("[data-file]");
-    if (shown) shown.open = !shown.open;
+    const file = fileHere();
+    if (!file) return true;
+    file.open = !file.open;
+    // What was in focus may be out of sight now.
+    one("summary", file).focus({ preventScroll: true });
+    file.scrollIntoView({ block: "nearest" });
     return true;
   }
 
@@ -388,6 +424,7 @@
       const onLine = document.activeElement && document.activeElement.closest("td.n");
       if (onLine) action = () => stepLine(event.key === "ArrowDown" ? 1 : -1, event.shiftKey);
     }
+    if (event.key === "ArrowLeft" || event.key === "ArrowRight") action = () => otherSide(event.key === "ArrowLeft" ? "o" : "n");
     if (event.key === "Escape" && chosen) action = () => { closeForm(); chosen = null; show(); return true; };
     if (action && action()) {
       event.preventDefault();

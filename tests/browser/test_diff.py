@@ -28,6 +28,8 @@ def test_a_range_is_commented_on_from_the_keyboard_sent_answered_and_resolved(
     for key in ("j", "j", "c", "ArrowDown", "ArrowDown", "Shift+ArrowDown"):
         page.keyboard.press(key)
     expect(page.locator("tr.is-chosen")).to_have_count(2)
+    # What is heard of a line is more than its number.
+    expect(page.locator("a:focus")).to_have_attribute("aria-label", "13, added: return (ENXIO);")
     page.keyboard.press("c")
     form = page.locator("[data-line-form]")
     expect(form).to_contain_text("Comment on lines 12 to 13")
@@ -70,3 +72,10 @@ def test_a_range_is_commented_on_from_the_keyboard_sent_answered_and_resolved(
     assert Thread.objects.get().resolved_by == reporter
     page.keyboard.press("?")
     expect(page.locator("#diff-keys")).to_be_visible()
+
+    page.goto(f"{version.get_absolute_url()}?view=split")
+    for key in ("j", "c", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator("a:focus")).to_have_attribute("aria-label", "13, removed: return (0);")
+    page.keyboard.press("f")
+    expect(page.locator("summary:focus")).to_contain_text("if_em.c")
