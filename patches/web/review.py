@@ -179,6 +179,9 @@ def _send(request: HttpRequest, version: PatchVersion, form: ReviewForm) -> str:
     )
     if said and form.not_counted:
         messages.info(request, f"Your ratings are shown with the remark “{form.not_counted}”.")
+    if version.number < sent.patch.content_since:
+        told = f"You spoke of version {version.number}. Version {sent.patch.latest} has other"
+        messages.warning(request, f"{told} content: look at that one, too.")
     return f"{version.patch.get_absolute_url()}#review-{sent.pk}"
 
 

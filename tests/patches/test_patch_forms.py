@@ -188,6 +188,12 @@ def test_a_review_is_sent_with_its_ratings_and_what_was_on_the_lines(
     assert given == {"quality": (1, "", ""), "works": (1, "amd64", "two hours")}
     said = page(Client(), patch)
     assert "It works. Quality +1 Works here 15.0/amd64, X220 two hours" in said
+    # What is said of superseded content is taken, and who says it is told.
+    address = review(patch)
+    next_version(patch)
+    late = {"text": "No.", "verdict": "changes"}
+    told = words(client.post(address, late, follow=True))
+    assert "You spoke of version 1. Version 2 has other content: look at that one, too." in told
 
 
 def test_a_refused_review_sends_nothing_and_loses_nothing(
