@@ -11,8 +11,10 @@ class PatchesConfig(AppConfig):
             receivers,
             searching,
             transfer,
+            unseen,
         )
 
         receivers.connect()
         transfer.declare()
         searching.declare()
+        unseen.declare()

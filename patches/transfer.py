@@ -33,7 +33,8 @@ from patches.models import (
     version_path,
 )
 from patches.policies import visible
-from tracker.models import Attachment, Comment, Problem
+from patches.unseen import patch_of
+from tracker.models import Attachment, Comment, Event, Problem
 from tracker.transfer.groups import members_by_head, regrouped
 from tracker.transfer.tables import check_sha256
 from votes.models import Vote
@@ -49,6 +50,7 @@ def declare() -> None:
     registry.rewrite(PatchVersion, _cut_sources)
     registry.rewrite(Look, _cut_sources)
     registry.rewrite(PatchEvent, _hide_numbers)
+    registry.rewrite(Event, _hide_patches)
 
 
 def _rules() -> list[Table]:
@@ -313,3 +315,15 @@ def _hide_numbers(part: Part, rows: list[Row]) -> None:
     for change in fixes:
         for side in ("old", "new"):
             change[side] = [number for number in change[side] if number in kept]
+
+
+def _hide_patches(part: Part, rows: list[Row]) -> None:
+    """History of problems tells of no patch that is not in the archive."""
+    named = {number for row in rows for c in row["changes"] if (number := patch_of(c["field"]))}
+    kept = set(part.rows(Patch).filter(pk__in=named).values_list("pk", flat=True)) if named else ()
+    for row in rows:
+        row["changes"] = [
+            change
+            for change in row["changes"]
+            if not (number := patch_of(change["field"])) or number in kept
+        ]

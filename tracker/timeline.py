@@ -12,6 +12,7 @@ from accounts.models import Person
 from accounts.policies import Viewer
 from tracker.models import Attachment, Comment, Door, Event, Problem
 from tracker.policies import visible_problems
+from tracker.untold import readable
 
 # A page shows this many entries; the history has them all, page by page.
 LATEST: Final = 250
@@ -87,7 +88,7 @@ def timeline(problem: Problem, viewer: Viewer, latest: int = LATEST, after: int 
         spoken = spoken.filter(pk__in=[event.comment_id for event in events])
     comments = list(spoken[: latest + 1])
     attachments = list(problem.attachments.select_related("uploader"))
-    entries = _entries(events, comments, attachments, viewer)
+    entries = _entries(readable(events, viewer), comments, attachments, viewer)
     left_out = len(events) > latest or len(comments) > latest
     seen = events[0].pk if events else after
     return Timeline(entries[-latest:], attachments, left_out, seen)
@@ -106,7 +107,7 @@ def stamp(problem: Problem, last: int) -> str:
 def field_news(problem: Problem, viewer: Viewer, after: int) -> list[FieldNews]:
     """The fields that changed after the event `after`, as `viewer` may read them."""
     events = problem.events.filter(pk__gt=after).exclude(changes=[])
-    rows = list(events.select_related("actor").order_by("id"))
+    rows = readable(events.select_related("actor").order_by("id"), viewer)
     visible = _visible_numbers(rows, viewer)
     news: dict[str, FieldNews] = {}
     for event in rows:

@@ -15,6 +15,7 @@ from accounts.models import Person
 from tracker.models import Door, Event, Problem, Resolution
 from tracker.policies import visible_problems
 from tracker.timeline import Entry, FieldChange, describe
+from tracker.untold import readable
 from votes.models import LastLook, Vote
 
 # Whoever looks for the first time is told of this much.
@@ -93,7 +94,8 @@ def _events(person: Person, since: datetime) -> list[Event]:
         .select_related("actor")
     )
     latest = events.order_by("-id")[:MOST_EVENTS]
-    return [event for event in latest if event.door != Door.SYSTEM or event.changes]
+    events_of_note = [event for event in latest if event.door != Door.SYSTEM or event.changes]
+    return readable(events_of_note, person)
 
 
 def _told(problem: Problem, entries: list[Entry]) -> News:

@@ -215,7 +215,7 @@ def _can_conflict(path: str, method: str) -> bool:
     if method == "put":
         return True
     return ("/bulk-changes/" in path and method == "post") or (
-        "/patches/" in path and method != "get"
+        ("/patches/" in path or "/products/" in path) and method != "get"
     )
 
 

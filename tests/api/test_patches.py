@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person
@@ -17,7 +18,10 @@ from tests.api.calls import ROOT, Caller, body_of, document, fields_of
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_problem
+from tracker.changes import ProblemChange
 from tracker.models import Door, Problem, Product
+from tracker.services import change
+from votes.services import cast_vote
 
 pytestmark = pytest.mark.django_db
 
@@ -404,6 +408,29 @@ def test_an_own_patch_does_not_name_a_problem_that_became_a_secret(
     Caller(outsider).patch(f"patches/{patch.pk}/", {"fixes": [other.pk]})
     told = Caller(outsider).get(f"patches/{patch.pk}/history/").json()["results"][-1]["changes"]
     assert [(each["old"], each["new"]) for each in told] == [("", f"#{other.pk}")]
+
+
+def test_the_history_of_a_public_problem_forgets_a_patch_that_became_a_secret(
+    problem: Problem, outsider: Person, triager: Person
+) -> None:
+    other = make_problem(problem.product)
+    cast_vote(problem, outsider, Door.WEB)
+    make_patch(fixes=[problem, other], title="em: zyxwv")
+    history = f"problems/{problem.pk}/history/"
+    caller, shown = Caller(outsider), Client()
+    shown.force_login(outsider)
+
+    def told() -> list[bool]:
+        api = [caller.get(path) for path in (history, "my/")]
+        web = [shown.get(path) for path in (f"/{problem.pk}", f"/{problem.pk}/history", "/my/")]
+        return ["zyxwv" in body_of(answer).decode() for answer in (*api, *web)]
+
+    assert told() == [True] * 5
+    change(other, triager, ProblemChange(is_confidential=True), Door.WEB)
+    assert told() == [False] * 5
+    assert "zyxwv" in body_of(Caller(triager).get(history)).decode()
+    change(other, triager, ProblemChange(is_confidential=False), Door.WEB)
+    assert told() == [True] * 5
 
 
 @pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 4)])

@@ -28,6 +28,7 @@ from tracker.downloads import download
 from tracker.models import Attachment, Comment, Event
 from tracker.policies import may, visible_problems
 from tracker.services import attach, comment
+from tracker.untold import readable
 
 # What a form needs around its file: the boundary and the headers.
 FORM_BYTES = 64 * 1024
@@ -191,8 +192,9 @@ class HistoryView(ApiView):
         """Who did what, when and through which door, oldest first."""
         problem = problem_or_404(request.user, number)
         page = slice_of(problem.events.select_related("actor"), request, "id")
-        known = known_numbers(request.user, _named_numbers(page.rows))
-        return Response(page.answer(entries(EventSerializer, page.rows, known=known)))
+        rows = readable(page.rows, request.user)
+        known = known_numbers(request.user, _named_numbers(rows))
+        return Response(page.answer(entries(EventSerializer, rows, known=known)))
 
 
 def _the_file(request: Request) -> Any:

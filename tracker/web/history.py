@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tracker.timeline import describe
+from tracker.untold import readable
 from tracker.web.pages import page, the_problem, with_place
 
 PAGE_SIZE = 100
@@ -20,7 +21,7 @@ def history(request: HttpRequest, number: int) -> HttpResponseBase:
     problem = the_problem(request, number, with_place)
     events = problem.events.select_related("actor", "attachment", "comment").order_by("id")
     shown = Paginator(events, PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = list(shown.object_list)
+    rows = readable(shown.object_list, request.user)
     context = {
         "problem": problem,
         "entries": list(zip(rows, describe(rows, request.user), strict=True)),
