@@ -13,6 +13,7 @@ from accounts.signals import account_mail_requested
 from notifications.digests.settings import reschedule_digest
 from notifications.gate import senders, suspension
 from notifications.live.publishing import tell_after_commit
+from notifications.live.topics import patch_topic, problem_topic
 from notifications.outbox.queueing import queue_account_mail, queue_bulk_mails, queue_event_mails
 from notifications.patches.queueing import queue_patch_mails
 from notifications.services import follow_what_one_commented
@@ -78,6 +79,7 @@ def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
 def tell_of_patch(event: PatchEvent, quiet: bool, **kwargs: Any) -> None:
     if not quiet:
         queue_patch_mails(event)
+        tell_after_commit(patch_topic(event.patch_id))
 
 
 def tell_open_pages(event: Event, **kwargs: Any) -> None:
@@ -86,7 +88,7 @@ def tell_open_pages(event: Event, **kwargs: Any) -> None:
     What is quiet besides, such as a bulk change, sends no mail of its own and is news all the same.
     """
     if event.door != Door.IMPORT:
-        tell_after_commit(event.problem_id)
+        tell_after_commit(problem_topic(event.problem_id))
 
 
 def tell_of_bulk_change(
@@ -97,4 +99,4 @@ def tell_of_bulk_change(
 
 
 def tell_of_votes(problem: Problem, **kwargs: Any) -> None:
-    tell_after_commit(problem.pk)
+    tell_after_commit(problem_topic(problem.pk))

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, OuterRef, Subquery
 
 from accounts.models import Person
 from accounts.policies import Viewer
 from patches.models import (
     Patch,
     PatchCommit,
+    PatchEvent,
     PatchFile,
     PatchVersion,
     Rating,
@@ -49,6 +50,17 @@ class OpenThreads:
 
     count: int
     first: int | None
+
+
+# The number of the last thing that happened to a patch.
+LAST_EVENT: Final = Subquery(
+    PatchEvent.objects.filter(patch=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+)
+
+
+def patch_stamp(patch: Patch, last: int) -> str:
+    """How it stands after its event `last`: another stamp means that there is news."""
+    return f"{last}.{patch.latest}.{patch.demand}"
 
 
 def versions_of(patch: Patch) -> list[PatchVersion]:

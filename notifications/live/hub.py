@@ -23,10 +23,11 @@ from redis.exceptions import RedisError
 from notifications.live import publishing
 from notifications.live.publishing import channel_of
 from notifications.live.sight import Sights, Who, look
+from notifications.live.topics import Topic
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks: news of one problem come this often at the most.
+# Seconds between two looks: news of one page come this often at the most.
 PAUSE = 0.4
 # Seconds of silence after which Redis is asked whether it is there, and how long it has to answer.
 SILENCE, ANSWER = 15.0, 5.0
@@ -44,13 +45,13 @@ CALM = 4
 
 @dataclass(frozen=True)
 class Ticket:
-    """Who may listen to which problem, and the stamp of what their page shows.
+    """Who may listen to what, and the stamp of what their page shows.
 
-    `who` is looked at again before each word on a confidential problem; `caller` is whom the limit
+    `who` is looked at again before each word on what is confidential; `caller` is whom the limit
     of streams is for.
     """
 
-    number: int
+    topic: Topic
     who: Who
     caller: str
     stamp: str
@@ -92,10 +93,10 @@ class Hub:
 
     def __init__(self, url: str, most: int) -> None:
         self._url, self._most = url, most
-        self._readers: dict[int, set[Reader]] = {}
+        self._readers: dict[Topic, set[Reader]] = {}
         self._callers: Counter[str] = Counter()
         # What happened for certain, and what may have happened while nobody listened.
-        self._happened: set[int] = set()
+        self._happened: set[Topic] = set()
         self._doubtful: set[Reader] = set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -133,7 +134,7 @@ class Hub:
         reader = Reader(ticket)
         if self._is_shut:
             reader.end()
-        self._readers.setdefault(ticket.number, set()).add(reader)
+        self._readers.setdefault(ticket.topic, set()).add(reader)
         self._callers[ticket.caller] += 1
         self._doubtful.add(reader)
         self._wake.set()
@@ -144,9 +145,9 @@ class Hub:
     def close(self, reader: Reader) -> None:
         """Stop listening; the last to leave turns everything off."""
         ticket = reader.ticket
-        self._readers[ticket.number].discard(reader)
-        if not self._readers[ticket.number]:
-            del self._readers[ticket.number]
+        self._readers[ticket.topic].discard(reader)
+        if not self._readers[ticket.topic]:
+            del self._readers[ticket.topic]
         self._callers[ticket.caller] -= 1
         if not self._callers[ticket.caller]:
             del self._callers[ticket.caller]
@@ -211,10 +212,10 @@ class Hub:
             # Whatever was published before this moment, nobody here has heard.
             self._doubtful.update(self._all())
             asyncio.get_running_loop().call_later(STILL_SILENT, self._doubt)
-        elif kind == "message" and isinstance(data, bytes) and data.isdigit():
-            number = int(data)
-            if number in self._readers:
-                self._happened.add(number)
+        elif kind == "message" and isinstance(data, bytes):
+            topic = data.decode(errors="replace")
+            if topic in self._readers:
+                self._happened.add(topic)
         if self._happened or self._doubtful:
             self._wake.set()
 
@@ -232,8 +233,8 @@ class Hub:
             self._wake.clear()
             happened, doubtful = self._happened, self._doubtful
             self._happened, self._doubtful = set(), set()
-            told = {r for number in happened for r in self._readers.get(number, ())}
-            asked = {(r.ticket.number, r.ticket.who) for r in told | doubtful}
+            told = {r for topic in happened for r in self._readers.get(topic, ())}
+            asked = {(r.ticket.topic, r.ticket.who) for r in told | doubtful}
             try:
                 sights = await asyncio.get_running_loop().run_in_executor(
                     self._executor, _look, asked
@@ -245,10 +246,10 @@ class Hub:
             await asyncio.sleep(PAUSE)
 
     def _tell(self, told: set[Reader], doubtful: set[Reader], sights: Sights) -> None:
-        """Who may not know of the problem, or cannot be told, hears nothing but the end."""
+        """Who may not know of it, or cannot be told, hears nothing but the end."""
         many = len(told | doubtful)
         for reader in told | doubtful:
-            stamp = sights.get((reader.ticket.number, reader.ticket.who))
+            stamp = sights.get((reader.ticket.topic, reader.ticket.who))
             if stamp is None:
                 reader.end()
             elif reader in told or stamp != reader.stamp:
@@ -262,7 +263,7 @@ def _spread(before: str, now: str, many: int) -> int:
     return SPREAD_EACH * many * (CALM if is_calm else 1)
 
 
-def _look(asked: set[tuple[int, Who]]) -> Sights:
+def _look(asked: set[tuple[Topic, Who]]) -> Sights:
     """In a thread of its own, which keeps no connection while nothing happens."""
     try:
         return look(asked)

@@ -1,7 +1,8 @@
-"""Tell the web processes, through Redis, that something happened to a problem.
+"""Tell the web processes, through Redis, that something happened to a problem or a patch.
 
-A message is only a number. Losing one costs a page nothing but time, so a Redis that is away is not
-waited for: once in `PAUSE` seconds somebody asks again, and then for `PATIENCE` seconds at most.
+A message is only its `Topic`. Losing one costs a page nothing but time, so a Redis that is away is
+not waited for: once in `PAUSE` seconds somebody asks again, and then for `PATIENCE` seconds at
+most.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from django.conf import settings
 from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from notifications.live.topics import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +52,12 @@ class Publisher:
         self._away_until = 0.0
         self._lock = threading.Lock()
 
-    def tell(self, number: int) -> bool:
-        """Publish that something happened to a problem; False where nobody can be told."""
+    def tell(self, topic: Topic) -> bool:
+        """Publish that something happened to it; False where nobody can be told."""
         if time.monotonic() < self._away_until:
             return False
         try:
-            self._publish(number)
+            self._publish(topic)
         except (redis.RedisError, OSError) as error:
             with self._lock:
                 self._away_until = time.monotonic() + PAUSE
@@ -65,13 +68,13 @@ class Publisher:
             return False
         return True
 
-    def _publish(self, number: int) -> None:
+    def _publish(self, topic: Topic) -> None:
         try:
-            self._client.publish(self._channel, number)
+            self._client.publish(self._channel, topic)
         except redis.ConnectionError:
             # One from the pool may have been closed at the other end since it was used.
             self._client.connection_pool.disconnect()
-            self._client.publish(self._channel, number)
+            self._client.publish(self._channel, topic)
 
 
 @cache
@@ -80,10 +83,10 @@ def publisher(url: str) -> Publisher:
     return Publisher(url)
 
 
-def tell_after_commit(number: int) -> None:
-    """Tell of a problem once what happened to it can be read, and whatever becomes of telling."""
-    transaction.on_commit(partial(_tell, number), robust=True)
+def tell_after_commit(topic: Topic) -> None:
+    """Tell of it once what happened can be read, and whatever becomes of telling."""
+    transaction.on_commit(partial(_tell, topic), robust=True)
 
 
-def _tell(number: int) -> None:
-    publisher(settings.REDIS_URL).tell(number)
+def _tell(topic: Topic) -> None:
+    publisher(settings.REDIS_URL).tell(topic)

@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LIVE_PATH: Final = re.compile(r"/\d+/live")
+LIVE_PATH: Final = re.compile(r"/(patches/)?\d+/live")
 # The name under which a request's scope carries its `Handover`.
 HANDOVER: Final = "groundswell.live"
 # Seconds between signs of life, shorter than any proxy's patience.

@@ -1,4 +1,4 @@
-"""Listening to a problem: who may, and the ticket with which the stream begins."""
+"""Listening to a problem or a patch: who may, and the ticket with which the stream begins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET
 from accounts.policies import as_person
 from notifications.live.hub import Ticket
 from notifications.live.streams import HANDOVER, Handover
+from notifications.live.topics import Topic, patch_topic, problem_topic
+from patches.web.pages import the_patch
 from tracker.web.pages import the_problem
 
 # Seconds after which a page that found no room asks again.
@@ -23,6 +25,17 @@ STAMP_CHARS = 60
 def live(request: HttpRequest, number: int) -> HttpResponse:
     """Hand the stream over to `LiveStreams`; without it (another server) 204: do not come again."""
     problem = the_problem(request, number, lambda rows: rows.only("number"))
+    return _hand_over(request, problem_topic(problem.pk))
+
+
+@require_GET
+@never_cache
+def live_patch(request: HttpRequest, patch: int) -> HttpResponse:
+    """The same of a patch."""
+    return _hand_over(request, patch_topic(the_patch(request, patch).pk))
+
+
+def _hand_over(request: HttpRequest, topic: Topic) -> HttpResponse:
     handover = request.scope.get(HANDOVER) if isinstance(request, ASGIRequest) else None
     if not isinstance(handover, Handover):
         return HttpResponse(status=204)
@@ -32,7 +45,7 @@ def live(request: HttpRequest, number: int) -> HttpResponse:
         return _no_room(reason)
     seen = request.headers.get("Last-Event-ID") or request.GET.get("seen", "")
     who = request.session.session_key if request.user.is_authenticated else None
-    handover.accept(Ticket(problem.pk, who, caller, seen[:STAMP_CHARS]))
+    handover.accept(Ticket(topic, who, caller, seen[:STAMP_CHARS]))
     # Proxies must pass on each word as it comes.
     return HttpResponse(content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 

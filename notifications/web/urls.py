@@ -29,6 +29,7 @@ def _digest_pages(route: str, name: str, **which: str) -> list[URLPattern]:
 
 urlpatterns: list[URLPattern] = [
     path("<int:number>/live", live.live, name="live"),
+    path("patches/<int:patch>/live", live.live_patch, name="patch-live"),
     path("my/subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("my/subscriptions/choices", subscriptions.choose, name="mail-choices"),
     path("my/subscriptions/change", subscriptions.change, name="change-subscription"),

@@ -48,10 +48,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Talk:
-    """Entries, oldest first. `older` is the event before which there are more, 0 where none."""
+    """Entries, oldest first. `older` is the event before which there are more, 0 where none; `seen`
+    the newest event that was looked at, be it shown or not."""
 
     entries: list[Entry]
     older: int = 0
+    seen: int = 0
 
 
 def talk(
@@ -72,7 +74,8 @@ def talk(
     events = list(rows[: latest + 1])
     shown = events[:latest][::-1]
     told = entries_of(shown, viewer, known)
-    return Talk(told, shown[0].pk if len(events) > latest else 0)
+    older = shown[0].pk if len(events) > latest else 0
+    return Talk(told, older, events[0].pk if events else 0)
 
 
 def entries_of(

@@ -7,18 +7,20 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Person
 from accounts.policies import Decision, as_person
 from patches.git.real import UNKNOWN
-from patches.models import Patch, PatchVersion, Turn
+from patches.models import Patch, PatchEvent, PatchVersion, Turn
 from patches.overview import (
     MOST_COMMITS,
     MOST_FILES,
     contents_of,
     draft_of,
     open_threads,
+    patch_stamp,
     problems_fixed,
     versions_of,
 )
@@ -39,6 +41,8 @@ from tracker.web.pages import new_form_token, page
 LONG_LINES: Final = 600
 BRIEF_CHARS: Final = 40_000
 DEEDS: Final = ("integrate", "decline", "withdraw")
+# What an open page says in words, beside showing it.
+TOLD: Final = (PatchEvent.Kind.VERSION, PatchEvent.Kind.DECIDED, PatchEvent.Kind.REOPENED)
 
 
 @require_safe
@@ -46,19 +50,44 @@ DEEDS: Final = ("integrate", "decline", "withdraw")
 def patch(request: HttpRequest, patch: int) -> HttpResponseBase:
     """Everything about one patch. A constant number of queries."""
     shown = the_patch(request, patch)
+    context = _context(request, shown, number_in(request.GET, "before"))
+    return render(request, "patches/patch.html", context)
+
+
+@require_safe
+@never_cache
+@page
+def news(request: HttpRequest, patch: int) -> HttpResponseBase:
+    """The page again, for one that is open, without its frame; docs/live.md.
+
+    `seen` is the number of the last event that the page shows.
+    """
+    seen = number_in(request.GET, "seen")
+    context = _context(request, the_patch(request, patch))
+    context["layout"] = "problems/bare.html"
+    context["news"] = [
+        entry
+        for entry in context["talk"].entries
+        if entry.event.pk > seen and entry.event.kind in TOLD
+    ]
+    return render(request, "patches/patch.html", context)
+
+
+def _context(request: HttpRequest, shown: Patch, before: int = 0) -> dict[str, Any]:
     known = dimensions.of(shown.product)
-    before = number_in(request.GET, "before")
     versions = versions_of(shown)
-    context = {
+    told = talk(shown, request.user, {d.slug: d for d in known}, before)
+    return {
         "patch": shown,
-        "talk": talk(shown, request.user, {d.slug: d for d in known}, before),
+        "talk": told,
+        # Who reads what was long ago wants to stay there.
+        "stamp": "" if before else patch_stamp(shown, told.seen),
         "problems": problems_fixed(shown, request.user),
         "components": list(shown.components.order_by("slug")),
         **_standing(shown, versions, known),
         **_versions(request, shown, versions),
         **_own(request, shown, versions[0]),
     }
-    return render(request, "patches/patch.html", context)
 
 
 def _standing(

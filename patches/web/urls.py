@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern] = [
     path("patches/forgotten.atom", feeds.forgotten, name="patches-forgotten-feed"),
     path("patches/new", new.new, name="patch-new"),
     path("patches/<int:patch>/", patch.patch, name="patch"),
+    path("patches/<int:patch>/news", patch.news, name="patch-news"),
     path("patches/<int:patch>.patch", text.latest, name="patch-text"),
     path("patches/<int:patch>/<int:version>.patch", text.diff, name="patch-version-text"),
     path("patches/<int:patch>/<int:version>.mbox", text.mbox, name="patch-mbox"),

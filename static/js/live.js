@@ -159,7 +159,7 @@
   // ---- parts of the page
 
   const plain = (part) =>
-    part.innerHTML.replace(/<input[^>]*csrfmiddlewaretoken[^>]*>|<\/?time[^>]*>/g, "");
+    part.innerHTML.replace(/<input[^>]*csrfmiddlewaretoken[^>]*>|<\/?time[^>]*>| open=""/g, "");
 
   function isInUse(part) {
     if (part.matches(".htmx-request") || one(".htmx-request", part)) return true;
@@ -212,7 +212,7 @@
   let unread = [];
 
   function announce(added, changes) {
-    const comments = added.filter((entry) => entry.id.startsWith("comment-"));
+    const comments = added.filter((entry) => !entry.matches(".event"));
     unread = unread.filter((entry) => !inSight(entry)).concat(comments);
     const words = changes.slice(0, MOST_SENTENCES).map((sentence) => `${sentence}.`).join(" ");
     const more = changes.length > MOST_SENTENCES ? ` And ${changes.length - MOST_SENTENCES} more.` : "";

@@ -17,6 +17,7 @@ from django.test import Client
 from accounts.models import Person
 from notifications.live.hub import Hub
 from notifications.live.streams import LiveStreams, Message
+from patches.models import Patch
 from tests.conftest import sign_in
 from tracker.models import Problem
 
@@ -80,9 +81,9 @@ class House:
 
     @asynccontextmanager
     async def page(
-        self, problem: Problem, cookie: str = "", seen: str = "", **headers: str
+        self, shown: Problem | Patch, cookie: str = "", seen: str = "", **headers: str
     ) -> AsyncIterator[Stream]:
-        """An open page of a problem for as long as the block lasts."""
+        """An open page of a problem or a patch for as long as the block lasts."""
         stream, closed = Stream(), asyncio.Event()
         pairs = {"host": "localhost", **headers}
         if cookie:
@@ -98,7 +99,8 @@ class House:
 
         scope = {
             "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http",
-            "path": f"/{problem.pk}/live", "raw_path": b"", "root_path": "",
+            "path": f"{shown.get_absolute_url().rstrip('/')}/live",
+            "raw_path": b"", "root_path": "",
             "query_string": f"seen={seen}".encode(), "client": ("127.0.0.1", 1),
             "server": ("localhost", 80),
             "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in pairs.items()],

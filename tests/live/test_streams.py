@@ -20,8 +20,11 @@ from accounts.services import revoke_role
 from config.runtime.redis_server import find_redis
 from notifications.live import hub, publishing, streams
 from notifications.live.sight import look
+from notifications.live.topics import patch_topic, problem_topic
+from patches.submitting import edit
 from tests import services
 from tests.live.listening import cookie_of, do, house, in_loop
+from tests.patching import make_patch, next_version
 from tests.people import make_person
 from tests.problems import make_problem
 from tracker.changes import ProblemChange
@@ -298,16 +301,43 @@ def test_forty_open_pages_hold_no_connection_to_the_database_and_no_threads(
     in_loop(scene)
 
 
+def test_a_patch_is_told_of_until_it_is_confidential(problem: Problem) -> None:
+    patch = make_patch(fixes=[problem])
+    author = patch.author
+    assert author is not None
+    cookie = cookie_of(author)
+
+    async def scene() -> None:
+        place = house()
+        async with place.page(patch) as stranger, place.page(patch, cookie) as own:
+            for page in (stranger, own):
+                assert len(await page.more()) == 1
+            await do(lambda: next_version(patch))
+            for page in (stranger, own):
+                (stamp, _) = (await page.more(1))[-1]
+                assert stamp.split(".")[1] == "2"
+            await do(lambda: edit(patch, author, Door.WEB, is_confidential=True))
+            await stranger.until(lambda page: page.is_over)
+            assert len(stranger.events) == 2
+            assert len(await own.more(2)) == 3
+            async with place.page(patch) as late:
+                assert late.status == 404
+
+    in_loop(scene)
+
+
 @pytest.mark.parametrize("readers", [1, 30, 300])
-def test_a_look_at_public_problems_is_one_query_however_many_listen(
+def test_a_look_at_what_is_public_is_a_query_of_each_kind_however_many_listen(
     problem: Problem, django_assert_num_queries: DjangoAssertNumQueries, readers: int
 ) -> None:
     problems = [problem, make_problem(problem.product)]
-    stands = {each.pk: stamp_of(each) for each in problems}
-    asked = [(number, f"session {n}") for number in stands for n in range(readers)]
-    with django_assert_num_queries(1):
+    patch = make_patch(problem.product)
+    stands = {problem_topic(each.pk): stamp_of(each) for each in problems}
+    stands[patch_topic(patch.pk)] = f"{patch.events.latest('pk').pk}.1.0"
+    asked = [(topic, f"session {n}") for topic in stands for n in range(readers)]
+    with django_assert_num_queries(2):
         sights = look(asked)
-    assert sights == {(number, who): stands[number] for number, who in asked}
+    assert sights == {(topic, who): stands[topic] for topic, who in asked}
 
 
 def test_a_quiet_page_shows_that_it_is_alive_and_ends_with_the_process(
@@ -378,4 +408,4 @@ def test_a_redis_that_does_not_answer_is_asked_once_and_the_vote_counts(
                 break
             callers += 1
         assert callers == 1
-    assert publishing.publisher(settings.REDIS_URL).tell(problem.pk) is False
+    assert publishing.publisher(settings.REDIS_URL).tell(problem_topic(problem.pk)) is False

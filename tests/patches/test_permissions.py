@@ -37,6 +37,8 @@ GET  /patches/forgotten/               200  200  200  200  200  200  200
 GET  /patches/new                      302  200  200  200  200  200  200
 POST /patches/new                      302  400  400  400  400  400  400
 GET  /patches/P/                       200  200  200  200  200  200  200
+GET  /patches/P/news                   200  200  200  200  200  200  200
+GET  /patches/P/live                   204  204  204  204  204  204  204
 GET  /patches/P.patch                  200  200  200  200  200  200  200
 GET  /patches/P/1.patch                200  200  200  200  200  200  200
 GET  /patches/P/1.mbox                 200  200  200  200  200  200  200
@@ -66,6 +68,8 @@ POST /patches/D/integrate              302  403  403  403  403  409  409
 POST /patches/D/withdraw               302  403  409  403  403  403  409
 POST /patches/D/1/review               302  400  400  400  400  400  400
 GET  /patches/C/                       404  404  200  200  200  200  200
+GET  /patches/C/news                   404  404  200  200  200  200  200
+GET  /patches/C/live                   404  404  204  204  204  204  204
 GET  /patches/C.patch                  404  404  200  200  200  200  200
 GET  /patches/C/1.patch                404  404  200  200  200  200  200
 GET  /patches/C/1.mbox                 404  404  200  200  200  200  200
