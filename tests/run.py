@@ -23,27 +23,18 @@ DATABASES = ("sqlite", "postgresql")
 NO_TESTS_COLLECTED = 5
 # One more than the smallest machine that we care for has cores: many tests wait for processes.
 PARALLEL = ("-p", "tests.own_redis", "-n", "3", "--dist", "worksteal")
-# Tests that ask of the database what others ask, or nothing, or choose theirs themselves: once is
-# enough.
+# Once is enough for these.
 ONCE = (
-    "tests/accounts/test_admin.py",
-    "tests/api/test_permissions.py",
-    "tests/api/test_schema.py",
-    "tests/browser",
-    "tests/end_to_end",
+    # No database has a part in what they ask: readers of texts, git, the look, Redis.
+    "tests/accounts/test_cache.py",
     "tests/gate/test_addresses.py",
     "tests/gate/test_bounce_reading.py",
-    "tests/gate/test_imap.py",
-    "tests/gate/test_lmtp.py",
-    "tests/gate/test_lmtp_kills.py",
+    "tests/gate/test_commands.py",
     "tests/gate/test_parsing.py",
     "tests/gate/test_parsing_bounds.py",
     "tests/gate/test_parsing_fuzz.py",
-    "tests/gate/test_processing_kills.py",
     "tests/gate/test_signatures.py",
     "tests/importing/test_reading.py",
-    "tests/live/test_streams.py",
-    "tests/notifications/test_kills.py",
     "tests/patches/test_diff_look.py",
     "tests/patches/test_diff_reading.py",
     "tests/patches/test_finding.py",
@@ -53,24 +44,41 @@ ONCE = (
     "tests/patches/test_git_running.py",
     "tests/patches/test_git_writing.py",
     "tests/patches/test_owner_files.py",
-    "tests/patches/test_patch_manage.py",
     "tests/patches/test_patch_text.py",
-    "tests/patches/test_permissions.py",
     "tests/search/test_language.py",
-    "tests/send_problem",
-    "tests/test_demo.py",
-    "tests/test_environment.py",
+    "tests/test_body_limit.py",
     "tests/test_look.py",
+    "tests/transfer/test_registry.py",
+    "tests/web/test_markdown.py",
+    # They choose their database themselves: the products that they start have one of their own.
+    "tests/end_to_end",
+    "tests/gate/test_lmtp.py",
+    "tests/gate/test_lmtp_kills.py",
+    "tests/gate/test_processing_kills.py",
+    "tests/notifications/test_kills.py",
+    "tests/send_problem",
+    "tests/test_environment.py",
     "tests/test_make_run.py",
     "tests/test_supervisor.py",
+    "tests/transfer/test_round_trip.py",
+    # Rights are decided above the database, of rows that the pages' own tests ask both for.
+    "tests/accounts/test_admin.py",
+    "tests/accounts/test_permissions.py",
+    "tests/api/test_permissions.py",
+    "tests/patches/test_permissions.py",
+    "tests/web/test_confidential.py",
+    "tests/web/test_confidential_ties.py",
+    "tests/web/test_permissions.py",
+    # What they do with the database is asked of both by others.
+    "tests/api/test_schema.py",
+    "tests/browser",
+    "tests/gate/test_imap.py",
+    "tests/live/test_streams.py",
+    "tests/patches/test_patch_manage.py",
+    "tests/test_demo.py",
     "tests/tracker/test_clocks_year.py",
     "tests/transfer/test_export.py",
     "tests/transfer/test_parts.py",
-    "tests/transfer/test_round_trip.py",
-    "tests/web/test_confidential.py",
-    "tests/web/test_confidential_ties.py",
-    "tests/web/test_markdown.py",
-    "tests/web/test_permissions.py",
 )
 
 
