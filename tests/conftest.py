@@ -25,7 +25,7 @@ def django_db_modify_db_settings(
     """SQLite in a file, as in production: in memory it has other locks and one connection."""
     database = connections.settings["default"]
     if not database["ENGINE"].endswith("sqlite3"):
-        database["TEST"]["TEMPLATE"] = os.environ.get(migrated.POSTGRESQL)
+        database["TEST"]["TEMPLATE"] = migrated.template()
         yield
         return
     file = tmp_path_factory.mktemp("database") / "test.sqlite3"

@@ -132,6 +132,10 @@ def set_up(databases: Sequence[str]) -> Iterator[dict[str, dict[str, str]]]:
         codes = [migration.wait() for migration in migrations]
         if any(codes):
             raise SystemExit("The database of the tests cannot be migrated: see above.")
+        if "postgresql" in environments:
+            # Tests on SQLite start products on PostgreSQL, too.
+            shared = {migrated.POSTGRESQL: environments["postgresql"]["DATABASE_URL"]}
+            environments = {name: each | shared for name, each in environments.items()}
         yield environments
 
 
@@ -148,8 +152,7 @@ def services_for(database: str) -> Iterator[dict[str, str]]:
         # Compiling 500 files anew in each of hundreds of processes takes minutes.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if database == "postgresql":
-            url = held.enter_context(services.postgresql())
-            environment |= {"DATABASE_URL": url, migrated.POSTGRESQL: url.rpartition("/")[2]}
+            environment["DATABASE_URL"] = held.enter_context(services.postgresql())
         else:
             environment[migrated.SQLITE] = str(folder / "migrated/groundswell.sqlite3")
         yield environment

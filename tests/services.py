@@ -176,6 +176,17 @@ def postgresql() -> Iterator[str]:
             yield url
 
 
+@contextmanager
+def migrated_postgresql() -> Iterator[str]:
+    """Yield the DATABASE_URL of a migrated database, or of an empty one where there is none yet."""
+    with migrated.postgresql() as url:
+        if url is not None:
+            yield url
+            return
+    with postgresql() as url:
+        yield url
+
+
 def _initdb(binaries: Path, data: Path, user: str | None) -> None:
     subprocess.run(
         [

@@ -79,6 +79,7 @@ def test_make_run_serves_from_a_fresh_checkout_until_ctrl_c(checkout: Path) -> N
         wait_until(lambda: "is ready at" in log.read_text() or running.poll() is not None, 60)
         assert f"Groundswell is ready at http://127.0.0.1:{port}/" in log.read_text()
         assert f"Mail is written to {checkout}/data/mail" in log.read_text()
+        assert "migrations applied" in log.read_text()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/") as answer:
             assert answer.status == 200
         # What a terminal does on Ctrl-C: the signal goes to the whole group.
@@ -87,11 +88,8 @@ def test_make_run_serves_from_a_fresh_checkout_until_ctrl_c(checkout: Path) -> N
 
     assert not [command for _, _, command in services.all_processes() if str(checkout) in command]
     assert "Traceback" not in log.read_text()
-
-
-def test_the_data_of_the_default_set_up_is_of_its_owner_only(checkout: Path) -> None:
+    # What there is now is of its owner only.
     data = checkout / "data"
-
     assert data.stat().st_mode & 0o077 == 0
     assert (data / "secret_key").stat().st_mode & 0o777 == 0o600
 

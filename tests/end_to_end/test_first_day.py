@@ -58,7 +58,7 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
         if request.param == "servers":
             mail = held.enter_context(services.smtp())
             environment = {
-                "DATABASE_URL": held.enter_context(services.postgresql()),
+                "DATABASE_URL": held.enter_context(services.migrated_postgresql()),
                 "REDIS_URL": held.enter_context(services.redis()),
                 "EMAIL_URL": mail.url,
             }

@@ -17,7 +17,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.services import Groundswell, groundswell, postgresql, process, smtp, wait_until
+from tests.services import (
+    Groundswell,
+    groundswell,
+    migrated_postgresql,
+    process,
+    smtp,
+    wait_until,
+)
 
 pytestmark = pytest.mark.end_to_end
 
@@ -100,7 +107,7 @@ def test_each_gets_one_file_whoever_is_killed() -> None:
 
 
 def test_each_gets_one_mail_by_smtp_whoever_is_killed() -> None:
-    with smtp() as server, postgresql() as database:
+    with smtp() as server, migrated_postgresql() as database:
         server.delay = 0.01
         with groundswell(DATABASE_URL=database, EMAIL_URL=server.url) as installation:
             make_crowd(installation)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from config.environment import PROJECT_DIR
-from tests import services
+from tests import migrated, services
 
 # viewer and address -> [status, text]
 Pages = dict[str, list[Any]]
@@ -18,6 +19,8 @@ Pages = dict[str, list[Any]]
 
 def instance(folder: Path, *steps: str, **environment: str) -> None:
     """Run steps in an instance with its data in `folder`; see `tests.transfer.instance`."""
+    if "DATABASE_URL" not in environment:
+        migrated.copy_sqlite(os.environ, folder / "groundswell.sqlite3")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.transfer.instance", *steps],
         cwd=PROJECT_DIR,
@@ -42,7 +45,7 @@ def test_an_instance_moves_to_the_other_database_and_back_unchanged(tmp_path: Pa
     a, b, c = (tmp_path / f"{name}.tar" for name in "abc")
     shown = [tmp_path / f"{name}.json" for name in "ab"]
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
-    with services.redis() as redis, services.postgresql() as postgresql:
+    with services.redis() as redis, services.migrated_postgresql() as postgresql:
         instance(first, "migrate", "fill", f"export={a}", f"pages={shown[0]}", REDIS_URL=redis)
         instance(second, "migrate", f"import={a}", f"export={b}", f"pages={shown[1]}", "recount",
                  REDIS_URL=redis, DATABASE_URL=postgresql)  # fmt: skip
