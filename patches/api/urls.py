@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from patches.api import asking, drafts, history, managing, patches, products, reviews, versions
+from patches.api import (
+    asking,
+    drafts,
+    history,
+    managing,
+    patches,
+    products,
+    regrouping,
+    reviews,
+    versions,
+)
 
 _PATCH = "patches/<int:patch>/"
 _VERSION = f"{_PATCH}versions/<int:version>"
@@ -14,6 +24,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PATCH}decision/", patches.DecisionView.as_view(), name="api_patch_decision"),
     path(f"{_PATCH}versions/", versions.VersionsView.as_view(), name="api_patch_versions"),
     path(f"{_VERSION}/", versions.VersionView.as_view(), name="api_patch_version"),
+    path(f"{_VERSION}/take-out/", regrouping.TakeOutView.as_view(), name="api_patch_take_out"),
+    path(f"{_PATCH}join/", regrouping.JoinView.as_view(), name="api_patch_join"),
     path(f"{_VERSION}/files/", versions.FilesView.as_view(), name="api_patch_files"),
     path(f"{_VERSION}/changes/", versions.ChangesView.as_view(), name="api_patch_changes"),
     path(f"{_VERSION}.patch", versions.TextView.as_view(), name="api_patch_text"),

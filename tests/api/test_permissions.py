@@ -63,6 +63,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "words": {"text": "Why so?"},
     "apply": {"comments": [999999]},
     "nothing": {},
+    "join": {"into": 999999},
 }  # fmt: skip
 
 # N is the problem, OTHER another one, F its file, T a token of the outsider, P the reporter's patch
@@ -148,6 +149,8 @@ POST   patches/P/decision/ decline 401      403         403      403      403   
 POST   patches/P/decision/ withdraw 401     403         403      200      403       403        403     403       200
 POST   patches/P/decision/ reopen 401       403         403      409      403       409        403     409       409
 GET    patches/P/versions/        200       200         200      200      200       200        200     200       200
+POST   patches/P/versions/1/take-out/ nothing 401 403   403      409      409       409        403     409       409
+POST   patches/P/join/ join       401       403         403      400      403       400        403     400       400
 POST   patches/P/versions/ version 401      403         403      201      201       201        403     201       201
 GET    patches/P/versions/1/      200       200         200      200      200       200        200     200       200
 GET    patches/P/versions/1/files/ 200      200         200      200      200       200        200     200       200
