@@ -11,7 +11,7 @@ from typing import Final
 
 from django.core.cache import cache
 
-from patches.git.real import path_of
+from patches.git.real import has_commit, path_of
 from patches.git.running import Deadline, GitFailed, git
 from patches.models import Patch
 
@@ -31,7 +31,7 @@ _HEADER = re.compile(rb"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)")
 class Blamed:
     """Lines of a file whose last change came with a commit, and the address of its author.
 
-    `lines` are the most of them that are in a row, the first and the last, as the branch has them.
+    `lines` are the most of them that are in a row, the first and the last, as they were there.
     """
 
     address: str
@@ -42,7 +42,8 @@ class Blamed:
 
 
 def blamed_for(patch: Patch, touched: Mapping[str, Sequence[Lines]]) -> list[Blamed]:
-    """Who last changed the lines in `touched`, by path, in the branch that the patch is for.
+    """Who last changed the lines in `touched`, by path, at the base of the patch; where that is
+    not known, in the branch that it is for.
 
     Within `SECONDS`; what was not found out until then is left out.
     """
@@ -52,16 +53,24 @@ def blamed_for(patch: Patch, touched: Mapping[str, Sequence[Lines]]) -> list[Bla
     key = f"patch-blame:{patch.pk}:{patch.latest}:{patch.target.encode().hex()}"
     kept: list[Blamed] | None = cache.get(key)
     if kept is None:
-        kept = list(_blame_files(repository, patch.target, touched))
+        kept = list(_blame_files(repository, _revision(patch), touched))
         cache.set(key, kept, KEPT_SECONDS)
     return kept
 
 
+def _revision(patch: Patch) -> str:
+    """Where lines have the numbers that the patch gives them: at its base, if that is known."""
+    bases = patch.versions.filter(number=patch.latest).values_list("base_commit", flat=True)
+    base = bases.first() or ""
+    if base and has_commit(patch.product, base):
+        return base
+    return f"refs/heads/{patch.target}" if patch.target else "HEAD"
+
+
 def _blame_files(
-    repository: Path, branch: str, touched: Mapping[str, Sequence[Lines]]
+    repository: Path, revision: str, touched: Mapping[str, Sequence[Lines]]
 ) -> Iterator[Blamed]:
     deadline = Deadline(SECONDS)
-    revision = f"refs/heads/{branch}" if branch else "HEAD"
     for path, lines in list(touched.items())[:FILES]:
         try:
             left = deadline.left()

@@ -18,7 +18,7 @@ from patches.owners import blaming, requests
 from patches.owners.suggesting import suggest
 from patches.reviews import rating, reviewing
 from patches.reviews.rating import Said
-from tests.patching import diff, make_patch, newest
+from tests.patching import diff, make_patch, newest, parsed
 from tests.people import make_person
 from tests.problems import make_problem
 from tracker.models import Door, Product
@@ -129,6 +129,8 @@ def test_the_repository_says_who_last_changed_these_lines(
     patch = make_patch(product, text=diff("a.c", start=10) + diff("new.c"))
     assert suggested(patch) == {"glen": f"Changed lines 12–15 of a.c in commit {commit}."}
     assert suggested(make_patch(product, text=diff("a.c", start=50))) == {}
+    early = parsed(diff("a.c", start=10), base_commit=git("rev-parse", "HEAD~2").strip())
+    assert suggested(make_patch(product, text=early)) == {}
     assert suggested(make_patch(product, text=diff("a.c", start=10), target="stable")) == {}
     assert suggested(make_patch(product, text=diff("a.c"), target="--none")) == {}
     blamed = blaming.blamed_for(make_patch(product, text=diff("a.c")), {"a.c": [(58, 64)]})
