@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
@@ -117,7 +119,8 @@ def test_not_mine_passes_on_and_committers_decline() -> None:
 def test_git_is_asked_to_whom_it_goes_before_the_mail_makes_others_wait(settings: Settings) -> None:
     settings.MAIL_IN_DOMAIN, settings.MAIL_IN_BOX = "example.org", ""
     patch, asked = make_patch(), make_person()
-    (settings.DATA_DIR / "git" / f"{patch.product.slug}.git").mkdir(parents=True)
+    repository = settings.DATA_DIR / "git" / f"{patch.product.slug}.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(repository)], check=True)
     to = patch_reply_address(asked.pk, patch.pk)
     for text, is_asked in (("Is it mine?", False), ("!not-mine", True)):
         processing.read(store(letter(asked.email, to, text), to, asked.email))
