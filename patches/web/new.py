@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -164,6 +165,8 @@ def _add_version(request: HttpRequest, patch: Patch) -> str:
     parsed = read_patch(request, faults)
     faults.raise_if_any()
     assert parsed is not None  # noqa: S101 - else there were faults
-    note = request.POST.get("note", "")
-    submitting.add_version(patch, parsed, person_of(request), Door.WEB, note=note)
+    note, latest = request.POST.get("note", ""), patch.latest
+    version = submitting.add_version(patch, parsed, person_of(request), Door.WEB, note=note)
+    if version.number <= latest:
+        messages.info(request, f"Version {version.number} is the very same: nothing was added.")
     return f"{patch.get_absolute_url()}#versions"

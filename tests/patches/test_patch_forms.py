@@ -146,7 +146,8 @@ def test_a_series_of_files_is_one_version_and_the_next_supersedes_it(
     client: Client, product: Product, outsider: Person
 ) -> None:
     sign_in(client, outsider)
-    patch = make_patch(product, outsider)
+    text = diff()
+    patch = make_patch(product, outsider, text=text)
     files = []
     for n in (1, 2):
         mail = MAIL.replace(b"[PATCH]", b"[PATCH v2 %d/2]" % n) % (1, diff(f"{n}.c"))
@@ -157,6 +158,8 @@ def test_a_series_of_files_is_one_version_and_the_next_supersedes_it(
     version = newest(patch)
     assert (version.number, version.commits_count, version.note) == (2, 2, "In two steps.")
     assert "sent version 2: In two steps." in page(client, patch)
+    same = client.post(f"/patches/{patch.pk}/new-version", {"text": text.decode()}, follow=True)
+    assert "Version 1 is the very same: nothing was added." in words(same)
     again = client.post(f"/patches/{patch.pk}/new-version", {"text": ""})
     assert again.status_code == 400
     assert newest(patch).number == 2
