@@ -456,6 +456,12 @@ def patches_(
 
 
 _PATCH = click.argument("number", type=PatchNumber(), metavar="N")
+_VERSION = click.option(
+    "--version",
+    type=click.IntRange(1, 10**6),
+    metavar="V",
+    help="The version that you looked at [the newest].",
+)
 
 
 @_verb(
@@ -486,7 +492,15 @@ def fetch_patch(call: Call, number: int, version: int | None, is_diff: bool) -> 
 @click.argument("source", required=False, type=click.Choice(["-"]))
 @click.option("-m", "--message", metavar="TEXT", help="What you say of it.")
 @click.option("--changes", is_flag=True, help="Ask its author for changes.")
-def review(call: Call, number: int, source: str | None, message: str | None, changes: bool) -> None:
+@_VERSION
+def review(
+    call: Call,
+    number: int,
+    source: str | None,
+    message: str | None,
+    changes: bool,
+    version: int | None,
+) -> None:
     """Review patch N in words ('-': from standard input)."""
     from send_problem.verbs import patches
 
@@ -494,7 +508,7 @@ def review(call: Call, number: int, source: str | None, message: str | None, cha
         raise click.UsageError("Write what you say with -m, or '-' for standard input.")
     if message is None:
         message = sys.stdin.buffer.read(4 * 1024 * 1024).decode("utf-8", "replace")
-    patches.review(call, number, speakable(message), asks_for_changes=changes)
+    patches.review(call, number, speakable(message), version, asks_for_changes=changes)
 
 
 @_verb(
@@ -511,8 +525,15 @@ def review(call: Call, number: int, source: str | None, message: str | None, cha
 @click.option("--release", metavar="NAME", help="The release on which you tried it.")
 @click.option("--hardware", metavar="TEXT", help="The machine or card, where it matters.")
 @click.option("-m", "--note", metavar="TEXT", help="What you tried.")
+@_VERSION
 def rate(
-    call: Call, number: int, dimension: str, minus: bool, withdraw: bool, **where: str | None
+    call: Call,
+    number: int,
+    dimension: str,
+    minus: bool,
+    withdraw: bool,
+    version: int | None,
+    **where: str | None,
 ) -> None:
     """Rate patch N.
 
@@ -524,6 +545,8 @@ def rate(
         raise click.UsageError("--minus and --withdraw do not go together.")
     value = 0 if withdraw else -1 if minus else 1
     said: dict[str, Any] = {k: speakable(v) for k, v in where.items() if v}
+    if version is not None:
+        said["version"] = version
     patches.rate(call, number, {"dimension": speakable(dimension), "value": value, **said})
 
 

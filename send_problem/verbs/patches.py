@@ -177,19 +177,22 @@ def _waits_for(patch: dict[str, Any]) -> str:
     return _WAITS.get(str(patch.get("turn")), clean(str(patch.get("turn", ""))))
 
 
-def review(call: Call, number: int, text: str, *, asks_for_changes: bool) -> None:
-    """Say something of the newest version."""
-    verdict = "changes" if asks_for_changes else "comment"
+def review(
+    call: Call, number: int, text: str, version: int | None, *, asks_for_changes: bool
+) -> None:
+    """Say something of a version, the newest unless one is named."""
+    body: dict[str, Any] = {"text": text, "verdict": "changes" if asks_for_changes else "comment"}
+    if version is not None:
+        body["version"] = version
     link = call.link(call.server(), call.account(call.server()))
     with _named(number):
-        body = {"text": text, "verdict": verdict}
         said = link.send("POST", f"patches/{number}/reviews/", body, str(uuid.uuid4())).data
     call.screen.say(f"Your review of patch {number} is sent.", fg="green")
     call.screen.answer(said)
 
 
 def rate(call: Call, number: int, rating: dict[str, Any]) -> None:
-    """Rate the newest version, or take that back."""
+    """Rate a version, the newest unless it names one, or take that back."""
     link = call.link(call.server(), call.account(call.server()))
     with _named(number):
         said = link.send("POST", f"patches/{number}/ratings/", rating, str(uuid.uuid4())).data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -147,10 +148,17 @@ def test_rating_and_reviewing_send_what_was_said(client: Client, world: World) -
     said = {"dimension": "works", "value": 1}
     world.answer_instead("POST", "/api/v1/patches/7/ratings/", 201, said)
     world.answer_instead("GET", "/api/v1/patches/7/", 200, PATCH)
-    done = client.run("rate", "7", "works", "--arch", "amd64")
+    done = client.run("rate", "7", "works", "--arch", "amd64", "--version", "1")
     assert done.code == 0, done.err
-    assert b'"architecture":"amd64"' in world.seen[-2].body.replace(b" ", b"")
+    assert json.loads(world.seen[-2].body) == said | {"architecture": "amd64", "version": 1}
     assert "Still needs “Quality”" in done.out
     world.answer_instead("POST", "/api/v1/patches/7/reviews/", 201, {"id": 1})
     assert client.run("review", "7", "--changes", "-m", "Who frees it?").code == 0
     assert b"Who frees it?" in world.seen[-1].body
+
+
+def test_what_is_ones_own_is_asked_for_by_who_is_signed_in(stranger: Client, world: World) -> None:
+    for mine in ("--mine", "--asked"):
+        done = stranger.run("--server", world.base_url, "patches", mine)
+        assert (done.code, "login" in done.err) == (77, True)
+    assert world.requests("GET", "/api/v1/patches/") == []
