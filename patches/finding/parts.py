@@ -14,10 +14,10 @@ from patches.finding.limits import DEPTH, PARTS
 _PARAMETER: Final = re.compile(r';\s*([\w-]{1,40})\*?\d{0,3}\*?\s*=\s*("[^"]*"?|[^\s;]+)')
 
 _SIGNED: Final = re.compile(
-    rb"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][\w-]*: [^\n]*\n)*\n(.*?)"
-    rb"^-----BEGIN PGP SIGNATURE-----\n.*?^-----END PGP SIGNATURE-----$",
-    re.M | re.S,
+    rb"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][\w-]*: [^\n]*\n)*\n", re.M
 )
+_SIGNATURE: Final = b"\n-----BEGIN PGP SIGNATURE-----\n"
+_END: Final = b"\n-----END PGP SIGNATURE-----"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,17 @@ def _decoded_body(body: bytes, encoding: str) -> bytes:
 def unsigned(text: bytes) -> bytes:
     """Text without the clear signature around it, and without the dashes that this puts before
     lines (RFC 9580, section 7)."""
-    return _SIGNED.sub(lambda found: re.sub(rb"^- ", b"", found[1], flags=re.M), text)
+    pieces: list[bytes] = []
+    at = 0
+    while begun := _SIGNED.search(text, at):
+        stop = text.find(_SIGNATURE, begun.end() - 1)
+        end = text.find(_END, stop) if stop >= 0 else -1
+        if end < 0:
+            break
+        signed = text[begun.end() : stop + 1]
+        pieces += [text[at : begun.start()], re.sub(rb"^- ", b"", signed, flags=re.M)]
+        at = end + len(_END)
+    return b"".join([*pieces, text[at:]])
 
 
 def unstuffed(text: bytes) -> bytes:

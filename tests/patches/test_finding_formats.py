@@ -172,8 +172,10 @@ SHAR = (
         b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nThis:\n\n"
         + DIFF.replace(b"\n-", b"\n- -")
         + b"-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n",
+        # What is never closed is looked through once, not from each beginning again.
+        b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" * 20_000 + DIFF,
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_diff_is_found_in_what_it_is_packed_into(given: bytes) -> None:
     parsed = finding.read(given)
