@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,24 @@ from tests import migrated
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.models import Problem, Product
+
+# The files with the longest tests, most of which wait for processes: others fill that time.
+LONGEST = (
+    "tests/transfer/test_round_trip.py",
+    "tests/notifications/test_kills.py",
+    "tests/end_to_end/test_first_day.py",
+    "tests/test_supervisor.py",
+    "tests/test_make_run.py",
+    "tests/gate/test_lmtp_kills.py",
+    "tests/browser/test_live.py",
+    "tests/gate/test_lmtp.py",
+    "tests/gate/test_processing_kills.py",
+    "tests/send_problem/test_end_to_end.py",
+    "tests/test_demo.py",
+    "tests/web/test_confidential.py",
+    "tests/web/test_confidential_ties.py",
+    "tests/api/test_permissions.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +120,18 @@ def outsider(db: None) -> Person:
 def problem(product: Product, reporter: Person) -> Problem:
     """A problem of base/kernel that `reporter` reported."""
     return make_problem(product, reporter, component="kernel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first: at the end all other workers would wait for them."""
+    ranks = {path: rank for rank, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays for good: looking through it for garbage takes a twentieth of a run."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.hookimpl(wrapper=True)
