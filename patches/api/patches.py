@@ -140,6 +140,8 @@ class PatchesView(ApiView):
         said = request.query_params
         is_forgotten = said.get("forgotten", "").strip().casefold() not in WRONG_TRUTH
         query = parse(said, is_forgotten=is_forgotten)
+        if "me" in {query.author, query.reviewer}:
+            person_of(request)
         found = page(find(query, request.user), query)
         return Response(
             {

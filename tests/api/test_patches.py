@@ -149,6 +149,7 @@ def test_lists_narrow_by_turn_product_path_and_problem(
         found = Caller(reporter).get(f"patches/?{query}").json()["results"]
         assert [each["number"] for each in found] == numbers, query
     assert "turn" in fields_of(Caller().get("patches/?turn=nobody"))
+    document(Caller().get("patches/?author=me"), 401)
     page = Caller().get("patches/?limit=1").json()
     rest = Caller().get(_below(page["next"])).json()["results"]
     assert page["results"][0]["number"] == first.pk, "the one with demand comes first"
