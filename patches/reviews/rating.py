@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from django.db import transaction
@@ -108,11 +109,22 @@ def _check(patch: Patch, person: Person, said: Sequence[Said]) -> list[_Checked]
     faults = Faults()
     known = dimensions.by_slug(patch.product)
     found = [_check_one(patch, person, each, known, faults) for each in said]
-    keys = [(each.dimension.slug, each.architecture) for each in found if each]
+    checked = [each for each in found if each]
+    keys = [(each.dimension.slug, each.architecture) for each in checked]
     if len(keys) != len(set(keys)):
         faults.add("ratings", "Say one word for each dimension and architecture.")
+    _refuse_opposites(checked, faults)
     faults.raise_if_any()
-    return [each for each in found if each]
+    return checked
+
+
+def _refuse_opposites(checked: Sequence[_Checked], faults: Faults) -> None:
+    spoken = [each for each in checked if each.value]
+    for one, other in combinations(spoken, 2):
+        is_there = one.architecture == other.architecture
+        if is_there and _are_opposites(one.dimension, other.dimension):
+            titles = f"“{one.dimension.title}” or “{other.dimension.title}”"
+            faults.add("architecture", f"Of one architecture say {titles}, not both.")
 
 
 def _check_one(

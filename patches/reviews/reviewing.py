@@ -36,7 +36,7 @@ from patches.versions.comparisons import follow_thread
 from patches.versions.lines import lines_of
 from patches.waiting import turns
 from tracker.changes import Conflict
-from tracker.drafts import Faults, check_text
+from tracker.drafts import DraftErrors, Faults, check_text
 from tracker.models import Door
 from tracker.text import is_blank
 
@@ -267,12 +267,15 @@ def _send(
     review.door, review.sent_at = door, timezone.now()
     review.save()
     changed = rating.give(patch, version, author, door, ratings, review)[1] if ratings else []
+    comments = review.comments.count()
+    if is_blank(words) and not changed and not comments:
+        raise DraftErrors({"text": ["You have said all of that already: there is nothing new."]})
     resolved = _settle_threads(review, author)
     patch.changed_at = review.sent_at
     turns.settle(patch, review.sent_at)
     data = {
         "verdict": verdict.value,
-        "comments": review.comments.count(),
+        "comments": comments,
         "ratings": rating.in_words(changed),
         "resolved": resolved,
     }

@@ -191,8 +191,15 @@ def test_a_review_with_a_wrong_rating_is_not_sent_at_all(patch: Patch, reporter:
     assert [(r.dimension, r.review) for r in Rating.objects.all()] == [
         ("quality", review), ("works", review),
     ]  # fmt: skip
-    with pytest.raises(DraftErrors, match="one word for each"):
-        send(patch, reporter, ratings=[Said("quality", 1), Said("quality", -1)])
+    refused = [
+        ([Said("quality", 1), Said("quality", -1)], "one word for each"),
+        ([said[1], Said("fails", 1, architecture="AMD64")], "“Works here” or “Fails here”, not"),
+        (said, "all of that already"),
+    ]
+    for words, why in refused:
+        with pytest.raises(DraftErrors, match=why):
+            send(patch, reporter, ratings=words)
+    assert Review.objects.get() == review
 
 
 @pytest.mark.parametrize(
