@@ -512,4 +512,8 @@
 
   const tree = one("[data-tree]");
   if (tree && window.matchMedia("(max-width: 62rem)").matches) tree.open = false;
+
+  // Of a diff of many pages the list begins with the files of this one.
+  const here = tree && one(".is-here", tree);
+  if (here) tree.parentElement.scrollTop = here.offsetTop - 2 * here.offsetHeight;
 })();

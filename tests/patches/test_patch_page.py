@@ -70,6 +70,30 @@ def test_the_head_says_whose_turn_it_is_what_is_missing_and_who_is_behind_it(
         assert f"{each.synopsis} #{each.pk}" in part(client, patch, "fixes")
 
 
+def test_the_head_leads_to_open_threads_and_to_the_next_step_of_whoever_reads(
+    client: Client, product: Product, outsider: Person, committer: Person
+) -> None:
+    patch = make_patch(product, outsider)
+    assert f"curl -s http://testserver/patches/{patch.pk}/1.mbox | git am" in page(client, patch)
+    place = {"commit": 1, "path": "sys/dev/em/if_em.c", "side": "new", "start": 12, "end": 13}
+    reviewing.add_line_comment(newest(patch), committer, "Why?", **place)  # type: ignore[arg-type]
+    assert "open." not in head(client, patch, outsider)
+    reviewing.send_review(newest(patch), committer, WEB)
+    assert "1 thread is open. Read the diff New version" in head(client, patch, outsider)
+    assert "New version" not in head(client, patch, committer)
+    next_version(patch)
+    rating.rate(newest(patch), committer, WEB, Said("quality", 1))
+    reviewing.resolve(patch.threads.get(), committer, WEB, resolved=True)
+    assert "Has all that it needs. Read version 2 Integrate" in head(client, patch, committer)
+    assert "Integrate" not in head(client, patch, outsider)
+
+
+def head(client: Client, patch: Patch, person: Person) -> str:
+    """What `person` reads above all else."""
+    text = sign_in(client, person).get(patch.get_absolute_url()).content.decode()
+    return plain(text[text.index('data-part="title"') : text.index('data-part="demand"')])
+
+
 def test_a_problem_that_the_author_may_no_longer_see_is_not_named_to_them(
     client: Client, problem: Problem, outsider: Person, committer: Person, triager: Person
 ) -> None:
