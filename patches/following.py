@@ -68,8 +68,7 @@ def followed_by(
     message.
     """
     if (told := told_by(parsed, source)) is not None:
-        rows = visible_patches(person).filter(pk=told, product=problem.product_id)
-        return _that_may_grow(rows, person)
+        return _that_may_grow(_patches(problem, person).filter(pk=told), person)
     waiting = _patches(problem, person).filter(state=Patch.State.WAITING)
     meant = _answered(parsed, waiting, person) or _same_change(parsed, waiting, person)
     if meant is not None:

@@ -283,6 +283,16 @@ def test_another_change_is_another_patch(
     assert Patch.objects.count() == 2
 
 
+def test_a_version_of_a_patch_for_another_problem_is_a_patch_of_its_own(
+    problem: Problem, outsider: Person
+) -> None:
+    look(*send(problem, outsider, diff("a.c")))
+    other = make_problem(problem.product)
+    told = f"New version of patch {only().pk}.\n\n".encode() + diff("b.c")
+    look(*send(other, outsider, told))
+    assert list(Patch.objects.get(fixes=other).versions.values_list("number", flat=True)) == [1]
+
+
 def test_a_patch_of_somebody_else_is_no_version(
     problem: Problem, outsider: Person, second_reporter: Person
 ) -> None:
