@@ -15,7 +15,7 @@ from accounts.policies import Denied, require
 from patches import submitting
 from patches.models import Patch
 from patches.policies import rights_on
-from patches.web.forms import EditForm, read_fixes
+from patches.web.forms import MOST_COMPONENTS, EditForm, read_fixes
 from patches.web.pages import the_patch
 from tracker.changes import Conflict, FieldsMoved, fingerprint
 from tracker.drafts import DraftErrors, Faults
@@ -32,7 +32,9 @@ def edit(request: HttpRequest, patch: int) -> HttpResponseBase:
     rights = rights_on(request.user, shown)
     require(rights["edit"])
     words = _words(request, shown)
-    form = EditForm(request.POST if request.method == "POST" else None, initial=words)
+    typed = request.POST if request.method == "POST" else None
+    slugs = shown.product.components.order_by("slug").values_list("slug", flat=True)
+    form = EditForm(typed, initial=words, components=list(slugs[: MOST_COMPONENTS + 1]))
     if not rights["set_confidential"]:
         del form.fields["is_confidential"]
     status, base = 200, _read_base(request.POST.get("base", ""))

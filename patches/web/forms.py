@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -34,7 +34,8 @@ MOST_FIXES: Final = 50
 FILES_HELP = "A diff or the files of a series, as <code>git format-patch</code> makes them."
 TEXT_HELP = "Lines that end in CR LF survive only in a file."
 FIXES_HELP = "Numbers of problems, such as “12 40”."
-COMPONENTS_HELP = "Short names of the parts that it touches, such as “net kernel”."
+COMPONENTS_HELP = "Short names of the parts that it touches, of"
+MOST_COMPONENTS: Final = 30
 TARGET_HELP = "The branch that it is for, such as “stable/15”; empty for the main one."
 NOTE_HELP = "In a sentence or two: reviewers read it first."
 
@@ -77,11 +78,17 @@ class EditForm(WordsForm):
     title = line_field("Title", TITLE_CHARS, required=True)
     description = text_field("Description", rows=12)
     fixes = line_field("Fixes", 400, FIXES_HELP, inputmode="numeric")
-    components = line_field("Components", 400, COMPONENTS_HELP, spellcheck="false")
+    components = line_field("Components", 400, spellcheck="false")
     target = line_field("Branch", BRANCH_CHARS, TARGET_HELP)
     is_confidential = forms.BooleanField(
         label="Confidential", required=False, help_text="Hidden from all but those who work on it."
     )
+
+    def __init__(self, *args: Any, components: Sequence[str], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        more = " and others" if len(components) > MOST_COMPONENTS else ""
+        known = f"{COMPONENTS_HELP}: {', '.join(components[:MOST_COMPONENTS])}{more}."
+        self.fields["components"].help_text = known if components else ""
 
 
 def uploads_of(request: HttpRequest) -> list[UploadedFile]:
