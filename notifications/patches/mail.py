@@ -149,6 +149,8 @@ class PatchWords:
     def how_to_answer(self) -> str:
         if not self.takes_answers:
             return ""
+        if not self.patch.is_waiting:
+            return "Reply to comment."
         return "Reply to comment; a line “!works amd64” above it says that it works there."
 
     @property

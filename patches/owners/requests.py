@@ -158,7 +158,7 @@ def seeing_it(patch: Patch, people: Iterable[Person]) -> list[Person]:
 
 @transaction.atomic
 def claim(patch: Patch, person: Person, door: Door) -> ReviewRequest:
-    """“I look at it”: others see that, and may look as well. Claiming twice is claiming once.
+    """“I will review it”: others see that, and may look as well. Claiming twice is claiming once.
 
     Raises `Denied` for who was not asked and may not, `Conflict` for one's own patch.
     """

@@ -227,7 +227,7 @@ def test_the_page_says_who_was_asked_why_and_that_nobody_has_it(
     sign_in(client, person("glen"))
     shown = client.get(f"/patches/{patch.pk}/").content.decode()
     assert "Named for sys (line 1)." in shown
-    for button in ("I look at it", "Put off for 14 days", "Not mine"):
+    for button in ("I will review it", "Put off for 14 days", "Not mine"):
         assert button in shown
     client.post(f"/patches/{patch.pk}/reviewers/snooze")
     assert "put off until" in client.get(f"/patches/{patch.pk}/").content.decode()
