@@ -103,7 +103,8 @@ def refuse_other_shapes(data: bytes) -> None:
     """Raise `Unreadable` for what holds a patch in a shape of which none can be made."""
     if (data[:4] == b"PK\x03\x04" or data[257:262] == b"ustar") and _ARCHIVED.search(data):
         raise Unreadable("There are patches in this archive: send them as files of their own.")
-    if _COLOURED.search(data):
+    # Regular expressions cost more to try at each line than to look for what they need.
+    if (b"mdiff --git " in data or b"m--- " in data) and _COLOURED.search(data):
         raise Unreadable(
             "It has the colours of a terminal in it: make it with git diff --no-color."
         )
