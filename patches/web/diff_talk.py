@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -159,12 +160,13 @@ def resolve(request: HttpRequest, patch: int, version: int, thread: int) -> Http
 def edit(request: HttpRequest, patch: int, version: int, comment: int) -> HttpResponseBase:
     """Other words for a comment that is not sent."""
     read = the_version(the_patch(request, patch), version)
-    found = _own(request, read, comment)
     if request.method != "POST":
+        found = get_object_or_404(_own(request, read), pk=comment)
         form = WordsOnly(initial={"text": found.text})
         return _words_page(request, read, form, "Edit your comment", request.path)
 
     def change() -> Thread:
+        found = _still_there(request, read, comment)
         reviewing.edit_line_comment(found, person_of(request), request.POST.get("text", ""))
         return found.thread
 
@@ -176,9 +178,9 @@ def edit(request: HttpRequest, patch: int, version: int, comment: int) -> HttpRe
 def remove(request: HttpRequest, patch: int, version: int, comment: int) -> HttpResponseBase:
     """Take a comment out of the draft."""
     read = the_version(the_patch(request, patch), version)
-    found = _own(request, read, comment)
 
     def drop() -> Thread:
+        found = _still_there(request, read, comment)
         reviewing.remove_line_comment(found, person_of(request))
         return found.thread
 
@@ -225,10 +227,17 @@ def _thread(request: HttpRequest, version: PatchVersion, thread: int) -> Thread:
     )
 
 
-def _own(request: HttpRequest, version: PatchVersion, comment: int) -> LineComment:
+def _own(request: HttpRequest, version: PatchVersion) -> QuerySet[LineComment]:
     rows = LineComment.objects.select_related("review__patch", "thread")
-    own = rows.filter(review__author=person_of(request), review__patch=version.patch)
-    return get_object_or_404(own, pk=comment)
+    return rows.filter(review__author=person_of(request), review__patch=version.patch)
+
+
+def _still_there(request: HttpRequest, version: PatchVersion, comment: int) -> LineComment:
+    """One's own comment, which one may have removed in another window."""
+    found = _own(request, version).filter(pk=comment).first()
+    if found is None:
+        raise Conflict("That comment is no longer there.")
+    return found
 
 
 Refused = Callable[[DraftErrors], HttpResponse]
@@ -278,6 +287,9 @@ def _done(
     except Conflict as conflict:
         if is_htmx(request):
             return _problem(conflict)
+        if request.POST.get("text"):
+            # What was typed is not lost.
+            return refused(DraftErrors({"": [str(conflict)]}))
         messages.error(request, str(conflict))
         return HttpResponseRedirect(address_of(version.patch, version.number, None))
     if is_htmx(request):

@@ -348,6 +348,11 @@ def test_a_draft_can_be_edited_by_its_author_alone(
     client.post(edit, {"text": "Better words", "form_token": "a"})
     comment.refresh_from_db()
     assert comment.text == "Better words"
+    # Who has removed it in another window does not lose what they typed.
+    reviewing.remove_line_comment(comment, outsider)
+    late = client.post(edit, {"text": "The best", "form_token": "b"})
+    assertContains(late, "That comment is no longer there.", status_code=400)
+    assertContains(late, "The best", status_code=400)
 
 
 def test_a_thread_is_answered_resolved_and_opened_again(
