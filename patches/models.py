@@ -159,6 +159,12 @@ class Patch(models.Model):
         """Whether not everybody may know of it: by itself, or for a problem that it fixes."""
         return self.is_confidential or self.fixes.filter(is_confidential=True).exists()
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it is on the board, as `patches.waiting.listing.FORGOTTEN` has it."""
+        is_first = self.turn == Turn.REVIEWERS and not self.is_reviewed
+        return is_first and self.stage == Patch.Stage.BOARD
+
     def is_by(self, person: Person | None) -> bool:
         """Whether it is that person's own: what they say of it never counts."""
         return person is not None and person.pk in (self.author_id, self.submitter_id)

@@ -81,7 +81,9 @@ class ListedPatchSerializer(serializers.Serializer[Patch]):
     content_since = serializers.IntegerField(
         help_text="The version with which the present content came; later ones are rebases."
     )
-    is_forgotten = serializers.SerializerMethodField()
+    is_forgotten = serializers.BooleanField(
+        help_text="Whether it is on the board: nobody has reviewed it for 90 days."
+    )
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
@@ -102,9 +104,6 @@ class ListedPatchSerializer(serializers.Serializer[Patch]):
 
     def get_is_confidential(self, patch: Patch) -> bool:
         return patch.is_confidential or patch.pk in self._around.secret
-
-    def get_is_forgotten(self, patch: Patch) -> bool:
-        return patch.is_waiting and patch.stage == Patch.Stage.BOARD
 
     @property
     def _around(self) -> Around:
@@ -178,10 +177,7 @@ class PatchSerializer(ListedPatchSerializer):
         return missing
 
     def get_needs(self, patch: Patch) -> str:
-        if not patch.is_waiting:
-            return ""
-        missing = self.context["missing"]
-        return f"Still needs {needs.join(missing)}." if missing else "Has all that it needs."
+        return needs.in_a_sentence(self.context["missing"]) if patch.is_waiting else ""
 
     @extend_schema_field(RatingSerializer(many=True))
     def get_ratings(self, patch: Patch) -> Any:

@@ -135,8 +135,11 @@ def test_the_board_has_what_nobody_looked_at_until_somebody_does(client: Client)
     assert fresh.title not in (feed := client.get("/patches/forgotten.atom").text)
     assert left.title in feed
     left.refresh_from_db()
+    assert left.is_forgotten
     asks_for_changes(left)
     assert shown(client, "/patches/forgotten/") == []
+    left.refresh_from_db()
+    assert not left.is_forgotten
 
 
 def test_a_feed_has_the_filters_of_its_list(client: Client) -> None:
