@@ -41,6 +41,8 @@ from tracker.api.requests import door_of
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 
+RATINGS_AT_ONCE = 100
+
 
 class LinesSerializer(serializers.Serializer[ThreadPlace]):
     """Lines of one version."""
@@ -167,8 +169,13 @@ class ReviewInput(Input):
     version = serializers.IntegerField(help_text="The newest if left out.", **VERSION)
     text = Words(help_text="Markdown.")
     verdict = Words(help_text=f"One of: {', '.join(Review.Verdict.values)}.")
-    comments = LineCommentInput(many=True, required=False)
-    ratings = RatingInput(many=True, required=False)
+    # How long a list is, the stubs do not know of.
+    comments = LineCommentInput(  # type: ignore[call-arg]
+        many=True, required=False, max_length=reviewing.COMMENTS_PER_DRAFT
+    )
+    ratings = RatingInput(  # type: ignore[call-arg]
+        many=True, required=False, max_length=RATINGS_AT_ONCE
+    )
     with_draft = serializers.BooleanField(
         required=False,
         help_text="Whether comments that one has written on the pages and not sent go with it.",

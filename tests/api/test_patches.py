@@ -215,6 +215,9 @@ def test_a_review_with_one_wrong_comment_keeps_nothing(patch: Patch, outsider: P
     body = {"text": "So.", "comments": [good, good | {"start": 4000}]}
     refused = Caller(outsider).post(f"patches/{patch.pk}/reviews/", body)
     assert any(name.startswith("comments.1.") for name in fields_of(refused))
+    works = [{"dimension": "works", "value": 1, "architecture": f"a{n}"} for n in range(101)]
+    many = Caller(outsider).post(f"patches/{patch.pk}/reviews/", {"ratings": works})
+    assert "ratings" in str(fields_of(many))
     assert not patch.threads.exists()
     assert not patch.reviews.exists()
 
