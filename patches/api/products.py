@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from django.http import Http404
@@ -22,7 +21,6 @@ from patches.policies import may
 from tracker.models import Component, Product
 
 FAULTS_SHOWN: Final = 200
-_ADDRESS = re.compile(r"[^\s@,;:<>()]+@[^\s@,;:<>()]+")
 
 
 def product_or_404(slug: str) -> Product:
@@ -99,15 +97,14 @@ def _file(product: Product, viewer: Viewer) -> dict[str, Any]:
     file = MaintainersFile.objects.filter(product=product).first()
     if file is None:
         return {"format": "", "text": "", "changed_at": None, "faults": []}
-    if not may("patch.manage", viewer):
-        text = _ADDRESS.sub(lambda found: keeping.veiled(found[0]), file.text)
-        file.text = text
-        faults = []
-    else:
-        found = keeping.faults_of(file)[:FAULTS_SHOWN]
-        faults = [{"line": fault.line, "reason": fault.reason} for fault in found]
-    at = serializers.DateTimeField().to_representation(file.changed_at)
-    return {"format": file.format, "text": file.text, "changed_at": at, "faults": faults}
+    may_manage = may("patch.manage", viewer)
+    found = keeping.faults_of(file)[:FAULTS_SHOWN] if may_manage else []
+    return {
+        "format": file.format,
+        "text": file.text if may_manage else keeping.veiled(file.text),
+        "changed_at": serializers.DateTimeField().to_representation(file.changed_at),
+        "faults": [{"line": fault.line, "reason": fault.reason} for fault in found],
+    }
 
 
 class PathsView(ApiView):

@@ -6,6 +6,7 @@ text: lines that cannot be followed are told, and are no reason to refuse it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -29,6 +30,8 @@ from tracker.text import clean_text
 
 # Of one component.
 PATTERNS: Final = 500
+# Looked for where a word begins: a long one without "@" is not tried from each of its letters.
+_ADDRESS: Final = re.compile(r"(?<![^\s@,;:<>()])([^\s@,;:<>()])[^\s@,;:<>()]*@([^\s@,;:<>()]+)")
 # As many different names of a file are looked up to tell who is nobody here.
 NAMES_JUDGED: Final = 5000
 
@@ -117,7 +120,6 @@ def _patterns(text: str, faults: Faults) -> Iterator[str]:
             yield pattern[:PATH_CHARS]
 
 
-def veiled(name: str) -> str:
-    """A handle as it is; of an address what does not tell whose it is."""
-    local, at, domain = name.partition("@")
-    return f"{local[:1]}…@{domain}" if at else name
+def veiled(text: str) -> str:
+    """A text in which no address tells whose it is."""
+    return _ADDRESS.sub(r"\1…@\2", text)

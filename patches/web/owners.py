@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,7 +31,6 @@ PATHS_HELP = (
     "One pattern in a line, written as in CODEOWNERS: <code>/sys/netinet/</code> is a folder, "
     "<code>*.c</code> are files of a kind, <code>docs/*</code> is what lies in a folder itself."
 )
-_ADDRESS = re.compile(r"[^\s@,;:<>()]+@[^\s@,;:<>()]+")
 _CODE: dict[str, Any] = {"class": "code", "spellcheck": "false", "wrap": "off"}
 
 
@@ -102,7 +100,7 @@ def _contents(file: MaintainersFile | None, *, with_faults: bool) -> dict[str, A
         "file": file,
         "faults": faults[:FAULTS_SHOWN],
         "more_faults": max(0, len(faults) - FAULTS_SHOWN),
-        "lines": [_ADDRESS.sub(_veiled, line) for line in lines[:LINES_SHOWN]],
+        "lines": [keeping.veiled(line) for line in lines[:LINES_SHOWN]],
         "more_lines": max(0, len(lines) - LINES_SHOWN),
     }
 
@@ -120,10 +118,6 @@ def _saved(file: MaintainersFile | None) -> str:
         return "Saved."
     things = "One thing" if faults == 1 else f"{faults} things"
     return f"Saved. {things} in it cannot be followed; see below."
-
-
-def _veiled(address: re.Match[str]) -> str:
-    return keeping.veiled(address[0])
 
 
 def _answer(product: Product, path: str) -> Answer | None:
