@@ -101,10 +101,7 @@ def _as_field(thing: Thing) -> dict[str, Thing]:
 def _read(things: Sequence[Thing]) -> tuple[ParsedPatch | None, str]:
     """(the patch, "") or (None, why it is refused); (None, "") where there is none."""
     try:
-        parts = [(_name_of(thing), _bytes_of(thing)) for thing in things]
-        if len(parts) > 1:
-            return finding.read_series(parts), ""
-        return finding.read(parts[0][1], parts[0][0]), ""
+        return finding.read_files([(_name_of(each), _bytes_of(each)) for each in things]), ""
     except Unreadable as why:
         return None, why.reason
     except (NotAPatch, FileNotFoundError):

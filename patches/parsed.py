@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from patches.models import PatchFile
 
 
 class NotAPatch(Exception):
     """Nothing that has the look of a patch."""
+
+    # For who meant to send one.
+    ADVICE: Final = (
+        "There is no patch in it. Send a diff as “git diff” or “diff -u” make it, or what "
+        "“git format-patch” writes."
+    )
 
 
 class Unreadable(NotAPatch):

@@ -120,11 +120,8 @@ def _is_meant(file: IncomingFile) -> bool:
 
 
 def _parsed(diffs: Sequence[IncomingFile]) -> ParsedPatch | None:
-    parts = [(contents.name_of(each), each.content) for each in diffs]
     try:
-        if len(parts) > 1:
-            return finding.read_series(parts)
-        return finding.read(parts[0][1], parts[0][0])
+        return finding.read_files([(contents.name_of(each), each.content) for each in diffs])
     except Unreadable as why:
         raise Refusal([f"The diff in your mail cannot be read. {why.reason}"]) from why
     except NotAPatch:

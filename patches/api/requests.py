@@ -139,10 +139,7 @@ def read_patch(request: Request, text: str) -> ParsedPatch:
     except Unreadable as unreadable:
         why = unreadable.reason
     except NotAPatch:
-        why = (
-            "There is no patch in it. Send a diff as “git diff” or “diff -u” make it, or what"
-            " “git format-patch” writes."
-        )
+        why = NotAPatch.ADVICE
     raise DraftErrors({"file" if files else "patch": [why]})
 
 
@@ -153,7 +150,4 @@ def _read(files: list[Any], text: str) -> ParsedPatch:
     parts = [(file.name or "", file.read()) for file in files]
     for file in files:
         file.seek(0)
-    if len(parts) == 1:
-        name, data = parts[0]
-        return finding.read(data, name)
-    return finding.read_series(parts)
+    return finding.read_files(parts)

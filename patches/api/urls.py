@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from patches.api import (
     asking,
     drafts,
+    errors,  # noqa: F401 - registers itself
     history,
     managing,
     patches,

@@ -35,12 +35,12 @@ __all__ = [
     "mailed",
     "place_of",
     "read",
-    "read_series",
+    "read_files",
 ]
 
 
-def read(data: bytes, name: str = "", *, is_mail: bool = False) -> ParsedPatch:
-    """The patch in a file called `name`, a text, or a message (`is_mail`).
+def read(data: bytes, *, is_mail: bool = False) -> ParsedPatch:
+    """The patch in a file, a text, or a message (`is_mail`).
 
     Raises `NotAPatch` where there is none, and `Unreadable` with a sentence for its sender where
     there is something that has the look of one.
@@ -50,21 +50,24 @@ def read(data: bytes, name: str = "", *, is_mail: bool = False) -> ParsedPatch:
     return assemble(read_messages(data, is_mail=is_mail), data)
 
 
-def read_series(parts: Sequence[tuple[str, bytes]]) -> ParsedPatch:
-    """Files of one message, (name, bytes), as one series: by their numbers, else by their names.
+def read_files(files: Sequence[tuple[str, bytes]]) -> ParsedPatch:
+    """The patch in one file, (name, bytes), or in several as one series: by their numbers, else by
+    their names.
 
     Raises as `read`, also where one of them cannot be read; files without a diff are passed over,
     but for the letter above a series.
     """
-    if sum(len(data) for _, data in parts) > MOST_BYTES:
+    if len(files) == 1:
+        return read(files[0][1])
+    if sum(len(data) for _, data in files) > MOST_BYTES:
         raise _too_large()
     room = Room()
     messages = [
         each
-        for _, data in sorted(parts, key=lambda part: part[0])
+        for _, data in sorted(files, key=lambda file: file[0])
         for each in read_messages(data, room=room)
     ]
-    return assemble(messages, b"".join(data for _, data in parts))
+    return assemble(messages, b"".join(data for _, data in files))
 
 
 def _too_large() -> Unreadable:

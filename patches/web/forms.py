@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from accounts.policies import Viewer
 from patches import finding
+from patches.git.running import GitFailed
 from patches.models import BRANCH_CHARS, TITLE_CHARS
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 from tracker.drafts import Faults
@@ -112,8 +113,9 @@ def read_patch(request: HttpRequest, faults: Faults) -> ParsedPatch | None:
         except Unreadable as unreadable:
             faults.add(field, unreadable.reason)
         except NotAPatch:
-            faults.add(field, "There is no patch in it. Send a diff as “git diff” or “diff -u” "
-                              "make it, or what “git format-patch” writes.")  # fmt: skip
+            faults.add(field, NotAPatch.ADVICE)
+        except GitFailed as failed:
+            faults.add(field, f"It cannot be read at the moment. {failed.reason} Try again later.")
     return None
 
 
@@ -121,13 +123,10 @@ def _read(uploads: list[UploadedFile], text: str) -> ParsedPatch:
     if not uploads:
         # Browsers send every line of a form's text with CR LF.
         return finding.read(text.replace("\r\n", "\n").rstrip("\r\n").encode() + b"\n")
-    parts = [(upload.name or "", upload.read()) for upload in uploads]
+    files = [(upload.name or "", upload.read()) for upload in uploads]
     for upload in uploads:
         upload.seek(0)
-    if len(parts) == 1:
-        name, data = parts[0]
-        return finding.read(data, name)
-    return finding.read_series(parts)
+    return finding.read_files(files)
 
 
 def text_of(uploads: Iterable[UploadedFile]) -> str:

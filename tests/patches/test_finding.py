@@ -38,7 +38,7 @@ def subjects(parsed: ParsedPatch) -> list[str]:
 
 
 def test_a_series_keeps_its_diffs_byte_for_byte(folder: Path, series: bytes) -> None:
-    parsed = finding.read(series, "series.txt")
+    parsed = finding.read(series)
     assert parsed.text == diffs(folder)
     assert parsed.original == series
     assert b"".join(parsed.text[c.offset :][: c.length] for c in parsed.commits) == parsed.text
@@ -136,7 +136,7 @@ def test_one_patch_of_a_series_says_which_it_is(folder: Path) -> None:
 def test_files_of_a_series_are_put_in_their_order(folder: Path, tmp_path: Path) -> None:
     git(folder, "format-patch", "-q", "--cover-letter", "-o", str(tmp_path), "HEAD~2")
     files = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
-    parsed = finding.read_series(sorted(files, reverse=True))
+    parsed = finding.read_files(sorted(files, reverse=True))
     assert subjects(parsed) == ["em: Stop the watchdog – now", "All the rest"]
     assert parsed.text == diffs(folder)
     assert parsed.title == "*** SUBJECT HERE ***"
@@ -216,7 +216,7 @@ def test_a_saved_mail_is_read_however_it_was_encoded(folder: Path, encoding: str
     text = message.get_content()
     message.set_content(text, cte=encoding)
     raw = message.as_bytes().replace(b"\n", b"\r\n")
-    parsed = finding.read(raw, "saved.eml")
+    parsed = finding.read(raw)
     assert parsed.text == git(folder, "diff", "HEAD~2", "HEAD~1")
     assert (parsed.title, parsed.description) == ("em: Stop it", "It bites.\n\nCloses #5, #6")
     assert (parsed.version, parsed.message_id) == (3, "three@example.org")
@@ -246,7 +246,7 @@ def test_patches_attached_to_a_mail_are_one_series(folder: Path, tmp_path: Path)
         + b"\n--=_x\n".join(parts)
         + b"\n--=_x--\n"
     )
-    parsed = finding.read(raw, "saved.eml")
+    parsed = finding.read(raw)
     assert (parsed.title, len(parsed.commits)) == ("Make em quiet", 2)
     assert parsed.description.startswith("Two of them.")
     assert parsed.text == diffs(folder)

@@ -62,8 +62,8 @@ def test_the_same_content_on_another_base_keeps_what_was_said(repository: Reposi
     moved = rebased(repository, {C: "/* new */\n" * 50 + text(), "b.c": numbered(90)})
     assert [c.patch_id for c in moved.commits] == [c.patch_id for c in first.commits]
     mails = repository.mails("base", "main"), repository.mails("other~2", "other")
-    patch = make_patch(text=read(mails[0], "a.mbox"))
-    version = next_version(patch, read(mails[1], "b.mbox"))
+    patch = make_patch(text=read(mails[0]))
+    version = next_version(patch, read(mails[1]))
     patch.refresh_from_db()
     assert (version.content_since, patch.content_since) == (1, 1)
     how, words = compare(version)
@@ -75,8 +75,8 @@ def test_the_same_content_on_another_base_keeps_what_was_said(repository: Reposi
 def test_other_lines_around_a_change_are_other_content(repository: Repository) -> None:
     two_commits(repository)
     rebased(repository, {C: text(n5="another line five"), "b.c": numbered(40)})
-    patch = make_patch(text=read(repository.mails("base", "main"), "a.mbox"))
-    version = next_version(patch, read(repository.mails("other~2", "other"), "b.mbox"))
+    patch = make_patch(text=read(repository.mails("base", "main")))
+    version = next_version(patch, read(repository.mails("other~2", "other")))
     how, words = compare(version)
     assert (how, version.content_since) == (Changes.RANGE_DIFF, 2)
     first = entries(words)[0]
@@ -203,7 +203,7 @@ def test_lines_far_down_cost_nothing() -> None:
 def broken(repository: Repository) -> Series:
     """The second commit shows lines that the first one does not leave there."""
     mails = repository.mails("base", "main").replace(b"\n seven\n", b"\n six\n")
-    return series_of_parsed(read(mails, "broken.mbox"))
+    return series_of_parsed(read(mails))
 
 
 def test_a_series_that_does_not_compose_gets_an_interdiff(repository: Repository) -> None:

@@ -46,7 +46,7 @@ def patch_of(repository: Repository, product: Product) -> Patch:
     repository.commit("Two", {"src/a.c": numbered(30, n7="SEVEN"), "new": "b\n", "b.c": "x\n"})
     mails = repository.mails("base")
     repository.git("checkout", "-q", "main")
-    return make_patch(product, text=read(mails, "series.mbox"))
+    return make_patch(product, text=read(mails))
 
 
 def test_without_a_repository_nothing_is_said(product: Product, settings: Settings) -> None:
@@ -104,12 +104,12 @@ def test_what_the_base_has_is_known_where_it_is_at_hand(
     repository.commit("One", {"src/a.c": numbered(30, n7="seven"), "é.c": "a\n"})
     repository.commit("Two", {"src/a.c": numbered(30, n7="seven", n11="eleven"), "é.c": "b\n"})
     mails = repository.mails("base", "work", "-U1")
-    version = newest(make_patch(product, text=read(mails, "series.mbox")))
+    version = newest(make_patch(product, text=read(mails)))
     assert b" line 9 of the file\n line 10" not in combined(version)
     publish(repository, settings, product)
     diff = combined(version)
     assert b" line 9 of the file\n line 10" in diff
-    next_one = next_version(version.patch, read(mails.replace(b"+eleven", b"+ELEVEN"), "a.mbox"))
+    next_one = next_version(version.patch, read(mails.replace(b"+eleven", b"+ELEVEN")))
     how, words = comparing.compare(next_one)
     assert how == "range-diff"
     assert "  line 9 of the file\n" in words

@@ -83,7 +83,7 @@ def submitted(came: ParsedPatch, author: Person | None = None) -> Patch:
 
 
 def test_mails_of_git_come_out_as_the_same_commits(repository: Repository) -> None:
-    patch = submitted(read(repository.mails("base", "main"), "series.mbox"))
+    patch = submitted(read(repository.mails("base", "main")))
     mbox = as_mbox(newest(patch))
     assert commits_after(repository, mbox) == said(repository, "base..main")
 
@@ -91,7 +91,7 @@ def test_mails_of_git_come_out_as_the_same_commits(repository: Repository) -> No
 def test_a_series_of_which_the_mails_are_lost_has_the_same_trees_and_words(
     repository: Repository,
 ) -> None:
-    version = newest(submitted(read(repository.mails("base", "main"), "series.mbox")))
+    version = newest(submitted(read(repository.mails("base", "main"))))
     version.original = ""
     made, real = commits_after(repository, as_mbox(version)), said(repository, "base..main")
     for one, other in zip(made, real, strict=True):
@@ -102,7 +102,7 @@ def test_a_series_of_which_the_mails_are_lost_has_the_same_trees_and_words(
 
 
 def test_the_diffs_apply_as_they_are(repository: Repository, tmp_path: Path) -> None:
-    version = newest(submitted(read(repository.mails("base", "main"), "series.mbox")))
+    version = newest(submitted(read(repository.mails("base", "main"))))
     repository.git("checkout", "-q", "--detach", "base")
     repository.git("apply", "--index", stdin=as_patch(version))
     assert repository.git("write-tree") == repository.git("rev-parse", "main^{tree}")
@@ -131,7 +131,7 @@ def test_a_mail_passes_on_neither_other_addresses_nor_what_no_page_shows(
         b"\nSubject: ", b"\nTo: list@example.org\nCc: private@example.org\nSubject: ", 1
     )
     hidden = repository.git("diff", "main~1", "main", "--", "open.txt")
-    version = newest(submitted(read(mail + b"\n-- \nAnn\n", "a.mbox")))
+    version = newest(submitted(read(mail + b"\n-- \nAnn\n")))
     mbox = as_mbox(version)
     assert b"private@" not in mbox
     assert b"list@" not in mbox
@@ -152,7 +152,7 @@ def test_words_that_look_like_a_mail_change_neither_author_nor_diff(
 
 
 def test_each_version_says_which_it_is(repository: Repository) -> None:
-    patch = submitted(read(repository.mails("base", "main~1"), "a.mbox"))
+    patch = submitted(read(repository.mails("base", "main~1")))
     other = repository.git("diff", "base", "main", "--", "src/a.c")
     version = next_version(patch, read(other))
     assert b"\nSubject: [PATCH v2] em: do not hang\n" in as_mbox(version)
@@ -170,6 +170,6 @@ def test_a_commit_without_a_subject_or_with_a_very_long_one_comes_out_the_same(
         "commit", "-qa", "--allow-empty-message", "-m", subject,
         GIT_AUTHOR_DATE="2026-02-03T04:05:06+09:30",
     )  # fmt: skip
-    came = read(made.mails("base", "main"), "a.mbox")
+    came = read(made.mails("base", "main"))
     mbox = as_mbox(newest(submitted(came)))
     assert commits_after(made, mbox) == said(made, "base..main")
