@@ -24,7 +24,7 @@ from patches.api.products import product_or_404
 from patches.api.representation import address
 from patches.models import BranchRule, RatingDimension
 from patches.policies import may
-from patches.reviews import dimensions, managing
+from patches.reviews import dimensions, managing, needs
 from patches.reviews.dimensions import Dimension
 from patches.reviews.managing import DimensionWords, PartWords
 from patches.reviews.needs import USUAL, By, Different, Needed
@@ -199,7 +199,7 @@ class RulesView(ApiView):
         product = product_or_404(slug)
         known = dimensions.by_slug(product)
         rows = product.branch_rules.order_by("position", "id").prefetch_related("requirements")
-        rules = [_told(row.pk, row.branch, managing.parts_of(row), known) for row in rows]
+        rules = [_told(row.pk, row.branch, needs.parts_of(row), known) for row in rows]
         return Response({"results": [*rules, _told(None, "*", list(USUAL), known)]})
 
     @extend_schema(
@@ -247,7 +247,7 @@ class RuleView(ApiView):
         person, product = _managed(request, slug)
         found = _found_rule(product, rule)
         said = texts(read(RuleChange, request))
-        told = entries(NeededSerializer, managing.parts_of(found))
+        told = entries(NeededSerializer, needs.parts_of(found))
         parts = _parts(said.get("needs", told))
         with _faults_of_parts():
             managing.update_rule(found, person, said.get("branch", found.branch), parts)
@@ -272,7 +272,7 @@ def _found_rule(product: Product, rule: int) -> BranchRule:
 def _rule(product: Product, rule: int) -> dict[str, Any]:
     found = _found_rule(product, rule)
     known = dimensions.by_slug(product)
-    return _told(found.pk, found.branch, managing.parts_of(found), known)
+    return _told(found.pk, found.branch, needs.parts_of(found), known)
 
 
 def _told(

@@ -21,6 +21,7 @@ from patches.policies import may
 from patches.reviews import dimensions, needs
 from patches.reviews.dimensions import Dimension
 from patches.reviews.needs import Needed
+from patches.submitting import MAIN
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_choice, check_line
 from tracker.models import Product
@@ -68,16 +69,8 @@ def rules_of(product: Product) -> list[Rule]:
     """The rules of a product in their order, and last what holds where none matches."""
     known = dimensions.by_slug(product)
     rows = product.branch_rules.order_by("position", "id").prefetch_related("requirements")
-    found = [Rule(row.pk, row.branch, words_of(parts_of(row), known)) for row in rows]
+    found = [Rule(row.pk, row.branch, words_of(needs.parts_of(row), known)) for row in rows]
     return [*found, Rule(0, "", words_of(needs.USUAL, known))]
-
-
-def parts_of(rule: BranchRule) -> list[Needed]:
-    """What a rule asks for."""
-    return [
-        Needed(row.dimension, row.count, needs.By(row.by), needs.Different(row.different))
-        for row in rule.requirements.all()
-    ]
 
 
 def words_of(parts: Iterable[Needed], known: Mapping[str, Dimension]) -> str:
@@ -248,7 +241,7 @@ def move_rule(rule: BranchRule, by: Person, step: int) -> None:
 
 def _check_branch(branch: str, others: Iterable[BranchRule], faults: Faults) -> str:
     line = check_line("branch", branch, BRANCH_CHARS, faults)
-    line = "" if line in {"main", "master"} else line
+    line = "" if line in MAIN else line
     if line in {each.branch for each in others}:
         faults.add("branch", f"There is a rule for {line or 'main'} already. Change that one.")
     if re.search(r"\s", line):

@@ -57,11 +57,16 @@ def first_match(rules: Iterable[BranchRule], target: str) -> list[Needed]:
     """The parts of the first of a product's rules that is for the branch; of the usual one else."""
     for rule in rules:
         if fnmatchcase(target, rule.branch):
-            return [
-                Needed(row.dimension, row.count, By(row.by), Different(row.different))
-                for row in rule.requirements.all()
-            ]
+            return parts_of(rule)
     return list(USUAL)
+
+
+def parts_of(rule: BranchRule) -> list[Needed]:
+    """What a rule asks for. No query where its requirements are at hand."""
+    return [
+        Needed(row.dimension, row.count, By(row.by), Different(row.different))
+        for row in rule.requirements.all()
+    ]
 
 
 def missing(patch: Patch, heard: Sequence[Voice] | None = None) -> list[str]:
@@ -152,8 +157,7 @@ def _missing(part: Needed, dimension: Dimension, heard: Iterable[Voice]) -> str:
     if not part.count:
         against = [v.rating for v in here if dimension.is_against(v.rating.value)]
         return _answer_to(dimension, against)
-    value = 1
-    spoken = [v.rating for v in here if v.rating.value == value and part.by in v.counts_as]
+    spoken = [v.rating for v in here if v.rating.value > 0 and part.by in v.counts_as]
     there = _counted(part, spoken)
     return _more(part, dimension, there) if there < part.count else ""
 

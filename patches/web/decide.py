@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import Person
 from accounts.policies import require
 from patches import deciding
 from patches.models import Patch
@@ -27,7 +26,7 @@ from tracker.web.forms import WordsForm, line_field, text_field
 from tracker.web.pages import person_of, signed_in
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
-Decide = Callable[[Patch, Person, dict[str, Any]], object]
+Decide = Callable[..., Patch]
 
 
 class IntegrateForm(WordsForm):
@@ -53,35 +52,20 @@ class NoteForm(WordsForm):
     note = text_field("Note", rows=3)
 
 
-def _integrate(patch: Patch, person: Person, words: dict[str, Any]) -> object:
-    return deciding.integrate(patch, person, Door.WEB, **words)
-
-
-def _decline(patch: Patch, person: Person, words: dict[str, Any]) -> object:
-    return deciding.decline(patch, person, Door.WEB, **words)
-
-
-def _withdraw(patch: Patch, person: Person, words: dict[str, Any]) -> object:
-    return deciding.withdraw(patch, person, Door.WEB, **words)
-
-
-def _reopen(patch: Patch, person: Person, words: dict[str, Any]) -> object:
-    return deciding.reopen(patch, person, Door.WEB, **words)
-
-
 INTEGRATES: Final = "Say that it went in. The commit itself is yours to make: nothing is pushed."
 DECLINES: Final = "It leaves the queue. It can be opened again."
 REOPENS: Final = "It waits again, with all that was said of it."
 # The form, the service, the title of the page, what comes of it, and what is said afterwards.
 DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str, str]]] = {
     "integrate": (
-        IntegrateForm, _integrate, "Integrate", INTEGRATES, "It is marked as integrated."
+        IntegrateForm, deciding.integrate, "Integrate", INTEGRATES, "It is marked as integrated."
     ),
     "decline": (
-        DeclineForm, _decline, "Decline", DECLINES, "It is declined, and its author is told why."
+        DeclineForm, deciding.decline, "Decline", DECLINES,
+        "It is declined, and its author is told why.",
     ),
-    "withdraw": (NoteForm, _withdraw, "Withdraw", DECLINES, "It is withdrawn."),
-    "reopen": (NoteForm, _reopen, "Open again", REOPENS, "It is open again."),
+    "withdraw": (NoteForm, deciding.withdraw, "Withdraw", DECLINES, "It is withdrawn."),
+    "reopen": (NoteForm, deciding.reopen, "Open again", REOPENS, "It is open again."),
 }  # fmt: skip
 # Decisions about what a version says.
 JUDGING: Final = ("integrate", "decline")
@@ -98,7 +82,8 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
     status = 200
     if request.method == "POST":
         try:
-            act(shown, person_of(request), _complete(form) | _looked_at(request, deed))
+            words = _complete(form) | _looked_at(request, deed)
+            act(shown, person_of(request), Door.WEB, **words)
             messages.success(request, done)
             return redirect("patch", patch=patch)
         except DraftErrors as faults:

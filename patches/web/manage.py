@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.policies import require
 from patches.models import BRANCH_CHARS, BranchRule, RatingDimension, Requirement
 from patches.policies import may
-from patches.reviews import dimensions, managing
+from patches.reviews import dimensions, managing, needs
 from patches.reviews.dimensions import Dimension
 from patches.reviews.managing import DimensionWords, PartWords
 from tracker.changes import Conflict
@@ -195,7 +195,7 @@ def edit_rule(request: HttpRequest, slug: str, rule: int) -> HttpResponseBase:
 
 
 def _rule_form(request: HttpRequest, product: Product, rule: BranchRule | None) -> RuleForm:
-    parts = managing.parts_of(rule) if rule else []
+    parts = needs.parts_of(rule) if rule else []
     initial: dict[str, Any] = {"branch": rule.branch if rule else ""}
     for place, part in enumerate(parts):
         initial |= {
