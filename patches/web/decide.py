@@ -55,17 +55,18 @@ class NoteForm(WordsForm):
 INTEGRATES: Final = "Say that it went in. The commit itself is yours to make: nothing is pushed."
 DECLINES: Final = "It leaves the queue. It can be opened again."
 REOPENS: Final = "It waits again, with all that was said of it."
-# The form, the service, the title of the page, what comes of it, and what is said afterwards.
+# The form, the service, the title of the page about {}, what comes of it, and what is said
+# afterwards.
 DEEDS: Final[dict[str, tuple[type[WordsForm], Decide, str, str, str]]] = {
     "integrate": (
-        IntegrateForm, deciding.integrate, "Integrate", INTEGRATES, "It is marked as integrated."
+        IntegrateForm, deciding.integrate, "Integrate {}", INTEGRATES, "It is marked as integrated."
     ),
     "decline": (
-        DeclineForm, deciding.decline, "Decline", DECLINES,
+        DeclineForm, deciding.decline, "Decline {}", DECLINES,
         "It is declined, and its author is told why.",
     ),
-    "withdraw": (NoteForm, deciding.withdraw, "Withdraw", DECLINES, "It is withdrawn."),
-    "reopen": (NoteForm, deciding.reopen, "Open again", REOPENS, "It is open again."),
+    "withdraw": (NoteForm, deciding.withdraw, "Withdraw {}", DECLINES, "It is withdrawn."),
+    "reopen": (NoteForm, deciding.reopen, "Open {} again", REOPENS, "It is open again."),
 }  # fmt: skip
 # Decisions about what a version says.
 JUDGING: Final = ("integrate", "decline")
@@ -96,7 +97,8 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
     context = {
         "patch": shown,
         "form": form,
-        "title": title,
+        "title": title.format(f"patch {shown.pk}"),
+        "act": title.replace(" {}", ""),
         "tells": tells,
         "open_threads": open_threads(shown) if missing is not None else None,
         "lacks_something": bool(missing),
