@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -133,9 +133,42 @@ def range_diff(old: Series, new: Series, bases: Bases, deadline: Deadline) -> st
         if len(old.commits) == len(new.commits) == 1:
             # There is nothing else that it could have become.
             args.append("--creation-factor=1000")
-        ranges = ["old-base..old", "new-base..new"]
-        said = git([*args, "--no-color", *ranges], cwd=made, timeout=deadline.left())
-    return "".join(_readable(said.decode(errors="replace")))
+
+        def ask(*more: str) -> str:
+            said = git([*args, "--no-color", *more], cwd=made, timeout=deadline.left())
+            return "".join(_readable(said.decode(errors="replace")))
+
+        def ask_of_two(one: int, other: int) -> str:
+            above = {"old": len(old.commits) - one, "new": len(new.commits) - other}
+            ranges = (f"{name}~{n + 1}..{name}~{n}" for name, n in above.items())
+            with suppress(GitFailed):
+                return ask("--creation-factor=1000", *ranges)
+            return ""
+
+        return rejoined(ask("old-base..old", "new-base..new"), ask_of_two)
+
+
+def rejoined(text: str, ask_of_two: Callable[[int, int], str]) -> str:
+    """With those commits together which git takes for two, one dropped and one added, because very
+    much of them changed, and which have the same subject."""
+    lines = text.splitlines(keepends=True)
+    heads = [(n, match) for n, line in enumerate(lines) if (match := ENTRY.match(line))]
+    dropped, added = (
+        {match[4]: match for _, match in heads if match[2] == sign and match[4]} for sign in "<>"
+    )
+    both = dropped.keys() & added.keys()
+    ends = [*(n for n, _ in heads[1:]), len(lines)]
+    found = []
+    for (start, match), end in zip(heads, ends, strict=True):
+        if match[4] not in both or match[2] not in "<>":
+            found += lines[start:end]
+        elif match is added[match[4]]:
+            old = dropped[match[4]][1]
+            body = ask_of_two(int(old), int(match[3])).partition("\n")[2]
+            found += [f"{old} ! {match[3]}: {match[4]}\n", body]
+        elif match is not dropped[match[4]]:
+            found += lines[start:end]
+    return "".join(found)
 
 
 def _readable(text: str) -> Iterator[str]:

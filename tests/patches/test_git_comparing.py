@@ -141,6 +141,22 @@ def test_each_commit_is_compared_with_what_it_was(repository: Repository) -> Non
     assert "@example.org" not in words
 
 
+def test_a_commit_that_was_written_anew_is_compared_with_what_it_was(
+    repository: Repository,
+) -> None:
+    old = two_commits(repository)
+    repository.git("checkout", "-q", "--detach", "base")
+    repository.commit("Before", {"d.c": "d\n"})
+    repository.commit("First\n\nBecause.", {"b.c": numbered(40, n9="nine", n30="thirty")})
+    how, said = compare_series(old, repository.series("base"))
+    assert how == Changes.RANGE_DIFF
+    found = [(e.old, e.sign, e.new, e.subject) for e in entries(said)]
+    assert found == [(2, "<", 0, "Second"), (0, ">", 1, "Before"), (1, "!", 2, "First")]
+    text = entries(said)[2].text
+    assert "- ## src/a.c ##\n" in text
+    assert "+ ## b.c ##\n" in text
+
+
 def test_bare_diffs_are_compared_however_different_they_are(repository: Repository) -> None:
     def diff(**changed: str) -> Series:
         (repository.path / C).write_text(text(**changed))
