@@ -37,6 +37,8 @@ Thing = Attachment | Comment | Problem
 SERIES_WAITS: Final = timedelta(minutes=5)
 # Parts of a series in one thread may come so far apart.
 SERIES_TAKES: Final = timedelta(days=1)
+# Files that were sent together, and have no numbers but in their names.
+FILES_TAKE: Final = timedelta(seconds=10)
 # Larger files are not looked at as parts of another's series.
 _PART_BYTES: Final = 4 * 2**20
 _REASON_CHARS: Final = 300
@@ -160,11 +162,16 @@ def _place_of(file: Attachment) -> Place | None:
 
 
 def _numbered_beside(file: Attachment) -> list[Attachment]:
-    """The files `0001-…`, `0002-…` of the same message."""
-    if file.comment_id is None or not _NUMBERED.match(file.name):
+    """The files `0001-…`, `0002-…` of the same message; of a report those that came with it."""
+    if not _NUMBERED.match(file.name):
         return [file]
     beside = Attachment.objects.filter(
-        comment=file.comment_id, uploader=file.uploader_id, patch_look=None
+        problem=file.problem_id,
+        comment=file.comment_id,
+        uploader=file.uploader_id,
+        patch_look=None,
+        created_at__gt=file.created_at - FILES_TAKE,
+        created_at__lt=file.created_at + FILES_TAKE,
     )
     numbered = [each for each in beside.order_by("name", "pk") if _NUMBERED.match(each.name)]
     return numbered or [file]

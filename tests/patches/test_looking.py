@@ -145,13 +145,14 @@ def test_files_of_one_comment_that_are_a_series_are_one_patch(
     assert {each.version for each in Look.objects.all()} == {version}
 
 
+@pytest.mark.parametrize("words", ["Both.", ""], ids=["comment", "report"])
 def test_numbered_files_without_numbers_in_their_subjects_are_one_patch_too(
-    problem: Problem, outsider: Person, folder: Path, tmp_path: Path
+    problem: Problem, outsider: Person, folder: Path, tmp_path: Path, words: str
 ) -> None:
     git(folder, "format-patch", "-q", "-N", "-o", str(tmp_path), "HEAD~2")
     paths = sorted(tmp_path.iterdir())
     texts = [path.read_bytes() for path in paths]
-    send(problem, outsider, *texts, names=[path.name for path in paths], words="Both.")
+    send(problem, outsider, *texts, names=[path.name for path in paths], words=words)
     for file in Attachment.objects.all():
         look(file)
     assert only().versions.get().commits_count == 2
