@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0008_mails_about_patches'),
+        ("notifications", "0008_mails_about_patches"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='incomingmail',
-            name='thread',
+            model_name="incomingmail",
+            name="thread",
             field=models.CharField(blank=True, max_length=255),
         ),
     ]
