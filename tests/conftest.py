@@ -18,22 +18,23 @@ from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.models import Problem, Product
 
-# The files with the longest tests, most of which wait for processes: others fill that time.
+# The files with the longest tests, most of which wait for processes. Two workers begin with them,
+# one with every other one.
 LONGEST = (
-    "tests/transfer/test_round_trip.py",
-    "tests/notifications/test_kills.py",
-    "tests/end_to_end/test_first_day.py",
     "tests/test_supervisor.py",
-    "tests/test_make_run.py",
+    "tests/notifications/test_kills.py",
+    "tests/transfer/test_round_trip.py",
+    "tests/end_to_end/test_first_day.py",
     "tests/gate/test_lmtp_kills.py",
-    "tests/browser/test_live.py",
+    "tests/test_make_run.py",
     "tests/gate/test_lmtp.py",
-    "tests/gate/test_processing_kills.py",
-    "tests/send_problem/test_end_to_end.py",
+    "tests/browser/test_live.py",
     "tests/test_demo.py",
+    "tests/send_problem/test_end_to_end.py",
     "tests/web/test_confidential.py",
-    "tests/web/test_confidential_ties.py",
+    "tests/gate/test_processing_kills.py",
     "tests/api/test_permissions.py",
+    "tests/web/test_confidential_ties.py",
 )
 
 
@@ -123,9 +124,24 @@ def problem(product: Product, reporter: Person) -> Problem:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest come first: at the end all other workers would wait for them."""
-    ranks = {path: rank for rank, path in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+    """Who has a long test at the end has all others wait; while it waits, others have work.
+
+    Each worker gets a piece of the list at first, as long as those of the others.
+    """
+    ranks = {item: _rank(item) for item in items}
+    halves = [
+        sorted((item for item in items if ranks[item] in within), key=ranks.__getitem__)
+        for within in (range(0, len(LONGEST), 2), range(1, len(LONGEST), 2))
+    ]
+    others = [item for item in items if ranks[item] == len(LONGEST)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    filling = max(0, len(items) // workers - len(halves[0]))
+    items[:] = [*halves[0], *others[:filling], *halves[1], *others[filling:]]
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.nodeid.partition("::")[0]
+    return LONGEST.index(path) if path in LONGEST else len(LONGEST)
 
 
 def pytest_collection_finish() -> None:
