@@ -92,9 +92,10 @@ def join(patch: Patch, into: Patch, actor: Person, door: Door) -> PatchVersion:
     """
     require(may("patch.add_version", actor, into))
     require(may_end(actor, patch))
-    lock_problems(
-        PatchFix.objects.filter(patch__in=[patch, into]).values_list("problem", flat=True)
-    )
+    # Those that stand for duplicates, too: deciding holds them, and patches come after problems.
+    fixes = PatchFix.objects.filter(patch__in=[patch, into])
+    pairs = fixes.values_list("problem", "problem__head")
+    lock_problems({number for pair in pairs for number in pair if number is not None})
     patch, into = _locked(patch, into)
     refuse_decided(patch, _INSTEAD)
     newest = patch.versions.get(number=patch.latest)
