@@ -181,7 +181,7 @@ class PatchSerializer(ListedPatchSerializer):
 
     @extend_schema_field(RatingSerializer(many=True))
     def get_ratings(self, patch: Patch) -> Any:
-        return entries(RatingSerializer, holding(patch))
+        return entries(RatingSerializer, self.context["held"])
 
     @extend_schema_field(VersionSerializer(many=True))
     def get_versions(self, patch: Patch) -> Any:
@@ -195,8 +195,9 @@ def listed(viewer: Viewer, patches: list[Patch]) -> list[dict[str, Any]]:
 
 def whole(viewer: Viewer, patch: Patch) -> dict[str, Any]:
     """One patch as its own address shows it."""
-    missing = needs.missing(patch) if patch.is_waiting else []
-    context = {"around": around(viewer, [patch]), "missing": missing}
+    held = holding(patch)
+    missing = needs.missing(patch, needs.voices(patch, held)) if patch.is_waiting else []
+    context = {"around": around(viewer, [patch]), "missing": missing, "held": held}
     return dict(PatchSerializer(patch, context=context).data)
 
 
