@@ -18,14 +18,11 @@ from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
 from patches.policies import may
 from patches.reviews import dimensions
 from patches.reviews.dimensions import Dimension
-from patches.reviews.holding import holding
 from patches.waiting import turns
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_line, find_release, nearest
 from tracker.models import Door, Release
 from tracker.text import clean_line
-
-__all__ = ["Said", "give", "holding", "in_words", "rate"]
 
 
 @dataclass(frozen=True)
@@ -225,8 +222,8 @@ def _is_same(standing: Rating, version: PatchVersion, said: _Checked, patch: Pat
 
 
 def _replace(standing: Iterable[Rating]) -> None:
-    for each in standing:
-        Rating.objects.filter(pk=each.pk).update(is_current=False)
+    numbers = [each.pk for each in standing]
+    Rating.objects.filter(pk__in=numbers).update(is_current=False)
 
 
 def _create(

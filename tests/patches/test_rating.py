@@ -8,6 +8,7 @@ from accounts.models import Person
 from patches import deciding
 from patches.models import Patch, PatchEvent, Rating
 from patches.reviews import dimensions, rating
+from patches.reviews import holding as standing
 from patches.reviews.rating import Said
 from tests.patching import diff, make_dimension, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -30,7 +31,7 @@ def rate(patch: Patch, person: Person, *said: Said) -> Rating:
 
 def holding(patch: Patch) -> list[tuple[str, int, str]]:
     patch.refresh_from_db()
-    return [(each.dimension, each.value, each.architecture) for each in rating.holding(patch)]
+    return [(each.dimension, each.value, each.architecture) for each in standing.holding(patch)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from patches import deciding, submitting
 from patches.models import ComponentPath, Patch, PatchEvent, PatchVersion
 from patches.policies import visible_patches
 from patches.reviews import rating
+from patches.reviews.holding import holding
 from patches.reviews.rating import Said
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -151,7 +152,7 @@ def test_a_version_of_other_content_waits_for_a_first_review_again(
     assert (version.number, version.content_since, version.note) == (2, 2, "Now with the lock.")
     assert (patch.latest, patch.content_since, patch.is_reviewed) == (2, 2, False)
     assert (patch.turn, patch.waited, patch.stage) == ("reviewers", timedelta(), 0)
-    assert rating.holding(patch) == []
+    assert holding(patch) == []
     event = patch.events.get(kind=PatchEvent.Kind.VERSION)
     assert (event.turn_before, event.turn_after) == ("committer", "reviewers")
     assert event.data == {"number": 2, "is_same_content": False}
@@ -165,7 +166,7 @@ def test_a_rebase_keeps_all_that_was_said(committer: Person, outsider: Person) -
     version = next_version(patch, A_REBASED)
     assert (version.number, version.content_since) == (2, 1)
     assert (patch.content_since, patch.is_reviewed, patch.turn) == (1, True, "committer")
-    assert rating.holding(patch) == [given]
+    assert holding(patch) == [given]
 
 
 def test_other_words_of_a_commit_are_a_version_and_the_same_bytes_are_none(
