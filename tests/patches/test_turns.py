@@ -51,6 +51,11 @@ def rate(patch: Patch, person: Person, slug: str, value: int = 1, where: str = "
     rating.rate(newest(patch), person, Door.WEB, Said(slug, value, architecture=where))
 
 
+def fail_what_is_ready(patch: Patch, committer: Person, robot: Person) -> None:
+    rate(patch, committer, "quality")
+    rate(patch, robot, "fails", 1, "i386")
+
+
 def begin_thread(patch: Patch, person: Person) -> LineComment:
     comment = reviewing.add_line_comment(
         newest(patch), person, "Why?", commit=1, path=PATH, side="new", start=13, end=13
@@ -98,8 +103,7 @@ DEEDS: list[tuple[str, Deed, tuple[str, bool]]] = [
     ("a machine's wish", lambda patch, who: ask_for_changes(patch, who.robot), (REVIEWERS, False)),
     ("a machine's thread", lambda patch, who: begin_thread(patch, who.robot), (REVIEWERS, False)),
     # Nor does it take from a committer what people have said is ready.
-    ("a machine's test", lambda patch, who: (rate(patch, who.committer, "quality"),
-                                             rate(patch, who.robot, "fails", 1, "i386")),
+    ("a machine's test", lambda patch, who: fail_what_is_ready(patch, who.committer, who.robot),
      (COMMITTER, True)),
     ("a machine's comment", lambda patch, who: say(patch, who.robot), (REVIEWERS, False)),
     ("the author's minus", lambda patch, who: rate(patch, who.author, "quality", -1),
