@@ -74,8 +74,9 @@ class Happening:
     def _change_in_text(self, change: FieldChange) -> str:
         if change.is_long:
             return f"{change.field}: changed, see the problem's page"
-        before = "" if change.is_news else f"{change.old or 'none'} -> "
-        return wrap(f"{change.field}: {before}{change.new or 'none'}")
+        if change.is_news:
+            return wrap(f"{change.field} {change.new}")
+        return wrap(f"{change.field}: {change.old or 'none'} -> {change.new or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def _deed(event: Event, changes: list[FieldChange]) -> str:
     if attached is not None and attached.comment_id is None:
         size = filesizeformat(attached.size).replace("\xa0", " ")
         return f"attached {clean_line(attached.name)} ({size})"
-    names = list(dict.fromkeys(change.field for change in changes))
+    names = list(dict.fromkeys(change.field for change in changes if not change.is_news))
     before_last = f"{', '.join(names[:-1])} and " if names[1:] else ""
     return f"changed {before_last}{names[-1]}" if names else "changed this problem"
 

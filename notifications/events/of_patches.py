@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,11 +9,11 @@ from typing import Any, Final
 
 from accounts.models import Person
 from notifications.models import PatchTelling
+from patches import unseen
 from patches.models import PatchEvent
 from patches.policies import visible_patches
 from tracker.models import Event
 
-_FIELD: Final = re.compile(r"patch (\d{1,18})")
 # Both are written by one transaction.
 TOGETHER: Final = timedelta(minutes=1)
 Kind = PatchEvent.Kind
@@ -52,8 +51,7 @@ def leave_out_patches(told: Sequence[Event], person: Person) -> None:
 
 def patch_of(change: dict[str, Any]) -> int:
     """The number of the patch that a change of a problem's history is about; 0 for none."""
-    found = _FIELD.fullmatch(str(change["field"]))
-    return int(found[1]) if found else 0
+    return unseen.patch_of(str(change["field"]))
 
 
 def _is_near(at: datetime, others: Sequence[datetime]) -> bool:

@@ -209,7 +209,7 @@ def test_who_hears_of_a_patch_itself_does_not_hear_it_of_the_problem_too() -> No
     net = make_maintainer(problem.component, "nell")
     Message.objects.all().delete()
     patch = make_patch(author=anna, fixes=[problem])
-    assert f"patch {patch.pk}: came: “" in text_of(mail_to(follower, kind="event"))
+    assert f"patch {patch.pk} came: “" in text_of(mail_to(follower, kind="event"))
     assert mail_to(net, kind="patch")
     with pytest.raises(Withheld):
         mail_to(net, kind="event")
