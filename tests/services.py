@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from config.environment import PROJECT_DIR
@@ -37,6 +37,9 @@ from config.runtime.redis_server import find_redis
 from tests import migrated
 
 START_LIMIT = 30.0
+
+Answer = TypeVar("Answer")
+
 # Names that choose a set-up: a product under test gets only those that the test gives.
 SETUP_NAMES = (
     "DATABASE_URL",
@@ -71,14 +74,18 @@ def free_port() -> int:
 
 
 def wait_until(
-    condition: Callable[[], object], seconds: float = START_LIMIT, what: str = ""
-) -> None:
-    """Ask again and again until the answer is true. Raises TimeoutError when the time is over."""
+    condition: Callable[[], Answer], seconds: float = START_LIMIT, what: str = ""
+) -> Answer:
+    """Ask again and again until the answer is true, and return that answer.
+
+    Raises TimeoutError when the time is over.
+    """
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (answer := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what or 'the condition'} did not come true in {seconds:g} s")
         time.sleep(0.05)
+    return answer
 
 
 @contextmanager
@@ -532,13 +539,16 @@ class Groundswell:
 
     def pid(self, name: str) -> int:
         """Return the process of that name, waiting for it where it is about to start again."""
-        wait_until(lambda: name in self.pids(), what=f"a process called {name}")
-        return self.pids()[name]
+        # One look only: what was just seen may be gone at the second, where it has been killed.
+        found = wait_until(lambda: self.pids().get(name), what=f"a process called {name}")
+        assert found
+        return found
 
     def kill(self, name: str) -> int:
-        """``kill -9`` a process by name; return its number."""
+        """``kill -9`` a process by name and wait until it is gone; return its number."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in self.pids().values(), what=f"the end of {name}")
         return pid
 
     def manage(self, *arguments: str) -> str:
