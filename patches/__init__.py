@@ -1,9 +1,5 @@
 """Patches, from the moment somebody sends one to the decision about it.
 
-How one comes       looking, unlooked       in what people send: files, comments, reports, mails
-                    following, telling      as a version of which patch
-                    submitting              as a new patch, a new version, or other words about one
-                    regrouping              put right by hand
 What is decided     deciding                integrated, declined, withdrawn, opened again
                     on_problems, unseen     what the problems that it fixes tell of it, and to whom
 What pages show     overview, beside        its own page; those of problems, products and people
@@ -14,6 +10,7 @@ For other apps      signals, receivers      what it tells, and what it hears
                     searching, transfer     words of the search; tables of the archive
                     bell, tasks             what workers are told, and what they do
 
-Folders: finding (bytes to a patch), git (what git does with one), versions, reading (a diff as it
-is shown), reviews, waiting (whose turn, and the queue), owners (who should look), web and api.
+Folders: finding (bytes to a patch), intake (a patch becomes rows), git (what git does with one),
+versions, reading (a diff as it is shown), reviews, waiting (whose turn, and the queue), owners (who
+should look), web and api.
 """

@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 
 from patches.bell import ring_after_commit
+from patches.intake.submitting import follow_problem
 from patches.owners.requests import ask_about_fixes
-from patches.submitting import follow_problem
 from patches.waiting.demand import concerned_by, recount_numbers
 from tracker.models import Component, Door, Event, Problem
 from tracker.signals import maintainers_changed, problem_happened, votes_moved

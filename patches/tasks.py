@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from patches import unlooked
+from patches.intake import unlooked
 from patches.owners import requests
 from patches.versions import applying, comparisons
 from patches.waiting import demand, escalating

@@ -9,9 +9,9 @@ from typing import Any
 
 from accounts.models import Person
 from patches.git.ids import content_of, patch_ids
+from patches.intake.submitting import add_version, submit
 from patches.models import Patch, PatchFile, PatchVersion, RatingDimension
 from patches.parsed import ParsedCommit, ParsedFile, ParsedHunk, ParsedPatch
-from patches.submitting import add_version, submit
 from tests.people import make_person
 from tests.problems import make_product
 from tracker.models import Door, Problem, Product

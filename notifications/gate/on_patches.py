@@ -21,13 +21,13 @@ from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.gate.patch_commands import patch_help, read_patch_leading
 from notifications.gate.results import Done, Refusal
 from patches import deciding, finding
+from patches.intake.submitting import add_version
 from patches.models import Patch
 from patches.owners import requests
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 from patches.policies import visible_patches
 from patches.reviews import dimensions, reviewing
 from patches.reviews.rating import Said
-from patches.submitting import add_version
 from tracker.models import Door
 from tracker.text import clean_text
 

@@ -21,7 +21,7 @@ from accounts.api.schema import IF_MATCH, KEY, PAGING, sample
 from accounts.api.views import ApiView, Parser, etag_of, person_of
 from accounts.models import Person
 from accounts.policies import require
-from patches import deciding, submitting
+from patches import deciding
 from patches.api.representation import ListedPatchSerializer, PatchSerializer, listed, whole
 from patches.api.requests import (
     FORM_BYTES,
@@ -34,6 +34,7 @@ from patches.api.requests import (
     read_patch,
     version_named,
 )
+from patches.intake import submitting
 from patches.locking import lock_with_problems
 from patches.models import Patch
 from patches.parsed import ParsedPatch

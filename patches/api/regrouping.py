@@ -12,9 +12,9 @@ from accounts.api.inputs import Input, read
 from accounts.api.schema import KEY, sample
 from accounts.api.views import ApiView, person_of
 from accounts.policies import require
-from patches import regrouping
 from patches.api.representation import PatchSerializer, VersionSerializer, address, whole
 from patches.api.requests import patch_or_404, version_or_404
+from patches.intake import regrouping
 from patches.policies import may, visible_patches
 from tracker.api.requests import door_of
 from tracker.drafts import DraftErrors

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from accounts.api.inputs import Input, Words
 from accounts.policies import Viewer
 from patches import finding
+from patches.intake.submitting import FIXES_AT_MOST
 from patches.models import Patch, PatchVersion
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
 from patches.policies import visible_patches
-from patches.submitting import FIXES_AT_MOST
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import Problem
 from tracker.policies import visible_problems

@@ -20,7 +20,6 @@ from accounts.api.paging import entries, page_serializer, slice_of
 from accounts.api.schema import KEY, PAGING, sample
 from accounts.api.views import ApiView, Parser, person_of
 from accounts.policies import require
-from patches import submitting
 from patches.api.patches import DIFF, most_bytes
 from patches.api.representation import VersionSerializer, address
 from patches.api.requests import (
@@ -32,6 +31,7 @@ from patches.api.requests import (
     version_or_404,
 )
 from patches.git.writing import as_mbox, as_patch
+from patches.intake import submitting
 from patches.models import PatchFile, PatchVersion
 from patches.policies import may
 from tracker.api.requests import door_of

@@ -13,9 +13,11 @@ from django.db.models import Max, Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import Person, Role
-from patches import deciding, finding, submitting
+from patches import deciding, finding
 from patches.demo import texts
 from patches.demo.texts import Change, Text
+from patches.intake import submitting
+from patches.intake.submitting import add_version
 from patches.models import (
     LineComment,
     Patch,
@@ -31,7 +33,6 @@ from patches.owners.keeping import set_patterns
 from patches.parsed import ParsedPatch
 from patches.reviews.rating import Said
 from patches.reviews.reviewing import add_line_comment, send_review
-from patches.submitting import add_version
 from patches.waiting import turns
 from tracker.models import OPEN, Component, Door, Event, Problem, Product
 from votes.demo.people import ROLE_ACCOUNTS

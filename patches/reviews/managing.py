@@ -16,12 +16,12 @@ from django.utils.text import slugify
 
 from accounts.models import Person
 from accounts.policies import require
+from patches.intake.submitting import MAIN
 from patches.models import BRANCH_CHARS, BranchRule, RatingDimension, Requirement
 from patches.policies import may
 from patches.reviews import dimensions, needs
 from patches.reviews.dimensions import Dimension
 from patches.reviews.needs import Needed
-from patches.submitting import MAIN
 from tracker.changes import Conflict
 from tracker.drafts import Faults, check_choice, check_line
 from tracker.models import Product

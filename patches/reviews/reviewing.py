@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Denied, Viewer, as_person, require
-from patches import submitting
 from patches.events import record
+from patches.intake import submitting
 from patches.locking import lock, refuse_decided
 from patches.models import (
     LineComment,

@@ -19,6 +19,7 @@ from django.http import QueryDict
 
 from accounts.models import Person
 from accounts.policies import Viewer, as_person
+from patches.intake.submitting import MAIN
 from patches.models import (
     UNREVIEWED,
     WAITING,
@@ -32,7 +33,6 @@ from patches.models import (
     Turn,
 )
 from patches.policies import visible_patches
-from patches.submitting import MAIN
 from tracker.drafts import Faults, nearest
 from tracker.models import Component, Maintainership, Product
 from tracker.policies import visible_problems

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.policies import Denied, require
-from patches import submitting
+from patches.intake import submitting
 from patches.models import Patch
 from patches.policies import rights_on
 from patches.web.forms import MOST_COMPONENTS, EditForm, read_fixes

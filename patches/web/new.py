@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from accounts.policies import require
-from patches import submitting
+from patches.intake import submitting
 from patches.models import Patch
 from patches.parsed import ParsedPatch
 from patches.policies import may, visible_patches

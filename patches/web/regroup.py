@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.policies import require
-from patches import regrouping
+from patches.intake import regrouping
 from patches.models import Patch
 from patches.policies import may, visible_patches
 from patches.web.pages import the_patch, the_version

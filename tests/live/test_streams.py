@@ -21,7 +21,7 @@ from config.runtime.redis_server import find_redis
 from notifications.live import hub, publishing, streams
 from notifications.live.sight import look
 from notifications.live.topics import patch_topic, problem_topic
-from patches.submitting import edit
+from patches.intake.submitting import edit
 from tests import services
 from tests.live.listening import cookie_of, do, house, in_loop
 from tests.patching import make_patch, next_version

@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person, Role
-from patches import looking
+from patches.intake import looking
+from patches.intake.submitting import edit
 from patches.models import Patch, ReviewRequest
 from patches.owners import requests
 from patches.reviews import reviewing
-from patches.submitting import edit
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person

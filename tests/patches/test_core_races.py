@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from accounts.models import Role
 from patches import deciding
-from patches.looking import look
+from patches.intake.looking import look
 from patches.models import Patch, PatchEvent, PatchVersion, Rating, Review
 from patches.reviews import rating, reviewing
 from patches.reviews.rating import Said

@@ -8,7 +8,8 @@ import pytest
 from pytest_django.fixtures import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Person
-from patches import receivers, submitting
+from patches import receivers
+from patches.intake import submitting
 from patches.models import Patch
 from patches.waiting import demand
 from tests.patching import make_patch

@@ -16,9 +16,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person, Role
-from patches import bell, unlooked
+from patches import bell
 from patches.beside import marks_on
-from patches.looking import look
+from patches.intake import unlooked
+from patches.intake.looking import look
 from patches.models import Look, Patch, PatchEvent
 from patches.tasks import look_at, sweep_unlooked
 from tests.patches.made_by_git import git, repository

@@ -10,7 +10,8 @@ from django.test import Client
 from accounts.models import Person, Role
 from accounts.policies import Denied
 from notifications.models import Message
-from patches import bell, submitting
+from patches import bell
+from patches.intake import submitting
 from patches.models import MaintainersFile, Patch, PatchEvent, Turn
 from patches.owners import components_of, keeping, owners_of, requests
 from tests.conftest import sign_in

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from patches import regrouping
-from patches.looking import look
+from patches.intake import regrouping
+from patches.intake.looking import look
 from patches.models import Look, Patch, Turn
 from patches.reviews import rating
 from patches.reviews.rating import Said

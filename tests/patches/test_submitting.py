@@ -10,7 +10,8 @@ from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Person, Role
 from accounts.policies import Denied
-from patches import deciding, submitting
+from patches import deciding
+from patches.intake import submitting
 from patches.models import ComponentPath, Patch, PatchEvent, PatchVersion
 from patches.policies import visible_patches
 from patches.reviews import rating

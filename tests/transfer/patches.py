@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.models import Person
 from notifications.models import MutedPatch
-from patches import looking
 from patches.deciding import decline
+from patches.intake import looking
 from patches.models import Patch, Review
 from patches.owners import requests
 from patches.owners.keeping import set_file, set_patterns

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from patches.intake.unlooked import look_back
 from patches.models import Look
-from patches.unlooked import look_back
 from tracker.models import Product
 
 

@@ -15,11 +15,11 @@ from accounts.models import Person
 from accounts.policies import Decision, require
 from patches import deciding, finding
 from patches.events import record
+from patches.intake.submitting import add_version, submit
 from patches.locking import lock, lock_problems, lock_with_problems, refuse_decided
 from patches.models import Look, Patch, PatchEvent, PatchFix, PatchVersion
 from patches.parsed import NotAPatch, ParsedPatch
 from patches.policies import may
-from patches.submitting import add_version, submit
 from patches.waiting import turns
 from tracker.changes import Conflict
 from tracker.models import Door

@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
 
-from patches.looking import Thing, look
+from patches.intake.looking import Thing, look
 from patches.models import Look
 from tracker.models import Attachment, Comment, Problem, Product
 

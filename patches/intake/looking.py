@@ -21,10 +21,10 @@ from accounts.policies import Denied
 from patches import finding
 from patches.finding import NotAPatch, ParsedPatch, Place, Unreadable
 from patches.finding.limits import MOST_BYTES
-from patches.following import already_there, followed_by
+from patches.intake.following import already_there, followed_by
+from patches.intake.submitting import add_version, edit, named_problems, submit
 from patches.locking import lock_problems
 from patches.models import TITLE_CHARS, WAITING, Look, Patch, PatchFix, PatchVersion
-from patches.submitting import add_version, edit, named_problems, submit
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 from tracker.models import Attachment, Comment, Door, Event, Problem

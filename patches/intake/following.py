@@ -9,10 +9,10 @@ from typing import Final
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import Person
+from patches.intake.telling import told_by
 from patches.models import Patch, PatchCommit, PatchVersion
 from patches.parsed import ParsedPatch
 from patches.policies import may, visible_patches
-from patches.telling import told_by
 from tracker.models import Attachment, Comment, Problem
 from tracker.text import clean_line
 
