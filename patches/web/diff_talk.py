@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import require
+from patches.git.running import GitFailed
 from patches.models import LineComment, PatchVersion, Thread
 from patches.policies import may
 from patches.reading.places import Place, read_place
@@ -211,7 +212,7 @@ def apply(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
 
     try:
         address = once(request, make)
-    except (DraftErrors, Conflict) as fault:
+    except (DraftErrors, Conflict, GitFailed) as fault:
         for sentence in _sentences(fault):
             messages.error(request, sentence)
         address = safe_next(request, address_of(shown, read.number, None))
@@ -314,7 +315,9 @@ def _problem(fault: DraftErrors | Conflict) -> HttpResponse:
     return HttpResponse(words, content_type="text/plain; charset=utf-8", status=status)
 
 
-def _sentences(fault: DraftErrors | Conflict) -> list[str]:
+def _sentences(fault: DraftErrors | Conflict | GitFailed) -> list[str]:
+    if isinstance(fault, GitFailed):
+        return [f"No version was made. {fault.reason} Try again later."]
     if isinstance(fault, Conflict):
         return [str(fault)]
     return [sentence for sentences in fault.errors.values() for sentence in sentences]
