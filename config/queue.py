@@ -72,6 +72,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "patches.tasks.sweep_comparisons",
         "schedule": timedelta(seconds=60),
     },
+    "sweep threads without a place": {
+        "task": "patches.tasks.sweep_threads",
+        "schedule": timedelta(minutes=10),
+    },
     "recount the demand of patches": {
         "task": "patches.tasks.recount_demand",
         "schedule": timedelta(hours=6),

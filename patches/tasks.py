@@ -44,6 +44,14 @@ def sweep_comparisons(after: int = 0) -> None:
 
 
 @shared_task
+def sweep_threads(after: int = 0) -> None:
+    """Land the threads that no bell was heard for."""
+    last = comparisons.land_missing(SECONDS, after=after)
+    if last is not None:
+        sweep_threads.delay(last)
+
+
+@shared_task
 def recount_demand(after: int = 0) -> None:
     """Put right the demand of patches that a crash left behind the votes."""
     ends = time.monotonic() + SECONDS

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from patches.bell import ring_after_commit
-from patches.models import Patch, PatchVersion, Thread
+from patches.models import Patch, PatchVersion, Thread, ThreadPlace
 from patches.versions.comparing import compare
 from patches.versions.landing import land_all
 
@@ -70,6 +70,25 @@ def land_threads(patch: int, seconds: float, *, after: int = 0) -> int | None:
         _land(version.patch, version)
         after = version.number
     return None
+
+
+def land_missing(seconds: float, *, after: int = 0) -> int | None:
+    """Land the threads that no bell was heard for; the patch after which to go on, None where all
+    is done. What one patch has left when the time is over, the next sweep finds."""
+    ends = time.monotonic() + seconds
+    there = ThreadPlace.objects.filter(
+        thread=OuterRef("pk"), version__number=OuterRef("patch__latest")
+    )
+    lost = Thread.objects.filter(~Exists(there), patch=OuterRef("pk"))
+    rows = Patch.objects.filter(Exists(lost), pk__gt=after, latest__gt=1).order_by("pk")
+    waiting = list(rows.values_list("pk", flat=True)[:ROWS_AT_ONCE])
+    for pk in waiting:
+        left = ends - time.monotonic()
+        if left < 0:
+            return after
+        land_threads(pk, left)
+        after = pk
+    return after if len(waiting) == ROWS_AT_ONCE else None
 
 
 def compare_version(pk: int) -> bool:
