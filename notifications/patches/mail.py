@@ -20,10 +20,12 @@ from notifications.patches import deeds
 from notifications.plain import paragraphs, wrap
 from patches.models import Patch, PatchEvent, PatchVersion, Review, ReviewRequest
 from patches.policies import visible_patches
+from patches.reading.suggestions import segments
 from patches.reviews import dimensions, needs
 from patches.reviews.dimensions import Dimension
 from patches.reviews.talk import Remark, rated, remarks_on
 from patches.waiting import turns
+from patches.waiting.listing import STANDING
 from tracker.models import Component, Problem
 from tracker.policies import visible_problems
 from tracker.text import clean_line
@@ -48,27 +50,40 @@ _RELATED: Final = ("actor", "person", "version", "review", "patch__product")
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a comment: words, or what it suggests as the rows of a diff."""
+
+    words: str = ""
+    code: str = ""
+
+    @property
+    def body(self) -> SafeString:
+        """The words as HTML."""
+        return html_of(self.words)
+
+    def as_text(self) -> str:
+        """In plain text."""
+        return indented(self.code) if self.code else wrap(self.words.strip("\n"))
+
+
+@dataclass(frozen=True)
 class Quote:
-    """A comment on lines: where, the lines, and the words."""
+    """A comment on lines: where, the lines unless a suggestion shows them, and what it says."""
 
     where: str
-    lines: Sequence[str]
-    text: str
+    lines: Sequence[str] = ()
+    parts: Sequence[Part] = ()
 
     @property
     def code(self) -> str:
         """The lines as one text."""
         return "\n".join(self.lines)
 
-    @property
-    def body(self) -> SafeString:
-        """The words as HTML."""
-        return html_of(self.text)
-
     def as_text(self) -> list[str]:
         """Its paragraphs in plain text."""
         lines = [f"    > {line}" for line in self.lines]
-        return ["\n".join([f"{self.where}:", *lines]), wrap(self.text)]
+        end = ":" if self.parts else "."
+        return ["\n".join([f"{self.where}{end}", *lines]), *(each.as_text() for each in self.parts)]
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ class PatchHappening:
             wrap(self.text),
             "\n".join(wrap(f"{name}: {value}") for name, value in self.facts),
             *(part for quote in self.quotes for part in quote.as_text()),
-            "\n".join(f"    {line}".rstrip() for line in self.code.split("\n")),
+            indented(self.code),
         ]
 
 
@@ -226,23 +241,20 @@ def _muted(message: Message) -> list[int]:
 def _left_of(told: Sequence[PatchEvent], person: Person | None) -> list[PatchEvent]:
     """Without what is not so any more: what was asked of nobody now, what was undone."""
     last = {(e.patch_id, e.kind in _ENDS): e.pk for e in told}
-    declined = set(
-        ReviewRequest.objects.filter(
-            person=person, patch__in={e.patch_id for e in told}, state=ReviewRequest.State.DECLINED
-        ).values_list("patch", flat=True)
-    ) if person is not None else set()  # fmt: skip
-    return [e for e in told if _still_says_something(e, last, declined)]
+    asked = STANDING.filter(person=person, patch__in={e.patch_id for e in told})
+    standing = set(asked.values_list("patch", flat=True)) if person is not None else set[int]()
+    return [e for e in told if _still_says_something(e, last, standing)]
 
 
 _ENDS: Final = frozenset({Kind.DECIDED, Kind.REOPENED})
 
 
 def _still_says_something(
-    event: PatchEvent, last: dict[tuple[int, bool], int], declined: set[int]
+    event: PatchEvent, last: dict[tuple[int, bool], int], standing: set[int]
 ) -> bool:
     patch = event.patch
     if event.kind == Kind.ASKED:
-        return patch.is_waiting and patch.pk not in declined
+        return patch.is_waiting and patch.pk in standing
     if event.kind == Kind.ESCALATED:
         return patch.is_waiting and not patch.is_reviewed
     if event.kind in _ENDS:
@@ -436,7 +448,7 @@ def _size(version: PatchVersion) -> str:
 def _quotes(remarks: Sequence[Remark]) -> list[Quote]:
     found = [_quote(remark) for remark in remarks[:REMARKS]]
     left = len(remarks) - len(found)
-    return [*found, *([Quote(f"and {left} more on its page", [], "")] if left else [])]
+    return [*found, *([Quote(f"and {left} more on its page")] if left else [])]
 
 
 def _quote(remark: Remark) -> Quote:
@@ -450,7 +462,18 @@ def _quote(remark: Remark) -> Quote:
         )
         where = f"{place.path or 'Commit message'}, {span}"
     lines = [_shown(line) for line in remark.comment.thread.lines.split("\n")]
-    return Quote(where, _cut(lines, QUOTED_LINES), remark.comment.text)
+    said = segments(remark.comment.text)
+    parts = [Part(each.words, _suggested(lines, each.lines)) for each in said]
+    shows_lines = any(each.code for each in parts)
+    return Quote(where, [] if shows_lines else _cut(lines, QUOTED_LINES), parts)
+
+
+def _suggested(old: Sequence[str], new: Sequence[str] | None) -> str:
+    """A suggestion as a small diff; "" where it is none."""
+    if new is None:
+        return ""
+    rows = [*(f"-{line}" for line in old), *(f"+{_shown(line)}" for line in new)]
+    return "\n".join(_cut(rows, CHANGED_LINES))
 
 
 def _code(event: PatchEvent) -> str:
@@ -466,6 +489,11 @@ def _shown(line: str) -> str:
     """A line of somebody's file: no control characters, and not without end."""
     kept = "".join(c for c in line.rstrip("\r\n") if c == "\t" or c.isprintable())
     return kept if len(kept) <= LINE_CHARS else f"{kept[:LINE_CHARS]}…"
+
+
+def indented(code: str) -> str:
+    """Code as mails have it in plain text."""
+    return "\n".join(f"    {line}".rstrip() for line in code.split("\n"))
 
 
 def _cut(lines: list[str], most: int) -> list[str]:

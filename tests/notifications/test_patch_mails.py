@@ -112,12 +112,18 @@ def test_a_review_quotes_the_lines_and_says_why_it_came(settings: Settings) -> N
     settings.MAIL_IN_DOMAIN = "example.org"
     author, rita = make_person("anna"), make_person("rita")
     patch = make_patch(author=author, text=diff(PATH, "\treturn (7); /* <b> */"))
+    words = "Rather:\n```suggestion\n\treturn (8);\n```\nAs elsewhere."
+    reviewing.add_line_comment(
+        newest(patch), rita, words, commit=1, path=PATH, side="new", start=13, end=13
+    )
     review(patch, rita)
     mail = mail_to(author, kind="patch")
     text, html = text_of(mail), html_of(mail)
     assert "rita reviewed version 1 and asks for changes:" in text
     assert f"{PATH}, line 13:\n    > \treturn (7); /* <b> */\n\nWhy zero?" in text
-    assert "return (7); /* &lt;b&gt; */" in html
+    suggestion = "-\treturn (7); /* <b> */\n    +\treturn (8);"
+    assert f"{PATH}, line 13:\n\nRather:\n\n    {suggestion}\n\nAs elsewhere.\n" in text
+    assert "return (7); /* &lt;b&gt; */\n+\treturn (8);</pre>" in html.replace("\r", "")
     assert "You get this because it is your patch." in text
     assert "Waits for anna, its author." in text
     assert mail["From"].startswith("rita via Groundswell")

@@ -14,9 +14,11 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Person
 from patches.finding import read
+from patches.git.running import GitFailed
 from patches.models import LineComment, Patch, PatchVersion, Review, Thread, ThreadPlace
 from patches.reading import paging
 from patches.reviews import reviewing
+from patches.versions import suggestions
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version, parsed
 from tests.people import make_person
@@ -422,7 +424,11 @@ def test_comments_are_text_whatever_is_in_them(
 
 
 def test_a_suggestion_is_a_small_diff_that_the_author_applies(
-    client: Client, patch: Patch, reporter: Person, outsider: Person
+    client: Client,
+    patch: Patch,
+    reporter: Person,
+    outsider: Person,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     comment = said(newest(patch), outsider, "```suggestion\n\treturn (ENXIO);\n```")
     apply = address(patch, more="apply")
@@ -430,6 +436,16 @@ def test_a_suggestion_is_a_small_diff_that_the_author_applies(
     sign_in(client, reporter)
     page = client.get(address(patch))
     assertContains(page, apply + '" hidden')
+    assert "\treturn (ENXIO);" in rows_of(client.get(f"/patches/{patch.pk}/").content.decode())
+    with monkeypatch.context() as broken:
+
+        def fail(diffs: object) -> None:
+            raise GitFailed("git is away.")
+
+        broken.setattr(suggestions, "patch_ids", fail)
+        refused = client.post(apply, {"comments": str(comment.pk), "form_token": "a"}, follow=True)
+    assertContains(refused, "No version was made. git is away. Try again later.")
+    assert patch.versions.count() == 1
     response = client.post(apply, {"comments": str(comment.pk), "form_token": "a"})
     assert response["Location"] == address(patch, 2)
     rows = rows_of(client.get(address(patch, 2)).content.decode())
