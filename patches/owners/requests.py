@@ -40,12 +40,14 @@ def ask_owners(patch: Patch, door: Door, *, is_anew: bool = False) -> list[Revie
     Call it after the history has its entry of that version, inside the same transaction. Whom it
     does not ask: the author, who was asked before, and who may not know of the patch. Call it again
     when that may be others: more fixes, or fewer secrets. Of a decided patch nobody is asked.
-    `is_anew` is for patches that may be many, so that nobody is mailed about each.
+    Who looks after none of it any more, and was asked for nothing else, is released unless they
+    have claimed it. `is_anew` is for patches that may be many, so that nobody is mailed about each.
     """
     locked = lock(patch)
     if not locked.is_waiting:
         return []
-    new = _unasked(locked)
+    new, gone = _changed_owners(locked)
+    _release(locked, gone)
     seeing = seeing_it(locked, [owner.person for owner in new])
     made = [
         _ask(locked, o.person, o.reason, None, door, quiet=is_anew and _heard_enough(o.person))
@@ -55,10 +57,37 @@ def ask_owners(patch: Patch, door: Door, *, is_anew: bool = False) -> list[Revie
     return [request for request in made if request is not None]
 
 
-def _unasked(patch: Patch) -> list[Owner]:
-    asked = set(patch.review_requests.values_list("person", flat=True))
+def _changed_owners(patch: Patch) -> tuple[list[Owner], list[ReviewRequest]]:
+    """Who is to be asked as things are now, and what is not asked of anybody any more."""
+    rows = list(patch.review_requests.select_related("person").order_by("id"))
+    asked = {row.person_id for row in rows}
     owners = owners_of_patch(patch)
-    return [o for o in owners if o.person.pk not in asked and not patch.is_by(o.person)]
+    named = {owner.person.pk for owner in owners}
+    new = [o for o in owners if o.person.pk not in asked and not patch.is_by(o.person)]
+    left = [row for row in rows if row.person_id not in named and _is_unanswered(row)]
+    return new, [row for row in left if row.person_id not in _passed_on_in(patch)] if left else []
+
+
+def _is_unanswered(row: ReviewRequest) -> bool:
+    """Whether it stands because of what its person looked after, and they have not claimed it."""
+    return row.asked_by_id is None and row.state == ReviewRequest.State.OPEN
+
+
+def _passed_on_in(patch: Patch) -> set[int | None]:
+    """Whom others passed it on to, who need not look after any of it."""
+    events = PatchEvent.objects.filter(patch=patch, kind=PatchEvent.Kind.PASSED_ON)
+    return set(events.values_list("person", flat=True))
+
+
+def _release(patch: Patch, rows: Sequence[ReviewRequest]) -> None:
+    """Ask nothing of these people any more. The history says so, and nobody is mailed."""
+    if not rows:
+        return
+    ReviewRequest.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    handles = sorted((row.person.handle for row in rows), key=str.lower)
+    changes = [{"field": "asked", "old": handles, "new": []}]
+    data = {"changes": changes}
+    record(patch, PatchEvent.Kind.CHANGED, None, Door.SYSTEM, data=data, quiet=True)
 
 
 def _heard_enough(person: Person) -> bool:
@@ -68,17 +97,17 @@ def _heard_enough(person: Person) -> bool:
 
 
 def ask_anew(seconds: float, product: int = 0, after: int = 0) -> int | None:
-    """Ask whoever looks after patches that wait for reviewers by now, and was not asked about them.
+    """Ask whoever looks after patches that wait for reviewers by now, and nobody else any more.
 
     For so many seconds; the number after which to go on, None where all are done. `product` is the
-    id of one whose rules have changed, 0 is all. Who is not named any more stays asked.
+    id of one whose rules have changed, 0 is all.
     """
     ends = monotonic() + seconds
     found = Patch.objects.filter(WAITING, turn=Turn.REVIEWERS).select_related("product")
     found = found.filter(product=product) if product else found
     while batch := list(found.filter(pk__gt=after).order_by("pk")[:_AT_ONCE]):
         for patch in batch:
-            if _unasked(patch):
+            if any(_changed_owners(patch)):
                 ask_owners(patch, Door.SYSTEM, is_anew=True)
             after = patch.pk
             if monotonic() > ends:
@@ -94,7 +123,7 @@ def ask_about_fixes(problem: Problem) -> None:
 
 @transaction.atomic
 def ask(patch: Patch, actor: Person, person: Person, door: Door) -> ReviewRequest:
-    """Ask somebody by hand. Who was asked already is not asked again.
+    """Ask somebody by hand. Who was asked already is not asked again, but stays asked by hand.
 
     Raises `Denied`, and `Conflict` with a reason for whom asking makes no sense.
     """
@@ -106,6 +135,9 @@ def ask(patch: Patch, actor: Person, person: Person, door: Door) -> ReviewReques
     request = request or locked.review_requests.get(person=person)
     if request.state == ReviewRequest.State.DECLINED:
         raise Conflict(f"{person.handle} has said that this patch is not theirs. Ask another.")
+    if request.asked_by is None:
+        request.asked_by = actor
+        request.save(update_fields=["asked_by"])
     return request
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import Person, Role
 from accounts.policies import Denied
 from notifications.models import Message
+from notifications.outbox.rendering import Withheld, render
 from patches import bell
 from patches.intake import submitting
 from patches.models import MaintainersFile, Patch, PatchEvent, Turn
@@ -87,7 +88,36 @@ def test_a_new_version_asks_those_of_new_paths_and_nobody_twice(tree: Product) -
     next_version(patch, diff("sys/netinet/tcp.c") + diff("share/man/tcp.4"))
     assert asked(patch) == ["doro", "glen"]
     next_version(patch, diff("sys/netinet/tcp.c"))
+    assert asked(patch) == ["glen"], "doro looks after nothing of it now"
     assert patch.events.filter(kind=PatchEvent.Kind.ASKED).count() == 2
+
+
+def test_who_is_named_no_more_is_released_unless_there_is_more_to_it(
+    tree: Product, client: Client
+) -> None:
+    cleo, zoe = make_person("cleo", Role.COMMITTER), make_person("zoe")
+    everybody = [Person.objects.get(handle=h) for h in ("karl", "glen", "pia", "doro")]
+    karl, glen, pia, doro = everybody
+    set_file(tree, "sys\tkarl,glen,pia,doro\n")
+    patch, alone = touching(tree, "sys/a.c"), touching(tree, "sys/b.c")
+    requests.claim(patch, karl, Door.WEB)
+    requests.ask(patch, cleo, glen, Door.WEB)
+    requests.ask(patch, cleo, zoe, Door.WEB)
+    assert requests.decline(patch, pia, Door.WEB) == patch.review_requests.get(person=karl)
+    declined = requests.decline(alone, pia, Door.WEB)
+    assert declined is not None
+    (mail,) = Message.objects.filter(person=glen, patch=alone)
+    set_file(tree, "sys\tcleo\n")
+    for _ in range(2):
+        requests.ask_anew(60, tree.pk)
+    assert asked(patch) == ["cleo", "glen", "karl", "pia", "zoe"]
+    assert (asked(alone), declined.person) == (["cleo", "doro", "pia"], doro)
+    (event,) = alone.events.filter(kind=PatchEvent.Kind.CHANGED)
+    (change,) = event.data["changes"]
+    assert change == {"field": "asked", "old": ["glen", "karl"], "new": []}
+    assert "glen, karl" in client.get(f"/patches/{alone.pk}/").content.decode()
+    with pytest.raises(Withheld):
+        render(mail)
 
 
 def test_who_is_named_later_is_asked_once_about_what_waits_and_mailed_a_little(
@@ -100,7 +130,7 @@ def test_who_is_named_later_is_asked_once_about_what_waits_and_mailed_a_little(
     assert requests.ask_anew(0, tree.pk) == waiting[0].pk, "in slices"
     for _ in range(2):
         assert requests.ask_anew(60, tree.pk) is None
-    assert {*map(str, map(asked, waiting))} == {"['glen', 'pia']"}
+    assert {*map(str, map(asked, waiting))} == {"['pia']"}
     assert asked(objected) == ["glen"]
     pia = Person.objects.get(handle="pia")
     assert PatchEvent.objects.filter(kind=PatchEvent.Kind.ASKED, person=pia).count() == 5
