@@ -91,7 +91,7 @@ class RoundupWords:
             return f"News of {count} problems that you follow"
         return f"News of {count} problems and patches" if self.parts else f"News of {count} patches"
 
-    reason = "you chose to be told of these once an hour"
+    reason = "these are told together, once an hour"
     stop_label = "Stop these hourly mails"
 
     @property

@@ -70,8 +70,10 @@ def patch_message_id(event_id: int, person_id: int) -> str:
     return f"patch-event-{event_id}.person-{person_id}@{host()}"
 
 
-def patch_list_message_id(event_id: int, component_id: int) -> str:
-    return f"patch-event-{event_id}.list-{component_id}@{host()}"
+def patch_list_message_id(until: datetime, address: str) -> str:
+    """One for each list and hour, which ends at `until`."""
+    name = hashlib.sha256(address.lower().encode()).hexdigest()[:16]
+    return f"patches-{until.astimezone(UTC):%Y%m%dT%H%M}.list-{name}@{host()}"
 
 
 def account_message_id() -> str:

@@ -38,6 +38,7 @@ from notifications.outbox.envelopes import (
     thread_id,
     unsubscribe_url,
 )
+from notifications.patches.lists import ListWords, told_to_list
 from notifications.patches.mail import list_words, patch_words
 from notifications.patches.mail import told_by as patch_events_of
 from notifications.plain import wrap
@@ -146,23 +147,22 @@ def _patch_mail(message: Message) -> OutgoingMail:
 
 def _patch_list_mail(message: Message) -> OutgoingMail:
     """To the list of a component: any reader of it could end it for all, so no link does."""
-    events = patch_events_of(message)
-    if not events:
-        raise Withheld("It was reviewed or hidden meanwhile.")
-    patch = events[0].patch
-    rows = patch.components.filter(list_address=message.address).select_related("product")
-    component = rows.order_by("slug").first()
-    if component is None:
-        raise Withheld("The component has no list any more.")
-    words = list_words(events[0], component)
+    told = told_to_list(message)
+    if not told:
+        raise Withheld("All of it was reviewed or hidden meanwhile, or has another list now.")
+    first, words = told[0], ListWords(told)
     headers = {
-        **_about_patch(patch, words.place),
-        "List-Id": list_id(component),
+        "List-Id": list_id(first.component),
         "X-Groundswell-Reason": "list",
-        "X-Groundswell-Event": events[0].kind,
+        "X-Groundswell-Event": first.event.kind,
     }
-    html = render_to_string("mail/patch.html", words.for_html())
-    return _mail(message, words.subject, words.as_text(), html, headers)
+    if len(told) > 1:
+        html = render_to_string("mail/patches.html", words.for_html())
+        return _mail(message, words.subject, words.as_text(), html, headers)
+    alone = list_words(first.event, first.component)
+    html = render_to_string("mail/patch.html", alone.for_html())
+    headers = _about_patch(first.patch, alone.place) | headers
+    return _mail(message, alone.subject, alone.as_text(), html, headers)
 
 
 def _about_patch(patch: Patch, place: str) -> dict[str, str]:

@@ -216,12 +216,10 @@ class PatchWords:
 
 
 def told_by(message: Message) -> list[PatchEvent]:
-    """What is left to tell of the events of a message, the oldest first; each with its patch as its
-    reader may see it now. Of a list's that is the one event."""
+    """What is left to tell of the events of a person's message, the oldest first; each with its
+    patch as its reader may see it now."""
     tellings = PatchTelling.objects.filter(message=message)
     rows = PatchEvent.objects.filter(pk__in=tellings.values("event"))
-    if message.person is None:
-        rows = PatchEvent.objects.filter(pk__in=[message.patch_event_id or 0])
     told = list(rows.select_related(*_RELATED).order_by("pk"))
     seen = visible_patches(message.person).filter(pk__in={event.patch_id for event in told})
     patches = {p.pk: p for p in seen.select_related("product", "author", "submitter")}

@@ -9,14 +9,12 @@ from django.utils import timezone
 
 from notifications.events import coalescing
 from notifications.events.choices import Pace
-from notifications.gate.addresses import is_ours
 from notifications.models import Message, PatchTelling
-from notifications.outbox.envelopes import patch_list_message_id, patch_message_id
+from notifications.outbox.envelopes import patch_message_id
 from notifications.outbox.queueing import queue, queue_hourly
+from notifications.patches.lists import list_mails
 from notifications.patches.recipients import PatchPlan, plans
 from patches.models import PatchEvent
-from patches.waiting.clocks import Stage
-from patches.waiting.escalating import reach_of
 
 
 def queue_patch_mails(event: PatchEvent) -> list[Message]:
@@ -31,7 +29,7 @@ def queue_patch_mails(event: PatchEvent) -> list[Message]:
     new = _queue_instantly(event, planned[Pace.INSTANTLY], carried)
     new += queue_hourly(planned[Pace.HOURLY], carried)
     _tell(event, [plan for pace in planned.values() for plan in pace], carried)
-    return new + queue(_to_lists(event))
+    return new + queue(list_mails(event))
 
 
 def _queue_instantly(
@@ -73,22 +71,3 @@ def _tell(
         if plan.person.pk in carried
     ]
     PatchTelling.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def _to_lists(event: PatchEvent) -> list[Message]:
-    """The mails to the lists of components, where nobody has reviewed a patch for long."""
-    is_escalated = event.kind == PatchEvent.Kind.ESCALATED
-    if not is_escalated or event.data.get("stage") != Stage.LIST:
-        return []
-    return [
-        Message(
-            kind=Message.Kind.PATCH,
-            patch_event=event,
-            patch=event.patch,
-            address=component.list_address,
-            message_id=patch_list_message_id(event.pk, component.pk),
-        )
-        for component in reach_of(event.patch).lists
-        # What comes in here would come back to itself.
-        if not is_ours(component.list_address)
-    ]

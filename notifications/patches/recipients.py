@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.utils import timezone
 
 from accounts.models import Person
 from notifications.events.choices import Pace, paces, wishes_of
@@ -16,7 +17,7 @@ from notifications.gate.suspension import suspended_among
 from notifications.models import MailSettings, MutedPatch, Occasion, PatchTelling, Reason
 from notifications.policies import writable
 from patches.models import LineComment, Patch, PatchEvent, Review, ReviewRequest, Turn
-from patches.owners.requests import seeing_it
+from patches.owners.requests import MAILED_AT_ONCE, seeing_it
 from patches.waiting.clocks import Stage
 from patches.waiting.escalating import reach_of
 from tracker.models import Maintainership
@@ -72,6 +73,8 @@ def plans(event: PatchEvent) -> list[PatchPlan]:
     told = set(PatchTelling.objects.filter(event=event).values_list("person", flat=True))
     suspended = suspended_among([person.email for person in people])
     chosen, wishes = paces(people, {occasion_of(event)}), wishes_of(people)
+    for pk in _told_often(event, [pk for pk, pace in chosen.items() if pace == Pace.INSTANTLY]):
+        chosen[pk] = Pace.HOURLY
     return [
         PatchPlan(ground, chosen[ground.person.pk], wishes.get(ground.person.pk))
         for ground in found
@@ -79,6 +82,18 @@ def plans(event: PatchEvent) -> list[PatchPlan]:
         and ground.person.email.lower() not in suspended
         and chosen[ground.person.pk] != Pace.NEVER
     ]
+
+
+def _told_often(event: PatchEvent, people: Iterable[int]) -> list[int]:
+    """Who has had as many mails of a day about what nobody reviews. An import may make hundreds due
+    at once; what is more comes to them together."""
+    if event.kind != Kind.ESCALATED:
+        return []
+    lately = timezone.now() - timedelta(days=1)
+    told = PatchTelling.objects.filter(person__in=list(people), created_at__gt=lately)
+    counted = told.filter(event__kind=Kind.ESCALATED).values("person").annotate(n=Count("pk"))
+    often = counted.filter(n__gte=MAILED_AT_ONCE).order_by("person")
+    return list(often.values_list("person", flat=True))
 
 
 def grounds(event: PatchEvent) -> list[PatchGround]:

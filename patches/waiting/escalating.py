@@ -52,15 +52,14 @@ def escalate_due(seconds: float, now: datetime | None = None) -> bool:
 
 
 def _due(now: datetime) -> Iterator[Patch]:
-    """The longest due first. What cannot be claimed is passed over, not met again."""
+    """The most demanded first: of many that come due at once, whoever is mailed hears of a few
+    alone. What cannot be claimed is passed over, not met again."""
     found, last = Patch.objects.filter(escalate_at__lte=now), Q()
     while True:
         rows = found.filter(last).select_related("product", "author", "submitter")
-        batch = list(rows.order_by("escalate_at", "pk")[:AT_ONCE])
+        batch = list(rows.order_by("-demand", "pk")[:AT_ONCE])
         for patch in batch:
-            last = Q(escalate_at__gt=patch.escalate_at) | Q(
-                escalate_at=patch.escalate_at, pk__gt=patch.pk
-            )
+            last = Q(demand__lt=patch.demand) | Q(demand=patch.demand, pk__gt=patch.pk)
             yield patch
         if len(batch) < AT_ONCE:
             return

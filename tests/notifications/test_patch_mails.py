@@ -24,6 +24,7 @@ from notifications.models import (
     PatchTelling,
 )
 from notifications.outbox.rendering import NothingToSay, Withheld, render
+from notifications.patches import lists
 from notifications.services import subscribe
 from patches import deciding
 from patches.finding import read
@@ -269,6 +270,44 @@ def test_the_list_or_who_maintains_is_told_once_what_nobody_reviews() -> None:
         Patch.objects.update(is_confidential=True)
         with pytest.raises(Withheld):
             render(to_list)
+
+
+def test_what_an_import_makes_due_at_once_is_one_mail_an_hour_for_a_list_and_few_for_people(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lists, "MOST", 3)
+    start = timezone.now().replace(minute=10)
+    product = make_product()
+    product.components.filter(slug="net").update(list_address="net@lists.example.org")
+    karl = make_maintainer(product.components.get(slug="kernel"), "karl")
+    problems = [make_problem(product, component=slug) for slug in ("net", "kernel")]
+    with time_machine.travel(start, tick=False) as clock:
+        patches = [make_patch(fixes=problems) for _ in range(5)]
+        for demand, patch in enumerate(patches, start=1):
+            Patch.objects.filter(pk=patch.pk).update(demand=demand)
+        clock.shift(timedelta(hours=1))
+        late = make_patch(fixes=problems)
+        Message.objects.all().delete()
+        clock.move_to(start + timedelta(days=14))
+        escalating.escalate_due(60.0)
+        (first,) = Message.objects.filter(person=None)
+        clock.shift(timedelta(hours=1))
+        assert first.due_at < timezone.now()
+        escalating.escalate_due(60.0)
+        second = Message.objects.filter(person=None).latest("pk")
+    mail = parsed(render(first))
+    assert "5 patches that nobody has reviewed for 14 days" in mail["Subject"]
+    named = [text_of(mail).find(patch.title) for patch in reversed(patches)]
+    assert named == [*sorted(named[:3]), -1, -1], "the most demanded"
+    assert "and 2 more" in text_of(mail)
+    assert f"/patches/?product={product.slug}&component=net" in text_of(mail)
+    assert late.title in parsed(render(second))["Subject"]
+    told = [m.kind for m in Message.objects.filter(person=karl).order_by("pk")]
+    assert told == ["patch"] * 3 + ["roundup"] * 2
+    together = text_of(mail_to(karl, kind="roundup"))
+    assert late.title in together
+    Patch.objects.filter(pk__in=[each.pk for each in patches[1:]]).update(is_reviewed=True)
+    assert patches[0].title in parsed(render(first))["Subject"]
 
 
 def test_quiet_hours_and_suspended_addresses_hold_for_patches_too() -> None:
