@@ -1,6 +1,7 @@
 """Bytes to a patch. No database: bytes of any kind go in, a `ParsedPatch` or a reason comes out.
 
 headers, parts   mails                   messages    texts of every kind to words and diffs
+logs             what git prints of commits
 diffs            all diffs of a text     git_diffs, plain_diffs, older, hunks, paths  their parts
 packed           compressed, uuencoded, shell archives
 assembling       the text that is kept   places      what belongs to one series

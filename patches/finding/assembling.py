@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,12 +14,14 @@ from patches.git.ids import content_of, patch_ids
 from patches.models import TITLE_CHARS
 from patches.parsed import NotAPatch, ParsedCommit, ParsedFile, ParsedPatch, Unreadable
 
+# The content of a file before and after, as git names it.
+_BLOBS: Final = re.compile(rb"^index ([0-9a-f]{7,64})\.\.([0-9a-f]{7,64})", re.M)
 _NOTHING: Final = "It says that binary files differ, and not how: make it with git diff --binary."
 
 
 def assemble(messages: Sequence[Message], given: bytes) -> ParsedPatch:
     """One version of what was found in `given`. Raises `NotAPatch` and `Unreadable`."""
-    commits = _in_order([each for each in messages if each.found.sections])
+    commits = _in_order([each for each in messages if each.has_change])
     if not commits:
         raise NotAPatch("There is no diff in it.")
     _check(commits)
@@ -46,14 +49,28 @@ def assemble(messages: Sequence[Message], given: bytes) -> ParsedPatch:
 
 
 def _in_order(commits: list[Message]) -> list[Message]:
-    """By their numbers where each has one of its own, as mailboxes may mix them."""
+    """By their numbers where each has one of its own, as mailboxes may mix them; else as they
+    change the same files, as a log may have either order."""
     newest = max((each.subject.version for each in commits), default=0)
     if newest:
         commits = [each for each in commits if each.subject.version == newest]
     numbers = [each.subject.part for each in commits]
     if len(commits) > 1 and all(numbers) and len(set(numbers)) == len(numbers):
         return sorted(commits, key=lambda each: each.subject.part)
-    return commits
+    backwards = commits[::-1]
+    return backwards if _is_built_up(backwards) and not _is_built_up(commits) else commits
+
+
+def _is_built_up(commits: Sequence[Message]) -> bool:
+    """Whether one begins with a file as one before it has left it."""
+    left: set[tuple[bytes, bytes]] = set()
+    for section in (section for each in commits for section in each.found.sections):
+        blobs = _BLOBS.search(section.header)
+        if blobs and section.old and (section.old, blobs[1]) in left:
+            return True
+        if blobs and section.new:
+            left.add((section.new, blobs[2]))
+    return False
 
 
 def _check(commits: Sequence[Message]) -> None:

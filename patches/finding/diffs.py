@@ -10,6 +10,7 @@ from typing import Final
 from patches.finding import older
 from patches.finding.git_diffs import read_git
 from patches.finding.limits import MOST_FILES, MOST_HUNKS, MOST_LINES
+from patches.finding.logs import begin_above
 from patches.finding.paths import check, shown
 from patches.finding.plain_diffs import is_plain, read_names, read_plain
 from patches.finding.sections import Section, Status, made_header
@@ -74,7 +75,8 @@ def has_look(text: bytes) -> bool:
 
 
 def begin_of(text: bytes) -> int | None:
-    """Where in a text its first diff begins, with the lines of tools above it."""
+    """Where in a text its first diff begins, with the lines of tools above it and what a log says
+    of the commit."""
     found = _LOOK.search(text)
     if found is None:
         return None
@@ -82,7 +84,7 @@ def begin_of(text: bytes) -> int | None:
     while begin:
         before = text.rfind(b"\n", 0, begin - 1) + 1
         if not _NOISE.match(text, before, begin):
-            return begin
+            return begin_above(text, begin)
         begin = before
     return 0
 

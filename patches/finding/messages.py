@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from patches.finding import logs
 from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
 from patches.finding.limits import MOST_COMMITS, WORDS_BYTES
@@ -24,14 +25,15 @@ _PASTED: Final = re.compile(
     rb"^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001[ \t]*\n(?=[A-Z][\w-]*:)", re.M
 )
 _HG: Final = re.compile(rb"^# HG changeset patch[ \t]*\n", re.M)
-_LOG: Final = re.compile(rb"^commit [0-9a-f]{40,64}(?: \([^\n]{0,500}\))?[ \t]*\n(?=[A-Z])", re.M)
 _BASE: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
 _IN_BODY: Final = re.compile(r"(From|Subject|Date|Author): (.*)")
 _SCISSORS: Final = re.compile(r"[- \t]*-[ \t]*(?:>8|8<|>%|%<)[ \t]*-.*")
 _STAT: Final = re.compile(
     r" \S.{0,1000} \| +(?:\d+(?: [+-]*)?|Bin .*|Unmerged)| \d+ files? changed.*"
-    r"| (?:create|delete|rename|mode|copy) .*"
+    r"| (?:create|delete|rename|mode|copy) .*|(?:\d+|-)\t(?:\d+|-)\t.*| +\d{1,3}\.\d% .*"
 )
+# What the letter of a later version has below its words.
+_COMPARED: Final = re.compile(r"(?:Range-diff|Interdiff)(?: against v\d+)?:")
 _FENCE: Final = re.compile(r"(?:`{3,}|~{3,})\s*[\w+-]{0,20}\s*")
 _SHORTLOG: Final = re.compile(r"\S.* \(\d+\):")
 
@@ -56,11 +58,12 @@ class Message:
 
     @property
     def is_letter(self) -> bool:
-        return not self.found.sections and (self.is_cover or self._is_zeroth)
+        """Whether it only speaks of others; a diff in it is one between two versions."""
+        return self.is_cover or (self.subject.parts > 0 and self.subject.part == 0)
 
     @property
-    def _is_zeroth(self) -> bool:
-        return self.subject.parts > 0 and self.subject.part == 0
+    def has_change(self) -> bool:
+        return bool(self.found.sections) and not self.is_letter
 
 
 def as_lines(data: bytes) -> bytes:
@@ -87,14 +90,17 @@ def read_messages(data: bytes, *, is_mail: bool = False, room: Room | None = Non
         return [m for each, n in _split(data, _MBOX) for m in _mail(each, n, room)]
     if is_mail or _is_mail(data):
         return _mail(data, 1, room)
+    return _commits(data, room) or _bare(data, room)
+
+
+def _commits(data: bytes, room: Room) -> list[Message]:
+    """Those of a series, of `hg export` and of a log, also below other words."""
     if _PASTED.search(data) is not None:
         return [m for each, n in _split(data, _PASTED) for m in _mail(each, n, room)]
     if _HG.match(data.lstrip()[:200]):
         return [_changeset(each, first) for each, first in _split(data, _HG)]
-    if _LOG.match(data.lstrip()[:1_000]):
-        # The newest stands first.
-        return [_logged(each, first) for each, first in _split(data, _LOG)][::-1]
-    return _bare(data, room)
+    start = logs.begin_of_commits(data) if may_have_diff(data) else None
+    return _log(data, start) if start is not None else []
 
 
 def _split(data: bytes, start: re.Pattern[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -127,7 +133,7 @@ def _mail(data: bytes, first: int, room: Room) -> list[Message]:
         return [message]
     attached = [m for part in own for m in _packed_in(as_lines(part.content), room)]
     attached += [m for part in parts if part not in own for m in _attached(part, room)]
-    if not any(each.found.sections for each in attached):
+    if not any(each.has_change for each in attached):
         return [message]
     if message.subject.is_patch and len(attached) == 1 and not attached[0].is_commit:
         # As `git format-patch --attach` and `--inline` write a commit.
@@ -214,6 +220,8 @@ def _with_in_body_headers(message: Message) -> Message:
 def _bare(data: bytes, room: Room) -> list[Message]:
     found = find(data) if may_have_diff(data) else Found()
     if not found.sections and (text := dedented(data)) is not None:
+        if commits := _commits(text, room):
+            return commits
         found = find(text)
     if any(b"\0" in line for line in found.words):
         # A program's own file, which happens to hold one.
@@ -260,14 +268,17 @@ def _seconds(value: str) -> datetime | None:
         return None
 
 
-def _logged(data: bytes, first: int) -> Message:
-    """What `git show` and `git log -p` write."""
-    found = find(data, first)
-    given = text_of(found.words).split("\n")
-    author = next((line[8:] for line in given if line.startswith("Author: ")), "")
-    date = next((line[6:] for line in given if line.startswith("Date: ")), "")
-    lines = [line[4:] for line in given if line.startswith("    ") or not line]
-    return _commit(found, lines, author_of(author), date_of(date.strip()))
+def _log(data: bytes, start: re.Pattern[bytes]) -> list[Message]:
+    """What `git show` and `git log -p` write, where the newest stands first; [] for what only
+    speaks of commits."""
+    commits = []
+    for piece, first in _split(data, start):
+        found = find(piece, first)
+        said = logs.said_in(text_of(found.words).split("\n"))
+        if found.sections and not (any(said.lines) and logs.is_of_git(found.words)):
+            return []
+        commits.append(_commit(found, said.lines, said.author, said.date))
+    return commits[::-1]
 
 
 def _commit(
@@ -320,7 +331,7 @@ def words_of_commit(text: str) -> str:
             lines = lines[at + 1 :]
             break
     for at, line in enumerate(lines):
-        if line.rstrip() in ("---", "--"):
+        if line.rstrip() in ("---", "--") or _COMPARED.fullmatch(line[:100]):
             lines = lines[:at]
             break
     lines = [line for line in lines if not line.startswith("base-commit: ")]

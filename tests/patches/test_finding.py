@@ -12,6 +12,7 @@ import pytest
 from patches import finding
 from patches.finding import NotAPatch, ParsedPatch
 from patches.models import PatchFile
+from tests.patches import made_by_git
 from tests.patches.made_by_git import git, repository
 
 Status = PatchFile.Status
@@ -125,6 +126,13 @@ def test_the_letter_above_a_series_names_it(folder: Path) -> None:
     assert len(parsed.commits) == 2
 
 
+@pytest.mark.parametrize("kind", ["--interdiff", "--range-diff"])
+def test_what_a_letter_says_of_the_version_before_is_no_commit(folder: Path, kind: str) -> None:
+    made = git(folder, "format-patch", "--stdout", "--cover-letter", "-v2", f"{kind}=HEAD~1", "-2")
+    parsed = finding.read(made.replace(b"*** BLURB HERE ***", b"Quiet now."))
+    assert (len(parsed.commits), parsed.description) == (2, "Quiet now.")
+
+
 def test_one_patch_of_a_series_says_which_it_is(folder: Path) -> None:
     given = git(folder, "format-patch", "--stdout", "--numbered", "-1", "HEAD")
     assert finding.read(given).parts == 1
@@ -174,11 +182,44 @@ def test_a_diff_backwards_is_one_too(folder: Path) -> None:
     assert {f.path for f in commit.files if f.status == Status.DELETED} >= {"link", "empty"}
 
 
-def test_what_git_show_and_log_print_is_read_from_the_oldest(folder: Path) -> None:
-    parsed = finding.read(git(folder, "log", "-p", "--binary", "HEAD~2.."))
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--format=raw", "--stat"), ("--format=fuller", "--date=iso"),
+     ("--abbrev-commit", "--decorate", "--raw")],
+)  # fmt: skip
+def test_what_git_show_and_log_print_is_read_from_the_oldest(
+    folder: Path, options: tuple[str, ...]
+) -> None:
+    printed = git(folder, "log", "-p", "--binary", *options, "HEAD~2..")
+    parsed = finding.read(b"Mine:\n\n" + printed)
     assert subjects(parsed) == ["em: Stop the watchdog – now", "All the rest"]
-    assert parsed.commits[0].message == "Because it bites.\n\nFixes: #12"
-    assert parsed.commits[0].author_email == "ann@example.org"
+    first = parsed.commits[0]
+    assert first.message == "Because it bites.\n\nFixes: #12"
+    assert (first.author_name, first.author_email) == ("Änn Bell", "ann@example.org")
+    assert first.authored_at == datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("options", [("--oneline", "--decorate"), ("--format=reference",)])
+def test_a_log_of_lines_names_each_commit(folder: Path, options: tuple[str, ...]) -> None:
+    parsed = finding.read(git(folder, "log", "-p", "--binary", *options, "HEAD~2.."))
+    assert subjects(parsed) == ["em: Stop the watchdog – now", "All the rest"]
+
+
+def test_what_changes_the_same_file_is_put_in_its_order(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    for number in range(3):
+        (tmp_path / "em.c").write_text(f"int a{number};\n")
+        made_by_git.commit(tmp_path, f"Step {number}")
+    for options in ((), ("--reverse",), ("--oneline", "--reverse"), ("--format=email",)):
+        printed = git(tmp_path, "log", "-p", *options, "HEAD~2..")
+        assert subjects(finding.read(printed)) == ["Step 1", "Step 2"]
+
+
+def test_who_speaks_of_a_commit_above_a_diff_does_not_name_it(folder: Path) -> None:
+    spoken = git(folder, "log", "-1", "HEAD~2") + b"\nThat broke it, this helps:\n\n"
+    parsed = finding.read(spoken + git(folder, "diff", "HEAD~2", "HEAD~1"))
+    assert (subjects(parsed), parsed.author_name) == ([""], "")
+    assert parsed.description.endswith("That broke it, this helps:")
 
 
 def test_a_bare_diff_is_one_commit_without_words(folder: Path) -> None:
