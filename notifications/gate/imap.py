@@ -190,10 +190,15 @@ def _ours(head: Message, names: Iterable[str]) -> dict[str, bool]:
 
 
 def sender_of(head: Message) -> str:
-    """The envelope's sender: the return path if the server wrote one down, the author if not."""
-    path = head.get("Return-Path")
-    written = [str(path)] if path is not None else [str(each) for each in head.get_all("From", [])]
-    return next(iter(addresses_in(written)), "")
+    """The envelope's sender: the return path if the server wrote one down, the author if not.
+
+    "" where the path is null, and for who has no address at all.
+    """
+    path = str(head.get("Return-Path", "")).strip()
+    if path == "<>":
+        return ""
+    authors = [str(each) for each in head.get_all("From", [])]
+    return next(iter(addresses_in([path]) or addresses_in(authors)), "")
 
 
 def _content(mailbox: BaseMailBox, uid: str) -> bytes:

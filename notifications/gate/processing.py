@@ -23,7 +23,7 @@ from notifications.gate.held import DISOWNED
 from notifications.gate.models import HeldMail, IncomingMail
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.parsing import parse
-from notifications.gate.senders import envelope_sender, needs_signature
+from notifications.gate.senders import needs_signature
 from notifications.gate.series import thread_of
 from notifications.gate.signatures import signing_domain
 from notifications.outbox import bell
@@ -84,7 +84,7 @@ def read(incoming: IncomingMail) -> Reading:
     """The message, parsed, and the domain that signed it where that matters. No transaction."""
     with incoming.file.open("rb") as file:
         raw = file.read()
-    mail = parse(raw, envelope_sender(incoming), host())
+    mail = parse(raw, incoming.sender, host())
     signed_by = ""
     if _asks_signature(incoming, mail):
         signed_by = signing_domain(raw, mail.from_address, incoming.recipient)

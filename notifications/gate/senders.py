@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.gate.addresses import BounceOf, NoSuchAddress, Recipient, ReplyTo, ReportTo
 from notifications.gate.answers import is_own
-from notifications.gate.models import IncomingMail, KnownSender, ReplyRevocation
+from notifications.gate.models import KnownSender, ReplyRevocation
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.signatures import ascii_domain
 from notifications.policies import writable
@@ -156,9 +156,3 @@ def why_automatic(mail: ParsedMail) -> str:
     """Why nobody wrote it, in a phrase; "" when somebody may have."""
     ours = mail.from_address and is_own(mail.from_address)
     return mail.automatic or ("from an address of this tracker" if ours else "")
-
-
-def envelope_sender(incoming: IncomingMail) -> str | None:
-    """As `parse` wants it: "" for the null return path, None where the door could not know."""
-    is_known = incoming.sender or incoming.door == IncomingMail.Door.LMTP
-    return incoming.sender if is_known else None

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Person
 from notifications.backends.base import return_path
-from notifications.gate import loops
+from notifications.gate import loops, processing, storing
 from notifications.gate.addresses import bounce_address, reply_address
 from notifications.gate.models import Bounce, IncomingMail
 from notifications.models import Message
@@ -105,6 +105,18 @@ def test_a_vacation_responder_neither_comments_nor_gets_an_answer(
     raw = letter(reporter.email, to, "I am out of the office until the 7th.", **headers)
     assert deliver(raw, to, reporter.email).state == "ignored"
     assert rows() == before
+
+
+@pytest.mark.parametrize("door", IncomingMail.Door.values)
+def test_a_null_return_path_says_that_a_program_wrote_whatever_door_it_came_by(
+    door: str, problem: Problem, reporter: Person
+) -> None:
+    to = reply_address(reporter.pk, problem.pk)
+    before = rows()
+    incoming = storing.receive(letter(reporter.email, to, "I am away."), "", to, door)
+    processing.process(incoming.pk)
+    incoming.refresh_from_db()
+    assert (incoming.state, rows()) == ("ignored", before)
 
 
 def test_a_vacation_answer_to_the_return_path_is_ignored(
