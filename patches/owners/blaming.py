@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ class Blamed:
     """Lines of a file whose last change came with a commit, and the address of its author.
 
     `lines` are the most of them that are in a row, the first and the last, as they were there.
+    `branch` is where that was, "" for the base of the patch.
     """
 
     address: str
@@ -39,6 +40,7 @@ class Blamed:
     path: str
     lines: Lines
     commit: str
+    branch: str = ""
 
 
 def blamed_for(patch: Patch, touched: Mapping[str, Sequence[Lines]]) -> list[Blamed]:
@@ -53,17 +55,22 @@ def blamed_for(patch: Patch, touched: Mapping[str, Sequence[Lines]]) -> list[Bla
     key = f"patch-blame:{patch.pk}:{patch.latest}:{patch.target.encode().hex()}"
     kept: list[Blamed] | None = cache.get(key)
     if kept is None:
-        kept = list(_blame_files(repository, _revision(patch), touched))
+        base = _base(patch)
+        branch = "" if base else patch.target or "the main branch"
+        found = _blame_files(repository, base or _branch(patch), touched)
+        kept = [replace(each, branch=branch) for each in found]
         cache.set(key, kept, KEPT_SECONDS)
     return kept
 
 
-def _revision(patch: Patch) -> str:
-    """Where lines have the numbers that the patch gives them: at its base, if that is known."""
+def _base(patch: Patch) -> str:
+    """Where lines have the numbers that the patch gives them; "" where that is not known here."""
     bases = patch.versions.filter(number=patch.latest).values_list("base_commit", flat=True)
     base = bases.first() or ""
-    if base and has_commit(patch.product, base):
-        return base
+    return base if base and has_commit(patch.product, base) else ""
+
+
+def _branch(patch: Patch) -> str:
     return f"refs/heads/{patch.target}" if patch.target else "HEAD"
 
 

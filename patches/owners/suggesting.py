@@ -206,4 +206,7 @@ def _of_repository(patch: Patch, touched: Touched) -> Iterator[_Hint]:
 
 
 def _blame(blamed: Blamed) -> str:
-    return f"Changed {_lines(blamed.lines)} of {blamed.path} in commit {blamed.commit}."
+    said = f"Changed {_lines(blamed.lines)} of {blamed.path} in commit {blamed.commit}"
+    if blamed.branch:
+        said += f", as {blamed.branch} has them: the base of the patch is not known"
+    return f"{said}."

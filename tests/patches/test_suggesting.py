@@ -127,7 +127,12 @@ def test_the_repository_says_who_last_changed_these_lines(
     git("branch", "stable", "HEAD~2")
     git("clone", "-q", "--bare", ".", str(tmp_path / "git" / "base.git"))
     patch = make_patch(product, text=diff("a.c", start=10) + diff("new.c"))
-    assert suggested(patch) == {"glen": f"Changed lines 12–15 of a.c in commit {commit}."}
+    said = f"Changed lines 12–15 of a.c in commit {commit}"
+    assert suggested(patch) == {
+        "glen": f"{said}, as the main branch has them: the base of the patch is not known."
+    }
+    based = parsed(diff("a.c", start=10), base_commit=git("rev-parse", "HEAD").strip())
+    assert suggested(make_patch(product, text=based)) == {"glen": f"{said}."}
     assert suggested(make_patch(product, text=diff("a.c", start=50))) == {}
     early = parsed(diff("a.c", start=10), base_commit=git("rev-parse", "HEAD~2").strip())
     assert suggested(make_patch(product, text=early)) == {}
