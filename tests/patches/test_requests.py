@@ -250,6 +250,18 @@ def test_asking_by_a_handle_that_nobody_has_says_so(
     assert "There is nobody here with the handle “x”." in answer.content.decode()
 
 
+def test_who_could_look_at_it_themselves_is_not_told_to_ask_themselves(
+    client: Client, patch: Patch, committer: Person
+) -> None:
+    for author in (committer, make_person("zoe")):
+        earlier = make_patch(patch.product, author, text=diff("sys/a.c"))
+        deciding.integrate(earlier, make_person("", Role.COMMITTER), Door.WEB)
+    shown = sign_in(client, committer).get(f"/patches/{patch.pk}/reviewers").content.decode()
+    assert "You could, too" in shown
+    assert 'name="handle" value="zoe"' in shown
+    assert 'name="handle" value="cleo"' not in shown
+
+
 @pytest.mark.parametrize("count", [1, 30])
 def test_showing_who_was_asked_takes_as_many_queries_for_many_as_for_one(
     patch: Patch, committer: Person, count: int, django_assert_num_queries: Any
