@@ -570,6 +570,20 @@ class Telling(models.Model):
         return f"{self.person_id} is told of event {self.event_id}"
 
 
+class EventToAsk(models.Model):
+    """An event of which the watched searches are still to be asked, in the order of their keys.
+
+    `after` is the key of the last watch that was; `due_at` is from when on somebody may go on.
+    """
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="+")
+    after = models.BigIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}, after watch {self.after}"
+
+
 class PatchTelling(models.Model):
     """That a person is told of what happened to a patch, why, and by which mail.
 

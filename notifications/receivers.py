@@ -11,6 +11,7 @@ from django.db.models.signals import post_save
 from accounts.models import Person
 from accounts.signals import account_mail_requested
 from notifications.digests.settings import reschedule_digest
+from notifications.events import asking
 from notifications.gate import senders, suspension
 from notifications.live.publishing import tell_after_commit
 from notifications.live.topics import patch_topic, problem_topic
@@ -74,6 +75,7 @@ def tell_followers(event: Event, quiet: bool, **kwargs: Any) -> None:
     if not quiet:
         follow_what_one_commented(event)
         queue_event_mails(event)
+        asking.ask_after_commit(event)
 
 
 def tell_of_patch(event: PatchEvent, quiet: bool, **kwargs: Any) -> None:

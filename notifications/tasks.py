@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from notifications.digests import runs
-from notifications.events import choices
+from notifications.events import asking, choices
 from notifications.gate import imap, processing, purging, storing
 from notifications.outbox import batches, sending
 
@@ -23,9 +23,16 @@ def deliver_batch() -> int:
 
 
 @shared_task
+def ask_searches(event: int) -> None:
+    """Tell those whose watched searches newly find the problem of an event."""
+    asking.ask(event)
+
+
+@shared_task
 def sweep_outbox() -> int:
-    """Ring for every message that waits and that nobody was asked for."""
-    return sending.sweep()
+    """Ring for every message, and every event to ask searches of, that waits and that nobody was
+    asked for."""
+    return asking.sweep() + sending.sweep()
 
 
 @shared_task

@@ -20,6 +20,7 @@ from notifications.models import (
     DigestDelivery,
     DigestSubscription,
     EventChoice,
+    EventToAsk,
     MailDomain,
     MailSettings,
     Message,
@@ -37,7 +38,8 @@ def declare() -> None:
     """Called once, when the app is ready."""
     registry.add(*_tables())
     registry.leave_out(
-        "mail on its way, and what was sent", DigestDelivery, Message, Telling, PatchTelling
+        "mail on its way, and what was sent",
+        *(DigestDelivery, EventToAsk, Message, Telling, PatchTelling),
     )
     registry.leave_out("mail as it came in, and whose it was", IncomingMail, HeldMail)
     registry.leave_out(

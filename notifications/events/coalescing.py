@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.events.choices import Pace, occasions_of, paces, wishes_of
 from notifications.events.quiet_hours import after_quiet, next_hour
-from notifications.events.recipients import Ground, recipients
+from notifications.events.recipients import Ground
 from notifications.gate.suspension import suspended_among
 from notifications.models import MailSettings, Message, Reason, Telling
 from notifications.outbox.envelopes import event_message_id, roundup_message_id
@@ -56,9 +56,8 @@ class Plan:
         return after_quiet(self.wishes, self.person.time_zone, at)
 
 
-def plans(event: Event) -> list[Plan]:
-    """Who is to be told of `event` and was not yet. As many queries for one as for many."""
-    grounds = recipients(event)
+def plans(event: Event, grounds: Sequence[Ground]) -> list[Plan]:
+    """Who of these is to be told of `event` and was not. As many queries for one as for many."""
     if not grounds:
         return []
     told = set(Telling.objects.filter(event=event).values_list("person", flat=True))

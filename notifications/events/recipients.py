@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from accounts.models import Person
 from notifications.events.choices import wants_own_acts
-from notifications.events.watches import watchers_of_paths, watchers_of_searches
+from notifications.events.watches import watchers_of_paths
 from notifications.models import COVERS_EVERYTHING, Reach, Reason, Subscription
 from notifications.policies import may_know, writable
 from tracker.models import Event, Maintainership, Problem
@@ -35,20 +35,35 @@ class Ground:
 
 def recipients(event: Event) -> list[Ground]:
     """One ground for each person who is to be told of `event`, by the id of the person."""
-    problem = event.problem
-    if _belongs_to_the_report(event, problem):
+    if _belongs_to_the_report(event, event.problem):
         return []
-    closest = _closest(
-        [
-            *_by_what_they_are(problem),
-            *_by_what_they_were(event, problem),
-            *_by_what_they_chose(problem),
-            *_by_what_they_watch(event),
-            *_by_its_duplicates(problem),
-        ]
-    )
+    closest = _closest(_grounds(event))
     grounds = {pk: ground for pk, ground in closest.items() if not ground.is_muted}
     _settle_own_act(event, closest, grounds)
+    return _told(event.problem, grounds)
+
+
+def recipients_by_searches(event: Event, watches: Iterable[Subscription]) -> list[Ground]:
+    """The same of those to whom nothing is closer than one of these watches of searches."""
+    closest = _closest([*_grounds(event), *_by_watches(watches)])
+    grounds = {pk: ground for pk, ground in closest.items() if ground.reach == Reach.SEARCH}
+    grounds.pop(event.actor_id or 0, None)
+    return _told(event.problem, grounds)
+
+
+def _grounds(event: Event) -> list[Ground]:
+    """All but those of searches, which are asked later."""
+    problem = event.problem
+    return [
+        *_by_what_they_are(problem),
+        *_by_what_they_were(event, problem),
+        *_by_what_they_chose(problem),
+        *_by_watches(watchers_of_paths(event)),
+        *_by_its_duplicates(problem),
+    ]
+
+
+def _told(problem: Problem, grounds: Mapping[int, Ground]) -> list[Ground]:
     told = may_know(problem, writable(ground.person for ground in grounds.values()))
     return [grounds[pk] for pk in sorted(person.pk for person in told)]
 
@@ -144,12 +159,9 @@ def _by_what_they_chose(problem: Problem, person: Person | None = None) -> list[
     ]
 
 
-def _by_what_they_watch(event: Event) -> list[Ground]:
+def _by_watches(rows: Iterable[Subscription]) -> list[Ground]:
     """Watches that were stopped are none: they silence nothing else."""
-    return [
-        Ground(row.person, row.reach, row.target_id, Reason(row.reason))
-        for row in (*watchers_of_searches(event), *watchers_of_paths(event))
-    ]
+    return [Ground(row.person, row.reach, row.target_id, Reason(row.reason)) for row in rows]
 
 
 def _by_its_duplicates(problem: Problem) -> list[Ground]:

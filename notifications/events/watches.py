@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
@@ -18,6 +18,7 @@ from patches.models import PatchFile
 from tracker.drafts import DraftErrors
 from tracker.models import Component, Event, Problem, Product, Release, State
 from tracker.text_index import services as text_index
+from tracker.text_index.matching import count_together
 from votes import saved_searches
 from votes.listing import ListQuery
 from votes.search.places import Places
@@ -58,18 +59,28 @@ class _Asked:
     viewer: Person | None
 
 
-def watchers_of_searches(event: Event) -> list[Subscription]:
-    """Who watches a search that the problem newly matches: reported so, or changed into it.
+def may_newly_match(event: Event) -> bool:
+    """Whether searches could find the problem by this event, which they did not before."""
+    return event.kind == Event.Kind.REPORTED or bool(event.changes)
 
-    One query for the watchers, three for the names in their searches, and one for each fifty of
-    them; two more of these where the problem matches now and was changed. Whether they may know of
-    the problem is for the caller to ask.
-    """
-    if event.kind != Event.Kind.REPORTED and not event.changes:
-        return []
+
+def watches_of_searches() -> QuerySet[Subscription]:
+    """Those that may be told of something, by their keys."""
     rows = Subscription.objects.filter(saved_search__isnull=False, is_muted=False)
     rows = rows.filter(Q(saved_search__is_shared__in=(True,)) | Q(saved_search__owner=F("person")))
-    asked = list(_read(rows.select_related("person", "saved_search").order_by("pk")))
+    return rows.select_related("person", "saved_search").order_by("pk")
+
+
+def newly_matching(event: Event, rows: Iterable[Subscription]) -> list[Subscription]:
+    """Those of these watches whose search the problem newly matches: reported so, or changed into
+    it.
+
+    Three queries for the names in the searches, one for how common their words are, and one for
+    each fifty of them; two more of these where the problem matches now and was changed. Whether
+    the watchers may know of the problem is for the caller to ask.
+    """
+    asked = list(_read(rows))
+    count_together(each.query.search.text.held for each in asked)
     found = _matching(event.problem, asked)
     if found and event.kind != Event.Kind.REPORTED:
         before = _matching_before(event, found)
@@ -131,14 +142,14 @@ def _matching_before(event: Event, asked: Sequence[_Asked]) -> set[int]:
     The database is asked, with the fields put back as they were, and told to forget that at once:
     no other reading of a search could say the same as the search itself.
     """
-    savepoint = transaction.savepoint()
     try:
-        _put_back(event)
-        return {each.row.pk for each in _matching(event.problem, asked)}
+        with transaction.atomic():
+            _put_back(event)
+            matched = {each.row.pk for each in _matching(event.problem, asked)}
+            transaction.set_rollback(True)
     except IntegrityError:
         return set()
-    finally:
-        transaction.savepoint_rollback(savepoint)
+    return matched
 
 
 def _put_back(event: Event) -> None:

@@ -94,6 +94,11 @@ def ring_for_sweep() -> bool:
     return _publish("sweep_outbox", [], SWEEP_PRIORITY)
 
 
+def ring_for_searches(event: int) -> bool:
+    """Ask a worker to ask the watched searches of an event; False when nobody can be asked."""
+    return _publish("ask_searches", [event], SWEEP_PRIORITY)
+
+
 def ring_for_incoming(pk: int) -> bool:
     """Ask a worker to read a message that came in; False when nobody can be asked."""
     return _publish("process_incoming", [pk], INCOMING_PRIORITY)

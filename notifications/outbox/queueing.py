@@ -14,6 +14,7 @@ from notifications.events import coalescing
 from notifications.events.bulk_mail import bulk_messages, bulk_plans, bulk_tellings
 from notifications.events.choices import Pace
 from notifications.events.coalescing import Plan, Planned
+from notifications.events.recipients import Ground, recipients
 from notifications.many import insert_alike
 from notifications.models import DigestDelivery, Message, Telling
 from notifications.outbox import bell
@@ -60,14 +61,15 @@ def queue_account_mail(
     return queue([message])[0]
 
 
-def queue_event_mails(event: Event) -> list[Message]:
-    """Tell each person who is to be told of `event`: by a mail that waits, or by a new one.
+def queue_event_mails(event: Event, grounds: Sequence[Ground] | None = None) -> list[Message]:
+    """Tell each person who is to be told of `event`, or only those who have one of `grounds`: by a
+    mail that waits, or by a new one.
 
     Returns the new ones, of the kinds EVENT and ROUNDUP. What is to come in a digest is a `Telling`
     without a message.
     """
     planned: dict[Pace, list[Plan]] = defaultdict(list)
-    for plan in coalescing.plans(event):
+    for plan in coalescing.plans(event, recipients(event) if grounds is None else grounds):
         planned[plan.pace].append(plan)
     # Without a message: of the digest.
     carried: dict[int, int | None] = {plan.person.pk: None for plan in planned[Pace.DIGEST]}

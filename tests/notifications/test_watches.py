@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Person
 from notifications import services
-from notifications.events import watches
-from notifications.models import Message, Reach, Subscription
+from notifications.events import asking, watches
+from notifications.models import EventToAsk, Message, Reach, Subscription
 from notifications.outbox.envelopes import unsubscribe_url
 from notifications.services import subscribe
 from tests.conftest import sign_in
@@ -36,7 +40,10 @@ def watch(person: Person, query: str, owner: Person | None = None) -> SavedSearc
 
 
 def told(person: Person) -> list[int | None]:
-    """The numbers of the problems that mails to a person are about."""
+    """The numbers of the problems that mails to a person are about, once all searches are asked."""
+    for row in EventToAsk.objects.order_by("pk"):
+        asking.ask(row.pk)
+    assert not EventToAsk.objects.exists()
     return list(
         Message.objects.filter(person=person).order_by("pk").values_list("problem", flat=True)
     )
@@ -135,6 +142,7 @@ def test_me_in_a_search_is_whoever_watches_it(
     subscribe(second_reporter, search)
     problem = make_problem(product)
     cast_vote(problem, second_reporter, Door.WEB)
+    assert told(second_reporter) == []
     set_severity(problem, triager, "critical")
     assert (told(outsider), told(second_reporter)) == ([], [problem.pk])
 
@@ -150,19 +158,43 @@ def test_a_search_that_is_no_longer_shared_or_makes_no_sense_is_told_to_nobody(
     assert told(outsider) == []
 
 
-def test_watchers_of_searches_cost_as_many_queries_for_one_as_for_thirty(
+def test_watched_searches_cost_as_many_queries_for_one_as_for_thirty(
     problem: Problem, triager: Person
 ) -> None:
     counts = []
     for severity, more in (("critical", 1), ("major", 29)):
-        for _ in range(more):
-            watch(make_person(), f"severity:{severity} component:kernel is:open")
+        for n in range(more):
+            query = f"severity:{severity} component:kernel is:open traffic packet -wifi{n}"
+            watch(make_person(), query)
         event = change(problem, triager, ProblemChange(severity=severity), Door.WEB)
         assert event is not None
         with CaptureQueriesContext(connection) as captured:
-            assert len(watches.watchers_of_searches(event)) == more
+            assert len(watches.newly_matching(event, watches.watches_of_searches())) == more
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 12
+
+
+def test_searches_are_asked_after_the_commit_in_parts_of_which_each_is_told_once(
+    problem: Problem, triager: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [make_person() for _ in range(3)]
+    for person in people:
+        watch(person, "severity:critical")
+    set_severity(problem, triager, "critical")
+    assert not Message.objects.filter(person__in=people).exists()
+    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    monkeypatch.setattr(asking, "SECONDS", 0.0)
+    event = EventToAsk.objects.get().pk
+    for done in (1, 2, 3):
+        asking.ask(event)
+        assert Message.objects.filter(person__in=people).count() == done
+    EventToAsk.objects.update(after=0)
+    EventToAsk.objects.update(due_at=F("due_at") + timedelta(hours=1))
+    asking.ask(event)
+    assert EventToAsk.objects.get().after == 0, "somebody else has it in hand"
+    EventToAsk.objects.update(due_at=timezone.now())
+    monkeypatch.undo()
+    assert [told(person) for person in people] == [[problem.pk]] * 3
 
 
 @pytest.mark.parametrize(
@@ -224,7 +256,8 @@ def test_one_click_stops_a_search_or_path_and_nothing_else(
     watch(outsider, "wifi")
     subscribe(outsider, "sys/net")
     for synopsis in ("wifi", "sys/net/if.c"):
-        make_problem(product, synopsis=synopsis)
+        found = make_problem(product, synopsis=synopsis)
+        assert told(outsider)[-1] == found.pk
         address = str(mail_to(outsider)["List-Unsubscribe"]).strip("<>")
         path = address.partition("8000")[2]
         assert Client().get(path).status_code == 200
@@ -232,9 +265,9 @@ def test_one_click_stops_a_search_or_path_and_nothing_else(
         for _ in range(2):
             done = client.post(path, {"List-Unsubscribe": "One-Click"})
             assert done.status_code == 200
-        count = Message.objects.filter(person=outsider).count()
+        count = len(told(outsider))
         make_problem(product, synopsis=synopsis)
-        assert Message.objects.filter(person=outsider).count() == count
+        assert len(told(outsider)) == count
     subscribe(outsider, product)
     make_problem(product, synopsis="wifi in sys/net/if.c")
     assert "you follow base" in text_of(mail_to(outsider))
@@ -288,7 +321,8 @@ def test_what_is_no_path_is_refused_with_a_word_on_what_to_write(
 def test_an_old_event_matches_as_the_problem_is_now(problem: Problem, outsider: Person) -> None:
     watch(outsider, "component:kernel")
     event = Event.objects.get(problem=problem)
-    assert [row.person for row in watches.watchers_of_searches(event)] == [outsider]
+    found = watches.newly_matching(event, watches.watches_of_searches())
+    assert [row.person for row in found] == [outsider]
 
 
 def test_nobody_watches_more_than_a_hundred_searches_and_paths(
@@ -310,6 +344,7 @@ def test_the_name_of_a_search_that_became_private_is_not_told(
 ) -> None:
     search = watch(outsider, "wifi", owner=reporter)
     make_problem(product, synopsis="wifi")
+    assert told(outsider)
     SavedSearch.objects.filter(pk=search.pk).update(is_shared=False, name="Secret plans")
     text = text_of(mail_to(outsider))
     assert "Secret" not in text

@@ -104,6 +104,8 @@ class Held:
 
     @cached_property
     def _rarest_first(self) -> list[int]:
+        if len(self.keys) < 2:
+            return self.keys
         return sorted(self.keys, key=lambda key: self.counts.get(key, 0))
 
     def _rows(self) -> QuerySet[Posting]:
@@ -113,6 +115,15 @@ class Held:
     def _telling(self, key: int) -> int:
         ratio = self.counts.get(ALL, 1) / max(1, self.counts.get(key, 0))
         return round(10 * math.log(1 + ratio))
+
+
+def count_together(many: Iterable[Held]) -> None:
+    """Ask once how common the terms of many are, instead of once for each."""
+    known = list(many)
+    every = Held(())
+    every.keys = list({key for held in known for key in held.keys})
+    for held in known:
+        held.counts = every.counts
 
 
 def _speaks() -> Case:
