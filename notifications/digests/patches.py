@@ -34,7 +34,7 @@ from patches.models import (
 )
 from patches.policies import visible_patches
 from patches.reviews import needs
-from patches.waiting.listing import NOBODY_ASKED
+from patches.waiting.listing import NOBODY_ASKED, WITHOUT_COMPONENT
 
 # Of each set of components so many are looked at, the most demanded.
 MOST: Final = 1000
@@ -136,6 +136,7 @@ class Shared:
             found += [
                 self._kept("ready", self._ready),
                 self._kept("forgotten", self._forgotten),
+                self._kept("placeless", self._placeless),
             ]
         return [*found, self._reviews(reader, window)]
 
@@ -190,13 +191,16 @@ class Shared:
         return self._of("ready", "Ready to integrate", found, (), "/patches/?turn=committer")
 
     def _forgotten(self) -> Section:
-        """What is on the board, and what belongs to no component, so that nobody else hears."""
-        stage = Patch.Stage
-        found = Patch.objects.filter(
-            FIRST_REVIEW, Q(stage=stage.BOARD) | Q(stage=stage.LIST, components=None)
-        )
+        """What is on the board."""
+        found = Patch.objects.filter(FIRST_REVIEW, stage=Patch.Stage.BOARD)
         title = "Forgotten patches"
         return self._of("forgotten", title, found, NOT_ASKED, "/patches/forgotten/")
+
+    def _placeless(self) -> Section:
+        """What would be with a list by now, but belongs to no component; so nobody else hears."""
+        found = Patch.objects.filter(FIRST_REVIEW, WITHOUT_COMPONENT, stage=Patch.Stage.LIST)
+        title = "Patches that belong to no component"
+        return self._of("placeless", title, found, NOT_ASKED, "/patches/?component=-")
 
     def _of(
         self,

@@ -67,7 +67,7 @@ FILTERS = [
         " there.",
     ),
     _filter("product", "Slug."),
-    _filter("component", "Slug."),
+    _filter("component", "Slug; `-` for those that belong to none."),
     _filter("author", "A handle, or `me`."),
     _filter("reviewer", "Who is to look at it, of decided ones who did: a handle, or `me`."),
     _filter("path", "A file that it touches, or a folder above it."),

@@ -70,6 +70,9 @@ FORGOTTEN: Final = TURNS["first"] & Q(stage=Patch.Stage.BOARD)
 STANDING: Final = ReviewRequest.objects.filter(
     state__in=(ReviewRequest.State.OPEN, ReviewRequest.State.CLAIMED)
 )
+# As the slug of a component: those that belong to none.
+NO_COMPONENT: Final = "-"
+WITHOUT_COMPONENT: Final = ~Q(Exists(PatchComponent.objects.filter(patch=OuterRef("pk"))))
 # Of a patch: that it is with nobody.
 NOBODY_ASKED: Final = ~Q(Exists(STANDING.filter(patch=OuterRef("pk"))))
 
@@ -205,7 +208,7 @@ def _check_names(query: ListQuery, faults: Faults) -> None:
     components = Component.objects.filter(slug=query.component)
     if query.product:
         components = components.filter(product__slug=query.product)
-    if query.component and not components.exists():
+    if query.component not in {"", NO_COMPONENT} and not components.exists():
         faults.add("component", f"There is no component “{query.component}”.")
     if len(query.q.split()) > MOST_WORDS:
         faults.add("q", f"Give {MOST_WORDS} words at the most.")
@@ -219,7 +222,9 @@ def find(query: ListQuery, viewer: Viewer) -> QuerySet[Patch]:
     found = visible_patches(viewer).filter(FORGOTTEN if query.is_forgotten else TURNS[query.turn])
     if query.product:
         found = found.filter(product__slug=query.product)
-    if query.component:
+    if query.component == NO_COMPONENT:
+        found = found.filter(WITHOUT_COMPONENT)
+    elif query.component:
         found = found.filter(pk__in=_in_component(query))
     if query.author:
         found = found.filter(_is_by(_person(query.author, viewer)))

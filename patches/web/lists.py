@@ -146,7 +146,8 @@ class Filters:
         found = Component.objects.order_by("slug", "product__slug").values_list("slug", "title")
         if product := self.query.product:
             found = found.filter(product__slug=product)
-        return list(_choices(dict(found).items(), self.chosen.get("component", "")))
+        pairs = {listing.NO_COMPONENT: "none", **dict(found)}
+        return list(_choices(pairs.items(), self.chosen.get("component", "")))
 
     def _with(self, name: str, value: str, usual: str) -> str:
         """The first page of the list with another value; a tab goes back to its own order."""

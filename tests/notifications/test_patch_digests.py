@@ -108,11 +108,14 @@ def test_what_was_put_off_or_given_away_or_is_ones_own_is_not_told() -> None:
 
 def test_committers_are_told_what_is_ready_and_what_was_forgotten() -> None:
     committer, reviewer = make_person("", Role.COMMITTER), make_person("", Role.COMMITTER)
-    ready, forgotten = make_patch(), make_patch()
+    ready, forgotten, placeless = (make_patch() for _ in range(3))
     rate(ready, reviewer)
     Patch.objects.filter(pk=forgotten.pk).update(stage=Patch.Stage.BOARD)
+    placed = make_patch(fixes=[make_problem()])
+    Patch.objects.filter(pk__in=[placeless.pk, placed.pk]).update(stage=Patch.Stage.LIST)
     digest = digest_of(committer)
     assert (told(digest, "ready"), told(digest, "forgotten")) == ([ready.pk], [forgotten.pk])
+    assert told(digest, "placeless") == [placeless.pk]
     assert told(digest_of(make_person("", Role.DEVELOPER)), "forgotten") == []
     named, by_hand = make_person(), make_person()
     for who, asked_by in ((named, None), (by_hand, committer)):

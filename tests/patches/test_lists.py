@@ -83,12 +83,13 @@ def test_a_list_is_narrowed_by_place_people_and_words(client: Client) -> None:
     wanted = make_patch(base, sam, text=diff("sys/net/if.c"), fixes=[problem],
                         title="Carry on after a loss", target="stable/14")  # fmt: skip
     requests.claim(wanted, mara, Door.WEB)
-    make_patch(base, text=diff("sys/network/if.c"))
+    other = make_patch(base, text=diff("sys/network/if.c"))
     make_patch(ports, text=diff("www/x.c"))
     for asked in ("product=base&component=net", "author=sam", "reviewer=mara", "path=sys/net",
                   "path=sys/net/if.c", f"problem={problem.pk}", "q=loss+CARRY",
                   "target=stable/14"):  # fmt: skip
         assert shown(client, f"/patches/?{asked}") == [wanted.pk], asked
+    assert shown(client, "/patches/?product=base&component=-") == [other.pk]
     assert "login" in client.get("/patches/?reviewer=me").headers["Location"]
     assert client.get("/patches.atom?reviewer=me").status_code == 400
     client.force_login(mara)
