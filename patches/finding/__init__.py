@@ -1,7 +1,7 @@
 """Bytes to a patch. No database: bytes of any kind go in, a `ParsedPatch` or a reason comes out.
 
 headers, parts   mails                   messages    texts of every kind to words and diffs
-logs             what git prints of commits
+logs             what git prints of commits                                other_shapes  refusals
 diffs            all diffs of a text     git_diffs, plain_diffs, older, hunks, paths  their parts
 packed           compressed, uuencoded, shell archives
 assembling       the text that is kept   places      what belongs to one series
@@ -21,6 +21,7 @@ from patches.finding.diffs import has_look
 from patches.finding.limits import MOST_BYTES
 from patches.finding.mailed import MailedPatch, mailed
 from patches.finding.messages import read_messages
+from patches.finding.other_shapes import refuse_packed
 from patches.finding.packed import Room
 from patches.finding.places import Place, place_of
 from patches.parsed import NotAPatch, ParsedPatch, Unreadable
@@ -58,6 +59,8 @@ def read_files(files: Sequence[tuple[str, bytes]]) -> ParsedPatch:
     Raises as `read`, also where one of them cannot be read; files without a diff are passed over,
     but for the letter above a series.
     """
+    for name, data in files:
+        refuse_packed(name, data)
     if len(files) == 1:
         return read(files[0][1])
     if sum(len(data) for _, data in files) > MOST_BYTES:

@@ -13,7 +13,8 @@ from patches.finding import logs
 from patches.finding.diffs import Found, dedented, find, may_have_diff
 from patches.finding.headers import Headers, author_of, date_of, decoded, read_headers
 from patches.finding.limits import MOST_COMMITS, WORDS_BYTES
-from patches.finding.packed import Room, inner, refuse_other_shapes
+from patches.finding.other_shapes import refuse_other_shapes, refuse_packed, refuse_scripts
+from patches.finding.packed import Room, inner
 from patches.finding.parts import Part, joined, leaves, unsigned, unstuffed
 from patches.finding.words import Subject, read_subject
 from patches.parsed import Unreadable
@@ -148,6 +149,7 @@ def _mail(data: bytes, first: int, room: Room) -> list[Message]:
 def _attached(part: Part, room: Room) -> list[Message]:
     if part.content_type.startswith(("image/", "audio/", "video/")):
         return []
+    refuse_packed(part.name, part.content)
     is_mail = part.content_type == "message/rfc822"
     with room.deeper():
         return read_messages(part.content, is_mail=is_mail, room=room)
@@ -229,6 +231,7 @@ def _bare(data: bytes, room: Room) -> list[Message]:
     if found.sections:
         words = words_of_commit(_unfenced(text_of(found.words)))
         return [Message(found, words, base_commit=_base(found))]
+    refuse_scripts(data)
     return _packed_in(data, room)
 
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from patches.finding.diffs import has_look, may_have_diff
 from patches.finding.limits import DEPTH, INNER_FILES, MOST_BYTES
+from patches.finding.other_shapes import refuse_archive
 from patches.parsed import Unreadable
 
 # So much is unpacked to see whether the rest is worth it.
@@ -28,11 +29,6 @@ _MARK: Final = re.compile(rb"<<[ \t]*\\?['\"]?([^\s'\"&;]{1,200})")
 _SHELL: Final = re.compile(rb"^#.{0,20}(?:shell archive|shar)|^#! ?/bin/sh", re.M | re.I)
 
 
-_ARCHIVED: Final = re.compile(rb"[\w)-]\.(?:patch|diff)")
-_COLOURED: Final = re.compile(rb"^\x1b\[[\d;]*m(?:diff --git |--- \S)", re.M)
-_PAGE: Final = re.compile(rb"\s{0,100}<(?:!doctype html|html)\b", re.I)
-
-
 class _Unpacker(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
@@ -42,7 +38,7 @@ def _unpacker(data: bytes) -> _Unpacker | None:
         return zlib.decompressobj(31)
     if data[:3] == b"BZh":
         return bz2.BZ2Decompressor()
-    if data[:6] == b"\xfd7zXZ\x00":
+    if data.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):
         return lzma.LZMADecompressor(memlimit=_MEMORY)
     return None
 
@@ -79,6 +75,7 @@ class Room:
             head, is_whole = self._unpack(data, _FIRST)
             if is_whole:
                 return head
+            refuse_archive(head)
             if b"\0" in head[:8_000] or not (may_have_diff(head) or _UU.search(head)):
                 return b""
             # The head of it comes once more.
@@ -97,21 +94,6 @@ class Room:
         text = unpacker.decompress(data, most + 1) if unpacker else data
         self.size -= min(len(text), most)
         return text[:most], len(text) <= most
-
-
-def refuse_other_shapes(data: bytes) -> None:
-    """Raise `Unreadable` for what holds a patch in a shape of which none can be made."""
-    if (data[:4] == b"PK\x03\x04" or data[257:262] == b"ustar") and _ARCHIVED.search(data):
-        raise Unreadable("There are patches in this archive: send them as files of their own.")
-    # Regular expressions cost more to try at each line than to look for what they need.
-    if (b"mdiff --git " in data or b"m--- " in data) and _COLOURED.search(data):
-        raise Unreadable(
-            "It has the colours of a terminal in it: make it with git diff --no-color."
-        )
-    if _PAGE.match(data) and b"@@ -" in data:
-        raise Unreadable(
-            "It is a page of HTML, where a diff is not what it was: send the diff as text."
-        )
 
 
 def inner(text: bytes) -> list[bytes]:

@@ -20,6 +20,10 @@ _CONTROL: Final = re.compile(
 )
 _SPECIAL: Final = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _DRIVE: Final = re.compile(rb"[A-Za-z]:[\\/]")
+# What Windows and macOS take for the folder of git: CVE-2014-9390 and those after it.
+_SEPARATOR: Final = re.compile(r"[/\\]")
+_OF_GIT: Final = re.compile(r"(?:\.git|git~1)[ .]*(?::.*)?", re.I)
+_UNSEEN: Final = re.compile("[\u200c-\u200f\u206a-\u206f\ufeff]")
 _SHOWN: Final = 80
 
 
@@ -77,6 +81,11 @@ def shown(path: bytes) -> str:
     return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
 
 
+def _is_of_git(part: str) -> bool:
+    """Whether some system takes it for `.git`, as `git apply` itself refuses it."""
+    return _OF_GIT.fullmatch(_UNSEEN.sub("", part)) is not None
+
+
 def text_of(path: bytes) -> str:
     """A name as text that every database takes; bytes that are no UTF-8 as `\\xe4`."""
     return path.decode("utf-8", "backslashreplace")
@@ -101,6 +110,6 @@ def check(path: bytes) -> bytes:
         )
     if not path or b"" in parts or b"." in parts:
         raise Unreadable(f"“{name}” is not the name of a file.")
-    if any(part.lower() == b".git" for part in parts):
+    if any(_is_of_git(part) for part in _SEPARATOR.split(text_of(path))):
         raise Unreadable(f"“{name}” is inside of git's own folder.")
     return path

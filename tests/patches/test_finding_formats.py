@@ -158,6 +158,7 @@ SHAR = (
         gzip.compress(DIFF),
         bz2.compress(DIFF),
         lzma.compress(DIFF),
+        lzma.compress(DIFF, lzma.FORMAT_ALONE),
         b"Try this:\n\n" + uuencoded(DIFF) + b"\nThanks\n",
         uuencoded(gzip.compress(DIFF)),
         b"begin-base64 644 x\n" + base64.encodebytes(DIFF) + b"====\n",
@@ -175,7 +176,7 @@ SHAR = (
         # What is never closed is looked through once, not from each beginning again.
         b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" * 20_000 + DIFF,
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_a_diff_is_found_in_what_it_is_packed_into(given: bytes) -> None:
     parsed = finding.read(given)

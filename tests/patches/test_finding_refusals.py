@@ -6,6 +6,8 @@ import base64
 import gzip
 import io
 import random
+import re
+import tarfile
 import time
 import zipfile
 import zlib
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from patches import finding
-from patches.finding import NotAPatch, Unreadable, read
+from patches.finding import NotAPatch, Unreadable, read, read_files
 from patches.finding.messages import read_messages
 from patches.finding.packed import Room
 from patches.parsed import ParsedPatch
@@ -35,6 +37,16 @@ def zipped(text: bytes) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("em.patch", text)
+    return made.getvalue()
+
+
+def tarred(text: bytes) -> bytes:
+    """The same as tar does it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        entry = tarfile.TarInfo("em.patch")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
     return made.getvalue()
 
 
@@ -61,8 +73,12 @@ def zipped(text: bytes) -> bytes:
         b"@@ -1 +1 @@\n-a\n+b\n",
         b"diff --git a/x b/\n",
         b"\x7fELF\0\0\n" + DIFF,
+        b"3d\n",
+        b"a5 2\n",
+        b"5c\nis the price\n",
+        b"HG10 is not what I meant\n",
     ],
-    ids=range(20),
+    ids=range(24),
 )
 def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
     with pytest.raises(NotAPatch) as why:
@@ -90,6 +106,11 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (DIFF.replace(b"sys/em.c", b"s\x1bem.c"), "control characters"),
         (diff_of('"a/e\\tm.c"', '"b/e\\tm.c"'), "control characters"),
         (DIFF.replace(b"sys/em.c", b".git/config"), "inside of git's own folder"),
+        (DIFF.replace(b"sys/em.c", b"sys/GIT~1/config"), "inside of git's own folder"),
+        (DIFF.replace(b"sys/em.c", b".git. ./config"), "inside of git's own folder"),
+        (DIFF.replace(b"sys/em.c", b".git::$INDEX/x"), "inside of git's own folder"),
+        (DIFF.replace(b"sys/em.c", b"sys\\.git\\x"), "inside of git's own folder"),
+        (DIFF.replace(b"sys/em.c", ".g\u200cit/x".encode()), "inside of git's own folder"),
         (DIFF.replace(b"+++ b/sys/em.c", b"+++ b/sys/igb.c"), "A header names different files"),
         (DIFF.replace(b"sys/em.c", b"x" * 1001), "name of a file is too long"),
         (DIFF + HUNK.encode(), "The hunks of “sys/em.c” are not in order"),
@@ -118,8 +139,16 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (DIFF.replace(b"diff", b"\x1b[1mdiff"), "git diff --no-color"),
         (b"<!DOCTYPE html>\n<pre>\n" + DIFF, "a page of HTML"),
         (zipped(DIFF), "There are patches in this archive"),
+        (gzip.compress(tarred(DIFF + random.Random(1).randbytes(2**18))), "in this archive"),
+        (b"5c\nint b;\n.\n2d\nw\nq\n", "a script for ed"),
+        (b"diff -rn old/em.c new/em.c\nd2 1\na2 1\nint b;\n", "a diff of RCS"),
+        (b"d2 1\na2 1\nint b;\n", "a diff of RCS"),
+        (b"==== //depot/em.c#3 - /ws/em.c ====\n" + HUNK.encode(), "a diff of Perforce"),
+        (b"\nNew patches:\n\n[stop\nann**1\n] hunk ./em.c 2\n-{\n+{ x\n", "a bundle of darcs"),
+        (b"# v2 git bundle\n0123 refs/heads/main\n\nPACK", "It is a bundle"),
+        (re.sub(rb"^", b"| ", DIFF, flags=re.M), "make it without --graph"),
     ],
-    ids=range(42),
+    ids=range(55),
 )
 def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: str) -> None:
     with pytest.raises(Unreadable) as why:
@@ -127,6 +156,14 @@ def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: st
     assert says in why.value.reason
     assert len(why.value.reason) <= 300
     assert why.value.reason.endswith((".", "”.", "!", ")"))
+
+
+def test_what_is_packed_otherwise_is_known_by_its_name() -> None:
+    packed = b"\x28\xb5\x2f\xfd" + zlib.compress(DIFF)
+    with pytest.raises(Unreadable, match="gzip, bzip2 or xz"):
+        read_files([("em.diff.zst", packed)])
+    with pytest.raises(NotAPatch, match="no diff"):
+        read_files([("core.zst", packed)])
 
 
 def test_a_flowed_mail_names_what_broke_it() -> None:
