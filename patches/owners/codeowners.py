@@ -8,7 +8,8 @@ them to gitignore, as the manual page gitignore(5) of git does:
 - The last line that covers a path decides alone. One without owners means that nobody is asked.
 - A pattern with a slash anywhere but at its end counts from the root of the project, others at any
   depth. One with a slash at its end covers what is below such a folder, others a file of that name
-  or all below a folder of that name. `docs/*` covers the files of that folder and none below.
+  or all below a folder of that name. `docs/*` covers the files of that folder and none below, `/*`
+  those at the root.
 - `*` and `?` match within one name, `**` any number of folders. A space in a path is written
   behind a backslash. Upper and lower case differ.
 - `!` and `[ ]` do not work there, nor a `#` behind a backslash at the beginning, and so lines with
@@ -79,7 +80,7 @@ def read_pattern(text: str) -> Pattern:
     if not bare:
         raise BadPattern("names nothing; write “*” for everything")
     covers = Covers.BELOW if is_folder else Covers.BOTH
-    if bare.endswith("/*") and not is_folder:
+    if text.endswith("/*"):
         covers = Covers.FILE
     is_rooted = text.startswith("/") or "/" in bare
     if is_folder and f"/{bare}".endswith("/**"):

@@ -72,12 +72,12 @@ def read(text: str, *, is_rooted: bool, covers: Covers, classes: bool = False) -
     if len(text) > PATTERN_CHARS:
         raise BadPattern(f"has more than {PATTERN_CHARS:,} characters")
     parts = [_part(name, classes) for name in _names(text)]
-    if parts[-1:] == [DEEP]:
+    while parts[-1:] == [DEEP]:
         # All that is below, which is everything where nothing stands before it.
         covers = Covers.BELOW
         parts.pop()
-        if not parts:
-            return Pattern((_part("*", classes),), Covers.BOTH)
+    if not parts:
+        return Pattern((_part("*", classes),), Covers.BOTH)
     if not is_rooted:
         parts.insert(0, DEEP)
     # A second one behind another means nothing more.

@@ -65,6 +65,9 @@ star\*.c             star*.c                      yes
 star\*.c             starry.c                     no
 README.md             readme.md                    no
 **                    any/thing                    yes
+**/**                 thing                        yes
+/*                    README.md                    yes
+/*                    docs/README.md               no
 foo#bar               foo#bar                      yes
 /été/                 été/a.c                      yes
 """
