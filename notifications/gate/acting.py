@@ -63,7 +63,7 @@ def act(
     """Do what the mail says as `person`, all or nothing. Runs inside a transaction.
 
     Raises `Refusal` with sentences for its sender; nothing is written then. Raises `StillGoing`
-    where it follows on a mail that is not read yet.
+    where it follows on a mail that is not read yet, or others belong to it.
     """
     try:
         with transaction.atomic():
@@ -72,7 +72,7 @@ def act(
                 if begun is None:
                     return reports.take(mail, person, recipient)
                 recipient = ReplyTo(person.pk, begun.pk, timezone.now())
-            return _reply(mail, person, recipient)
+            return _reply(mail, incoming, person, recipient)
     except (DraftErrors, Denied, Conflict) as why:
         raise Refusal(_sentences(why, person)) from why
 
@@ -117,9 +117,9 @@ class _Reply:
         return Done(outcome, self.problem, self.comment, "\n\n".join(self.says))
 
 
-def _reply(mail: ParsedMail, person: Person, recipient: ReplyTo) -> Done:
+def _reply(mail: ParsedMail, incoming: IncomingMail, person: Person, recipient: ReplyTo) -> Done:
     if recipient.patch:
-        return on_patches.reply(mail, person, recipient.patch)
+        return on_patches.reply(mail, incoming, person, recipient.patch)
     leading = commands.read_leading(mail.own_text)
     if leading.faults:
         raise Refusal(leading.faults)

@@ -17,9 +17,11 @@ from django.utils import timezone
 from accounts.models import Person
 from notifications.gate import contents
 from notifications.gate.commands import Leading
+from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.gate.patch_commands import patch_help, read_patch_leading
 from notifications.gate.results import Done, Refusal
+from notifications.gate.series import Part, end_with, series_of
 from patches import deciding, finding
 from patches.intake.submitting import add_version
 from patches.models import Patch
@@ -49,13 +51,15 @@ def is_given_away(mail: ParsedMail) -> bool:
 
 @dataclass
 class _Reply:
-    """A mail about one patch, while it is done; `parsed` is the version that came with it."""
+    """A mail about one patch, while it is done; `parsed` is the version that came with it, and
+    `series` the mails that it came in, this one first, where they are several."""
 
     patch: Patch
     person: Person
     leading: Leading
     words: str
     parsed: ParsedPatch | None = None
+    series: Sequence[Part] = ()
     did: list[str] = field(default_factory=list)
     says: list[str] = field(default_factory=list)
 
@@ -70,9 +74,9 @@ class _Reply:
         return [value for value in values if isinstance(value, Said)]
 
 
-def reply(mail: ParsedMail, person: Person, number: int) -> Done:
-    """Do what an answer to a mail about a patch says. Raises `Refusal`, `DraftErrors`, `Denied`
-    and `Conflict`."""
+def reply(mail: ParsedMail, incoming: IncomingMail, person: Person, number: int) -> Done:
+    """Do what an answer to a mail about a patch says. Raises `Refusal`, `DraftErrors`, `Denied`,
+    `Conflict`, and `StillGoing` for a part of a series of which more will come."""
     rows = visible_patches(person).select_related("product", "author", "submitter")
     patch = rows.filter(pk=number).first()
     if patch is None:
@@ -83,7 +87,7 @@ def reply(mail: ParsedMail, person: Person, number: int) -> Done:
         raise Refusal(leading.faults)
     if leading.words == {"help"} and not contents.has_words(leading.rest):
         return Done("asked for help", answer=_help(patch))
-    found = _read(mail, person, patch, leading)
+    found = _read(mail, incoming, person, patch, leading)
     found.says += mail.faults
     if not (contents.has_words(found.words) or found.parsed or leading.orders):
         raise Refusal([NOTHING_SAID, *found.says])
@@ -96,14 +100,18 @@ def reply(mail: ParsedMail, person: Person, number: int) -> Done:
     return Done("; ".join(found.did) or "nothing to do", answer="\n\n".join(found.says))
 
 
-def _read(mail: ParsedMail, person: Person, patch: Patch, leading: Leading) -> _Reply:
+def _read(
+    mail: ParsedMail, incoming: IncomingMail, person: Person, patch: Patch, leading: Leading
+) -> _Reply:
     """The words, and where its author sent one, the version."""
     body = contents.body_of(leading.rest, mail.patch)
     diffs = [each for each in (*body.files, *mail.files) if contents.is_patch(each)]
     found = _Reply(patch, person, leading, leading.rest)
-    if diffs and patch.is_by(person):
-        found.parsed = _parsed(diffs)
-        found.words = body.words if found.parsed else leading.rest
+    if patch.is_by(person):
+        found.series = series_of(mail, incoming)
+        found.parsed = _parsed([part.file for part in found.series] or diffs)
+    if found.parsed is not None:
+        found.words = _what_is_new(found, found.parsed, mail, body.words)
     left = [each for each in mail.files if found.parsed is None or each not in diffs]
     names = ", ".join(f"“{contents.name_of(each)}”" for each in left if _is_meant(each))
     if names:
@@ -114,12 +122,22 @@ def _read(mail: ParsedMail, person: Person, patch: Patch, leading: Leading) -> _
     return found
 
 
+def _what_is_new(found: _Reply, parsed: ParsedPatch, mail: ParsedMail, words: str) -> str:
+    """What is said of a version: in a mail that git sent words are those of a commit, and what is
+    new stands in the letter above a series."""
+    if any(part.is_letter for part in found.series):
+        return parsed.description
+    return "" if mail.patch is not None and mail.patch.head else words
+
+
 def _is_meant(file: IncomingFile) -> bool:
     """Whether its sender would miss it: no picture or key of a signature."""
     return bool(contents.keep([file], None).files)
 
 
 def _parsed(diffs: Sequence[IncomingFile]) -> ParsedPatch | None:
+    if not diffs:
+        return None
     try:
         return finding.read_files([(contents.name_of(each), each.content) for each in diffs])
     except Unreadable as why:
@@ -142,13 +160,22 @@ def _send_version(found: _Reply) -> None:
         return
     before = found.patch.latest
     version = add_version(found.patch, found.parsed, found.person, Door.MAIL, note=found.words)
-    found.words = ""
-    if version.number <= before:
+    which = f"version {version.number} of {found.name}"
+    if found.series:
+        end_with(found.series[0], found.series, found.person, f"part of {which}")
+    if version.number > before:
+        found.words = ""
+        found.did.append(f"sent {which}")
+        url = f"{settings.BASE_URL}{version.get_absolute_url()}"
+        found.says.append(f"Your diff is {which} now.\n{url}")
+    elif found.series:
+        # Another mail of the series was quicker; a letter that came late is a comment.
+        is_late = found.series[0].is_letter and version.note != clean_text(found.words)
+        found.words = found.words if is_late else ""
+        found.did.append(f"part of {which}")
+    else:
+        found.words = ""
         found.says.append(f"The same diff is version {version.number} already.")
-        return
-    found.did.append(f"sent version {version.number} of {found.name}")
-    url = f"{settings.BASE_URL}{version.get_absolute_url()}"
-    found.says.append(f"Your diff is version {version.number} of {found.name} now.\n{url}")
 
 
 def _say(found: _Reply) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
-from pytest_django.fixtures import Settings
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import Person, Role
 from notifications.gate import acting, processing
@@ -25,7 +26,7 @@ from notifications.gate.senders import check_recipient, revoke_replies
 from patches.models import Patch, PatchEvent, Rating, Review, ReviewRequest
 from patches.reviews import reviewing
 from tests.gate.acts import mail
-from tests.gate.letters import letter, store
+from tests.gate.letters import deliver, letter, open_gate, store
 from tests.patching import diff, make_patch, newest
 from tests.people import make_person
 from tracker.models import Door
@@ -142,6 +143,61 @@ def test_a_diff_of_its_author_is_the_next_version_and_of_others_a_comment() -> N
     assert newest(patch).number == 3
     assert "fix.txt" in done.answer
     assert Review.objects.get(author=other).text == "Try this."
+
+
+def test_a_series_sent_by_git_is_one_version_with_its_letter_as_what_is_new(
+    settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    open_gate(settings)
+    patch = make_patch(text=diff(new="\treturn (1);"))
+    author = patch.author
+    assert author is not None
+    to = patch_reply_address(author.pk, patch.pk)
+
+    def send(part: int, text: str) -> IncomingMail:
+        raw = letter(
+            author.email,
+            to,
+            text,
+            f"[PATCH v2 {part}/2] lock: part {part}",
+            In_Reply_To="<patch@example.org>",
+            X_Mailer="git-send-email 2.39.2",
+        )
+        with django_capture_on_commit_callbacks(execute=True):
+            return deliver(raw, to, author.email)
+
+    early = [send(0, "Locks first."), send(1, f"Why.\n---\n{diff(path='a.c').decode()}")]
+    assert {mail.state for mail in early} == {"received"}, "the rest is waited for"
+    last = send(2, f"Why not.\n---\n{diff(path='b.c').decode()}")
+    assert last.outcome == f"sent version 2 of patch {patch.pk}"
+    version = newest(patch)
+    assert (version.number, version.note, version.commits_count) == (2, "Locks first.", 2)
+    for each in early:
+        each.refresh_from_db()
+        assert (each.state, each.outcome) == ("done", f"part of version 2 of patch {patch.pk}")
+
+
+def test_of_a_series_that_stays_broken_off_what_is_there_is_the_version(
+    settings: Settings,
+) -> None:
+    open_gate(settings)
+    patch = make_patch(text=diff(new="\treturn (1);"))
+    author = patch.author
+    assert author is not None
+    to = patch_reply_address(author.pk, patch.pk)
+    raw = letter(
+        author.email,
+        to,
+        f"Why.\n---\n{diff(path='a.c').decode()}",
+        "[PATCH v2 1/2] lock",
+        X_Mailer="git-send-email 2.39.2",
+    )
+    first = deliver(raw, to, author.email)
+    assert (first.state, newest(patch).number) == ("received", 1)
+    earlier = timezone.now() - timedelta(minutes=6)
+    IncomingMail.objects.update(received_at=earlier, due_at=earlier)
+    processing.process(first.pk)
+    assert newest(patch).number == 2
 
 
 def test_an_unfinished_draft_on_the_page_is_not_sent_by_a_mail() -> None:
