@@ -18,7 +18,7 @@ from notifications.digests.schedule import zone
 from notifications.digests.shapes import Digest, Line, PatchLine, Section
 from notifications.models import DigestSubscription
 from notifications.outbox.envelopes import DIGEST_REACH, LIST_REACH, VOTES_REACH, unsubscribe_url
-from notifications.plain import COLUMNS, paragraphs, wrap
+from notifications.plain import COLUMNS, paragraphs, shorten, wrap
 from tracker.models import Problem
 
 Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
@@ -401,7 +401,7 @@ def _patch_text(row: PatchRow, *, with_act: bool) -> str:
 
 
 def _short(text: str, indent: int) -> str:
-    return " " * indent + textwrap.shorten(text, COLUMNS - indent, placeholder=" …")
+    return " " * indent + shorten(text, COLUMNS - indent)
 
 
 def _s(count: int) -> str:

@@ -7,7 +7,6 @@ as the same objects, so that they are written once (see `shared`).
 
 from __future__ import annotations
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from django.utils import timezone
 from accounts.models import Person, Role
 from notifications.deeds import Deed
 from notifications.digests.shapes import LINES, PatchLine, Section, Window
+from notifications.plain import shorten
 from patches.models import (
     UNREVIEWED,
     WAITING,
@@ -338,5 +338,5 @@ def _end(patch: Patch) -> str:
     """How it ended: "integrated by mara as 1a2b3c4d5e6f: “Thank you”"."""
     who = f" by {patch.decided_by.handle}" if patch.decided_by else ""
     commit = f" as {patch.commit[:12]}" if patch.commit else ""
-    note = textwrap.shorten(patch.decision, EXCERPT, placeholder=" …")
+    note = shorten(patch.decision, EXCERPT)
     return f"{patch.state}{who}{commit}" + (f": “{note}”" if note else "")

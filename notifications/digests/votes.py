@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -17,6 +16,7 @@ from notifications.digests.content import set_aside_by
 from notifications.digests.shapes import LINES, Digest, Line, Section, Window
 from notifications.events.of_patches import leave_out_patches, patch_of
 from notifications.models import Message, PatchTelling, Telling
+from notifications.plain import shorten
 from tracker.duplicates import adds_up
 from tracker.models import Door, Event, Problem, Resolution
 from tracker.policies import visible_problems
@@ -132,7 +132,7 @@ def _said(events: list[Event], person: Person) -> dict[int, list[str]]:
     for event, entry in zip(events, describe(events, person), strict=True):
         words = in_words(entry)
         if event.comment is not None:
-            words += f": “{textwrap.shorten(event.comment.text, EXCERPT, placeholder=' …')}”"
+            words += f": “{shorten(event.comment.text, EXCERPT)}”"
         said[event.problem_id].append(words)
     latest = {event.problem_id: event.pk for event in events}
     return {pk: said[pk] for pk in sorted(said, key=lambda pk: -latest[pk])}

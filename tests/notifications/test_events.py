@@ -16,7 +16,7 @@ from notifications.gate.marker import is_marker
 from notifications.models import EventChoice, Message, Occasion
 from notifications.outbox import queueing, sending
 from notifications.outbox.rendering import Withheld, render
-from notifications.plain import wrap
+from notifications.plain import shorten, width, wrap
 from notifications.policies import may_know
 from notifications.services import mute, subscribe, unsubscribe
 from tests.notifications.mails import html_of, mail_to, text_of, told
@@ -358,3 +358,14 @@ def test_a_line_of_nothing_but_marks_makes_no_mail_of_many_megabytes(marks: str)
 def test_quotes_and_items_keep_their_indent_where_a_line_is_broken() -> None:
     assert wrap("> " + "word " * 20).count("\n> word") == 1
     assert wrap("* " + "word " * 20).count("\n  word") == 1
+
+
+def test_letters_of_two_columns_are_wrapped_and_cut_by_what_they_take() -> None:
+    japanese = "日本語の長い題名です。" * 12
+    lines = wrap(f"> #5 {japanese} and words").split("\n")
+    assert max(map(width, lines)) <= 72
+    assert "".join(line.removeprefix("> ") for line in lines) == f"#5 {japanese} and words"
+    assert not [line for line in lines if line.startswith("> 。")]
+    for text in (f"#5 {japanese}", "#5 " + "x" * 100):
+        assert 60 < width(shorten(text, 70)) <= 70
+    assert shorten("one two three four", 12) == "one two …"
