@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from notifications.gate.parsing.plain import without_unseen
 from tracker.drafts import nearest
 from tracker.models import Kind, Resolution, Severity, State
 from tracker.text import clean_line
 
-_COMMAND: Final = re.compile(r"!([A-Za-z][A-Za-z_-]*):?(?:\s+(.*))?")
+_COMMAND: Final = re.compile(r"[!！]([A-Za-z][A-Za-z_-]*)[:：=.!！]*\s*(.*)")
 _NUMBER: Final = re.compile(r"(?:\S*/|#)?([0-9]{1,18})")
 _TRUTH: Final = {"": True, "yes": True, "no": False}
 _LONGEST_QUOTE: Final = 80
@@ -84,17 +85,18 @@ def read_leading(text: str, read: Callable[[str, str, str], Order] | None = None
     orders: list[Order] = []
     faults: list[str] = []
     lines = text.split("\n")
+    seen = [without_unseen(line).strip() for line in lines]
     place = 0
-    for place, line in enumerate([*lines, "."]):  # noqa: B007 - the place is used below
-        found = _COMMAND.fullmatch(line.strip())
-        if found is None and line.strip():
+    for place, line in enumerate([*seen, "."]):  # noqa: B007 - the place is used below
+        found = _COMMAND.fullmatch(line)
+        if found is None and line:
             break
         if found is not None:
             if len(orders) + len(faults) == MOST_LINES:
                 says = f"A mail begins with {MOST_LINES} command lines at the most."
                 return Leading((), (says,), "")
             try:
-                orders.append(read(line.strip(), found[1], found[2] or ""))
+                orders.append(read(line, found[1], found[2]))
             except Unreadable as why:
                 faults.append(f"“{shown(line)}”: {why}")
     faults += _contradictions(orders)
@@ -103,7 +105,8 @@ def read_leading(text: str, read: Callable[[str, str, str], Order] | None = None
 
 def stray_commands(text: str) -> list[str]:
     """Lines further down that look like commands, and were taken as text."""
-    found = ((_COMMAND.fullmatch(line.strip()), line) for line in text.split("\n"))
+    lines = without_unseen(text).split("\n")
+    found = ((_COMMAND.fullmatch(line.strip()), line) for line in lines)
     return [shown(line) for match, line in found if match and known_word(match[1]) in COMMANDS]
 
 

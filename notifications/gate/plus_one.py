@@ -9,12 +9,14 @@ import re
 import unicodedata
 from typing import Final
 
+from notifications.gate.parsing.plain import without_unseen
+
 # Each says "I have this too" and, alone, nothing else. What is not here: "confirmed" and "same
 # issue" (a developer says so of a report), "thanks" and "agreed" (of a comment), "subscribe",
 # "bump" and "any news?" (of what is done about it).
 PLUS_ONE: Final = frozenset(
     {
-        "+1", "👍", ":+1:", ":thumbsup:", "plus one", "+1, me too", "+1 me too",
+        "+1", "👍", ":+1:", ":thumbsup:", "plus one", "plus 1", "+1, me too", "+1 me too",
         "me too", "me, too", "same here", "same problem here", "same for me", "i have this too",
         "i have it too", "i have this problem too", "i see this too", "happens here too",
         "happens to me too", "affects me too",
@@ -23,12 +25,15 @@ PLUS_ONE: Final = frozenset(
         "yo también", "yo tambien", "a mí también", "a mi también", "a mi tambien",
         "anch'io", "anche io", "anche a me", "eu também", "eu tambem",
         "ik ook", "ja też", "já taky", "jag också", "meg is",
-        "я тоже", "у меня тоже", "і в мене", "bende de", "私も", "我也是",
+        "я тоже", "у меня тоже", "і в мене", "bende de", "κι εγώ", "και σε μένα",
+        "私も", "私もです", "我也是", "我也有", "나도", "저도요", "저도 그래요",
+        "أنا أيضا", "وأنا أيضا", "גם אני", "גם אצלי",
     }
 )  # fmt: skip
 MINUS_ONE: Final = frozenset({"-1"})
 
-_ENDS: Final = " .!\u2026"
+# What stands around words that says no more: ends of sentences, quotes, bold.
+_AROUND: Final = " .!\u2026\u3002\u00a1*_`\"'\u201c\u201d()"
 
 
 def is_plus_one(text: str) -> bool:
@@ -45,7 +50,8 @@ def _plain(text: str) -> str:
     if len(text) > 200:
         return ""
     # Full-width and typographic forms of the same; a thumb in any colour.
-    text = unicodedata.normalize("NFKC", text).translate({0x2212: "-", 0x2019: "'", 0xFE0F: None})
+    text = unicodedata.normalize("NFKC", without_unseen(text))
+    text = text.translate({0x2212: "-", 0x2019: "'", 0xFE0F: None})
     text = re.sub("[\U0001f3fb-\U0001f3ff]", "", text).casefold()
-    text = " ".join(text.split()).strip(_ENDS)
+    text = " ".join(text.split()).strip(_AROUND)
     return re.sub(r"^([+-]) 1$", r"\g<1>1", text)

@@ -53,7 +53,8 @@ def test_so_many_lines_are_refused_in_one_sentence(line: str) -> None:
         ("!state in-progress", {"state": "in progress"}),
         ("!state closed will not fix", {"state": "closed", "resolution": "will not fix"}),
         ("!close not_a_defect", {"state": "closed", "resolution": "not a defect"}),
-        ("!reopen", {"state": "open"}),
+        ("\u200b！State=feedback", {"state": "feedback"}),
+        ("!Reopen!", {"state": "open"}),
         ("!assign me", {"assignee": ME}),
         ("!assign @mara", {"assignee": "mara"}),
         ("!assign nobody", {"assignee": ""}),
@@ -125,6 +126,9 @@ def test_a_plus_one_is_the_whole_of_what_was_written() -> None:
         "ME, TOO!!",
         "Ich auch …",
         "Anch’io",
+        "\u202bגם אני\u202c",
+        "*+1*",
+        "我也是。",
     ):
         assert is_plus_one(text), text
     for text in ("+1 but only on Mondays", "me too\n\nand it crashes", "+10", "-1", "", "too me"):

@@ -62,7 +62,7 @@ def read(raw: bytes, sender: str | None = None, host: str = "") -> ParsedMail:
         subject=_subject(headers),
         date=date(headers),
         text=body.text,
-        own_text=own_words(body.marked, _is_answer(headers)),
+        own_text=own_words(body.marked, _is_answer(headers), _answered(headers, host)),
         files=tuple(each for each in body.files if not attached or each.name != attached),
         automatic=automatic,
         is_bounce=is_bounce(tree, body.text, automatic, sender),
@@ -73,6 +73,12 @@ def read(raw: bytes, sender: str | None = None, host: str = "") -> ParsedMail:
 
 def _subject(headers: Headers) -> str:
     return words(headers.get("subject"))[: limits.SUBJECT]
+
+
+def _answered(headers: Headers, host: str) -> frozenset[str]:
+    """The domains of whom it goes to, and ours."""
+    named = {each.rpartition("@")[2] for each in addresses(headers, "to")[0]}
+    return frozenset((named | {host.lower()}) - {""})
 
 
 def _is_answer(headers: Headers) -> bool:

@@ -11,41 +11,47 @@ from typing import Final
 from mailparser_reply import EmailReplyParser
 
 from notifications.gate.parsing import limits
+from notifications.gate.parsing.plain import without_unseen
 
 # "… wrote:" in the languages of the programs that most people use, with what may follow the verb.
 _WROTE: Final = re.compile(
-    r"\b(?:wrote|writes|schrieb|schrieben|a écrit|écrit|escribió|escribio|ha scritto|scrive|schreef"
-    r"|geschreven|skrev|escreveu|napisał|napisała|napisał\(a\)|pisze|kirjoitti|írta|napsal"
-    r"|napsal\(a\)|yazdı|a scris)\b\(?a?\)?"
+    r"\b(?:wrote|writes|schrieb|schrieben|geschrieben|a écrit|écrit|escribió|escribio|ha scritto"
+    r"|scrive|schreef|geschreven|skrev|escreveu|napisał|napisała|napisał\(a\)|pisze|kirjoitti|írta|napsal"
+    r"|napsal\(a\)|yazdı|a scris|napísal|napisao|napisala|έγραψε|menulis|rašė|rakstīja|kirjutas"
+    r"|đã viết)\b\(?a?\)?"
     r"|пишет|писал|написал|написала|написа|написав|пише|書きました|のメール|さんは|寫道|写道|作成"
-    r"|הבה|כתב",
+    r"|הבה|כתב|كتب|تمت كتابة|نوشت|작성|썼습니다|เขียน|लिखा",
     re.IGNORECASE,
 )
 # A date follows soon: sentences begin with these words too.
 _STARTS: Final = re.compile(
-    r"(?:(?:On|Am|Le|El|Il|Op|W dniu|Dnia|Em|Den|Dne|Na|A|Pe|Il giorno|En|В|At|在|於"
+    r"(?:(?:On|Am|Le|El|Il|Op|W dniu|Dnia|Em|Den|Dne|Na|A|Pe|Il giorno|En|В|At|在|於|Στις|În|Vào"
+    r"|Pada|Dana|V|בתאריך|ב|في|در"
     r"|(?:mo|di|mi|do|fr|sa|so|tu|we|th|su|lun|mar|mer|gio|jeu|ven|sam|sab|dom|vie|sob|niedz|ср"
     r"|wt|śr|czw|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|сред|четверг|пятниц|суббот|воскресенье)"
-    r"\w{0,8}[.,]?)\b.{0,30}\d|\d{1,4}[-./年]|\d{1,2}\.? \w+)",
+    r"\w{0,8}[.,]?)\b.{0,30}\d|\d{1,4}[-./年]|\d{1,2}\.? \w+|.{1,40}[在於于] ?\d{4})",
     re.IGNORECASE,
 )
 _NAMES: Final = re.compile(r".{0,80}<?[^\s@<>]+@[^\s@<>]+")
 _TIME: Final = re.compile(r"\d{1,2}[:.h]\s?\d{2}|\d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
-_DAY: Final = re.compile(r"\b\d{4}\b|\d{4}年|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
+_DAY: Final = re.compile(r"\b\d{4}\b|\d{4}[年년]|\d{1,2}[./-]\d{1,2}[./-]\d{2}")
+_HOUR: Final = re.compile(r"\d{1,2}[:.h]\s?\d{2}")
+_DOMAIN: Final = re.compile(r"<\s?[^\s<>@]{1,200}@([^\s<>@]{1,253})\s?>")
 _COMPLETE: Final = re.compile(rf"(?:{_WROTE.pattern}|[>)\]])\s*[:：]\s*-*$", re.IGNORECASE)
 _ENDS: Final = re.compile(r"[:：]\s*(?:-{3,})?\s*$")
 LONGEST: Final = 4
 
 _KEYS: Final = {
     "from": "from|von|de|da|van|od|от|från|fra|lähettäjä|差出人|发件人|寄件者|expéditeur|remitente|"
-    "kimden|feladó|보낸 사람",
+    "kimden|feladó|보낸 ?사람|من|מאת|από|від|de la",
     "date": "sent|date|gesendet|datum|envoyé|enviado(?: el)?|inviato|data|verzonden|wysłano|"
     "skickat|отправлено|дата|送信日時|日時|日付|发送时间|日期|寄件日期|fecha|sendt|lähetetty|tarih|"
-    "odesláno|보낸 날짜",
+    "odesláno|보낸 ?날짜|날짜|تم الإرسال|التاريخ|נשלח|תאריך|στάλθηκε|ημερομηνία|elküldve|надіслано"
+    "|trimis",
     "to": "to|an|à|para|a|aan|do|кому|till|til|宛先|收件人|vastaanottaja|destinatario|pour|kime"
-    "|komu",
+    "|komu|받는 ?사람|收件者|إلى|אל|προς|címzett|către",
     "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|temat|тема|ämne|emne|件名|主题|主旨|"
-    "aihe|assunto|konu|předmět|tárgy|제목|re",
+    "aihe|assunto|konu|předmět|tárgy|제목|الموضوع|נושא|θέμα|subiect|re",
     "cc": "cc|kopie|copie|kopia|копия|kopi|抄送|reply-to|antwort an|organization|organisation",
 }
 _KEY: Final = re.compile(
@@ -90,8 +96,8 @@ _LANGUAGES: Final = ("cs", "da", "de", "es", "fr", "it", "ja", "ko", "nl", "no",
 
 
 def plainly(line: str) -> str:
-    """A line as it is compared: bounded, with plain spaces and without bold."""
-    return " ".join(line[: limits.OWN_LINE].replace("\u200b", "").split())
+    """A line as it is compared: bounded, with plain spaces and without what is not seen."""
+    return " ".join(without_unseen(line[: limits.OWN_LINE]).split())
 
 
 def may_end(line: str) -> bool:
@@ -125,6 +131,16 @@ def names_author(words: str) -> bool:
     if len(words) > limits.ATTRIBUTION or _TIME.search(words) is None:
         return False
     return _library().search(words) is not None
+
+
+def names_one_of(words: str, domains: frozenset[str]) -> bool:
+    """Whether it has an address of these domains, a day and an hour, in whatever language.
+
+    Programs put it into brackets; people who write of an address do not.
+    """
+    if _DAY.search(words) is None or _HOUR.search(words) is None:
+        return False
+    return any(domain.lower() in domains for domain in _DOMAIN.findall(words))
 
 
 def introduces(words: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from notifications.gate.parsing import limits
 from notifications.gate.parsing.headers import Headers, addresses, words
-from notifications.gate.parsing.tree import Tree
+from notifications.gate.parsing.tree import Part, Tree
 
 _PRESENT: Final = {
     "x-groundswell-reason": "a mail of a tracker like this",
@@ -168,7 +168,14 @@ def _by_report(tree: Tree) -> str:
         return "a delivery report"
     if "message/disposition-notification" in kinds:
         return "a receipt"
+    if any(_answers_invitation(part) for part in tree.walk()):
+        return "an answer to an invitation"
     return "a report of abuse" if "message/feedback-report" in kinds else ""
+
+
+def _answers_invitation(part: Part) -> bool:
+    """A calendar says who comes (RFC 6047, section 2.4)."""
+    return part.content_type == "text/calendar" and part.parameter("method").lower() == "reply"
 
 
 def _by_sender(headers: Headers, sender: str | None) -> str:

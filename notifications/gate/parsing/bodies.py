@@ -245,7 +245,7 @@ def _take_text(part: Part, body: Body) -> None:
 
 def _text_of(part: Part, given: str) -> Text:
     if part.content_type in _HTML:
-        return Text(text_of_html(given), is_html=True)
+        return Text(without_armour(text_of_html(given)), is_html=True)
     text = tidy(given)
     if part.content_type in _TAGGED:
         text = without_tags(text)

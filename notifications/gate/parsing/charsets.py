@@ -45,6 +45,8 @@ _ALIASES: Final = {
     "dos-874": "cp874",
     "windows-874": "cp874",
     "x-cp1251": "cp1251",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "koi8-ru": "koi8-u",
 }
 # Codecs of Python that are no letters of mail; some take time that grows with the square.
 _NO_LETTERS: Final = {

@@ -20,10 +20,12 @@ from notifications.gate.parsing.attributions import (
     introduces,
     may_end,
     names_author,
+    names_one_of,
     plainly,
     stands_alone,
 )
 from notifications.gate.parsing.html import OTHERS_FOLLOW, QUOTE_FOLLOWS
+from notifications.gate.parsing.plain import without_unseen
 
 _MAILBOX_FROM: Final = ">From "
 _PYTHON: Final = re.compile(r">>> |\.\.\. ")
@@ -97,14 +99,15 @@ class _Line:
         return self.kind is _Kind.OWN
 
 
-def own_words(text: str, is_reply: bool) -> str:
+def own_words(text: str, is_reply: bool, answered: frozenset[str] = frozenset()) -> str:
     """The words of the sender; "" when there are none.
 
     `text` may have the signs of `html`. In what answers nothing (`is_reply` is false) lines that
-    begin with ">" are the sender's own, unless somebody is named before them.
+    begin with ">" are the sender's own, unless somebody is named before them. `answered` are the
+    domains of whom it answers: who is named with an address there wrote what follows.
     """
-    lines = _without_others(_lines(text), is_reply)
-    has_author = _find_attributions(lines)
+    lines = _without_others(_lines(text), is_reply, answered)
+    has_author = _find_attributions(lines, answered)
     if not is_reply and not has_author:
         _keep_quotes(lines)
     _quote_wrapped_tails(lines)
@@ -127,11 +130,11 @@ def _line(text: str, before: str) -> _Line:
     bare = plainly(text)
     if not bare:
         return _Line("", "", _Kind.BLANK)
-    is_quote = text.startswith((">", " >"))
+    is_quote = without_unseen(text[:20]).startswith((">", " >"))
     return _Line(text.rstrip("\r"), bare, _Kind.QUOTE if is_quote else _Kind.OWN)
 
 
-def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
+def _without_others(lines: list[_Line], is_reply: bool, whom: frozenset[str]) -> list[_Line]:
     """The lines before the first that says that all below it is somebody else's."""
     bare = [line.bare if line.kind is not _Kind.QUOTE else "> " + line.bare for line in lines]
     asked = answered = 0
@@ -152,7 +155,7 @@ def _without_others(lines: list[_Line], is_reply: bool) -> list[_Line]:
             return lines[:at]
         elif is_reply and asked < limits.ATTRIBUTIONS and may_end(line.bare):
             asked += 1
-            start = _author_without_quote(lines, at)
+            start = _author_without_quote(lines, at, whom)
             if start is not None:
                 return lines[:start]
     return lines
@@ -179,22 +182,25 @@ def _answer_below(lines: list[_Line], at: int, known: int) -> int:
     return 0
 
 
-def _author_without_quote(lines: list[_Line], at: int) -> int | None:
+def _author_without_quote(lines: list[_Line], at: int, whom: frozenset[str]) -> int | None:
     """Where the line begins that names an author, when no quote follows it but bare words do."""
     below = _next(lines, at + 1)
     if below is None or lines[below].kind is _Kind.QUOTE or lines[below].bare == QUOTE_FOLLOWS:
         return None
-    return _author(lines, at, has_quote=False)
+    return _author(lines, at, whom, has_quote=False)
 
 
-def _author(lines: list[_Line], at: int, *, has_quote: bool) -> int | None:
-    """Where the lines begin that name an author: the fewest with a date, or else the fewest."""
+def _author(lines: list[_Line], at: int, whom: frozenset[str], *, has_quote: bool) -> int | None:
+    """Where the lines begin that name an author: the fewest with a date, or else the fewest.
+
+    Where no language that we know says so, the fewest that name one of `whom`.
+    """
     windows = _windows(lines, at)
     for tells in (dates_author, names_author):
         for start, words in windows:
             if tells(words) and (has_quote or stands_alone(words)):
                 return start
-    return None
+    return next((start for start, words in windows if names_one_of(words, whom)), None)
 
 
 def _windows(lines: list[_Line], at: int) -> list[tuple[int, str]]:
@@ -216,7 +222,7 @@ def _next(lines: list[_Line], at: int) -> int | None:
     return at if at < len(lines) else None
 
 
-def _find_attributions(lines: list[_Line]) -> bool:
+def _find_attributions(lines: list[_Line], whom: frozenset[str]) -> bool:
     """Take note of who is named before quotes; whether anybody is."""
     found, asked = False, 0
     for at, line in enumerate(lines):
@@ -227,7 +233,7 @@ def _find_attributions(lines: list[_Line]) -> bool:
             below = _next(lines, at + 1)
             if below is None or lines[below].kind is _Kind.QUOTE:
                 asked += 1
-                found |= _take_author(lines, at, is_last=below is None)
+                found |= _take_author(lines, at, whom, is_last=below is None)
     return found
 
 
@@ -244,9 +250,9 @@ def _take_as_attribution(lines: list[_Line], at: int) -> None:
             lines[each].kind = _Kind.ATTRIBUTION
 
 
-def _take_author(lines: list[_Line], at: int, is_last: bool) -> bool:
+def _take_author(lines: list[_Line], at: int, whom: frozenset[str], *, is_last: bool) -> bool:
     """Where nothing is left of what was quoted, only a full attribution is taken for one."""
-    start = _author(lines, at, has_quote=not is_last)
+    start = _author(lines, at, whom, has_quote=not is_last)
     if start is None and not is_last and introduces(lines[at].bare):
         start = at
     if start is None:

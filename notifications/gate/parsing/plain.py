@@ -11,6 +11,8 @@ _SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----"
 _SIGNATURE_END: Final = "-----END PGP SIGNATURE-----"
 ENCRYPTED: Final = "-----BEGIN PGP MESSAGE-----"
+# Zero-width letters, and those that say in which direction the next are written.
+_UNSEEN: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _TAG: Final = re.compile(r"<[^<>]{0,200}>")
 
 
@@ -18,6 +20,11 @@ def tidy(text: str) -> str:
     """One kind of line end, and no control characters but the tab."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _CONTROLS.sub("", text).replace("\u2028", "\n").replace("\u2029", "\n\n")
+
+
+def without_unseen(text: str) -> str:
+    """A text as it is compared: without letters that nobody sees."""
+    return _UNSEEN.sub("", text)
 
 
 def unflow(text: str, delete_space: bool) -> str:

@@ -32,6 +32,8 @@ _DECLARED = [
     (RUSSIAN, "cp1251", "windows-1251"),
     (RUSSIAN, "iso-8859-5", "iso-8859-5"),
     (RUSSIAN, "cp866", "ibm866"),
+    (RUSSIAN, "mac-cyrillic", "x-mac-cyrillic"),
+    (RUSSIAN, "koi8-u", "koi8-ru"),
     (CHINESE, "gb2312", "gb2312"),
     (CHINESE, "gbk", "gbk"),
     (CHINESE, "gb18030", "gb18030"),
