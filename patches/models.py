@@ -281,8 +281,6 @@ class PatchVersion(models.Model):
         ordering: ClassVar = ["patch", "number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["patch", "number"], name="patch_version_number"),
-            # The same bytes again are no new version.
-            models.UniqueConstraint(fields=["patch", "sha256"], name="patch_version_bytes_once"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["content"], name="patch_version_by_content"),

@@ -94,7 +94,8 @@ class VersionsView(ApiView):
         responses={201: VersionSerializer},
     )
     def post(self, request: Request, patch: int) -> Response:
-        """Add a version, which supersedes the one before. The very same bytes are no new one."""
+        """Add a version, which supersedes the one before. What the newest says is no new
+        one; what an earlier one says is."""
         person = person_of(request)
         shown = patch_or_404(person, patch)
         require(may("patch.add_version", person, shown))

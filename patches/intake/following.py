@@ -31,7 +31,9 @@ def already_there(
     source: Attachment | Comment | None = None,
 ) -> PatchVersion | None:
     """The version that this only shows again: somebody else's, or the very same bytes, or one that
-    was superseded, or came in the same message."""
+    was superseded, or came in the same message. Who says of which patch it is a version goes back
+    to one that was superseded."""
+    told = told_by(parsed, source)
     same = (
         PatchVersion.objects.filter(
             patch__in=_patches(problem, person).values("pk"), content=parsed.content
@@ -42,6 +44,8 @@ def already_there(
     for version in same[:_COMPARED]:
         patch = version.patch
         is_latest = version.number == patch.latest and patch.is_waiting
+        if patch.pk == told and patch.is_waiting and not is_latest:
+            continue
         if not patch.is_by(person) or not is_latest or _came_with(patch, source):
             return version
         if _text_of(version) == parsed.text:

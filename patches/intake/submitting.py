@@ -133,7 +133,8 @@ def add_version(
     note: str = "",
     source: Source = None,
 ) -> PatchVersion:
-    """The next version, which supersedes the one before. What a patch has already is returned.
+    """The next version, which supersedes the one before. The newest is returned where it says the
+    same; what an earlier one said is a new version, as whoever sends it goes back to that.
 
     Other content waits for a review anew; the same content on another base keeps all that was said.
     Raises `DraftErrors`, `Denied`, and `Conflict` for a patch that was decided.
@@ -144,9 +145,9 @@ def add_version(
     note = check_text("note", note, faults)
     faults.raise_if_any()
     locked = lock(patch)
-    known = locked.versions.filter(sha256=digest_of(parsed)).first()
-    if known is not None:
-        return known
+    newest: PatchVersion = locked.versions.get(number=locked.latest)
+    if newest.sha256 == digest_of(parsed):
+        return newest
     refuse_decided(locked, "Open it again to send another version, or submit a new patch.")
     version = _follow(locked, parsed, submitter, door, note, source)
     patch.refresh_from_db()

@@ -318,6 +318,19 @@ def test_who_shows_a_patch_again_adds_none(
     assert shown.version == again.version == only().versions.get()
 
 
+def test_an_earlier_version_is_shown_again_unless_its_sender_goes_back_to_it(
+    problem: Problem, outsider: Person
+) -> None:
+    first = diff("a.c", "x")
+    for text in (first, diff("a.c", "y"), first):
+        look(*send(problem, outsider, text))
+    assert only().latest == 2
+    told = f"New version of patch {only().pk}.\n\n".encode()
+    for _ in range(2):
+        look(*send(problem, outsider, told + first))
+    assert [v.number for v in only().versions.order_by("number")] == [1, 2, 3]
+
+
 def test_the_same_change_as_a_file_and_in_the_words_of_one_message_is_one_patch(
     problem: Problem, outsider: Person
 ) -> None:

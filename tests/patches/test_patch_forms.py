@@ -158,8 +158,11 @@ def test_a_series_of_files_is_one_version_and_the_next_supersedes_it(
     version = newest(patch)
     assert (version.number, version.commits_count, version.note) == (2, 2, "In two steps.")
     assert "sent version 2: In two steps." in page(client, patch)
-    same = client.post(f"/patches/{patch.pk}/new-version", {"text": text.decode()}, follow=True)
-    assert "Version 1 is the very same: nothing was added." in words(same)
+    for file in files:
+        file.seek(0)
+    repeated = {"uploads": files}
+    same = client.post(f"/patches/{patch.pk}/new-version", repeated, follow=True)
+    assert "Version 2 is the very same: nothing was added." in words(same)
     again = client.post(f"/patches/{patch.pk}/new-version", {"text": ""})
     assert again.status_code == 400
     assert newest(patch).number == 2

@@ -181,6 +181,18 @@ def test_other_words_of_a_commit_are_a_version_and_the_same_bytes_are_none(
     assert patch.events.filter(kind=PatchEvent.Kind.VERSION).count() == 1
 
 
+def test_who_sends_an_earlier_version_again_goes_back_to_it(
+    outsider: Person, committer: Person
+) -> None:
+    patch = make_patch(author=outsider, text=A)
+    rating.rate(newest(patch), committer, Door.WEB, Said("quality", 1))
+    next_version(patch, B)
+    back = next_version(patch, A)
+    assert (back.number, back.content_since, back.size) == (3, 3, len(A))
+    assert (patch.latest, patch.turn, patch.is_reviewed) == (3, "reviewers", False)
+    assert next_version(patch, A).number == 3
+
+
 def test_a_decided_patch_takes_no_version_but_knows_its_own(
     outsider: Person, committer: Person
 ) -> None:
