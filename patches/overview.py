@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Count, Min, OuterRef, Subquery
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Subquery
 
 from accounts.models import Person
-from accounts.policies import Viewer
+from accounts.policies import Viewer, as_person
 from patches.models import (
     Patch,
     PatchCommit,
@@ -99,6 +99,21 @@ def open_threads(patch: Patch) -> OpenThreads:
     """The threads that are not resolved, without anybody's drafts. One query."""
     rows = threads_for(patch, None).filter(resolved_at=None)
     return OpenThreads(**rows.aggregate(count=Count("pk"), first=Min("pk")))
+
+
+def last_reviewed(patch: Patch, viewer: Viewer, now: int) -> int:
+    """The number of the last version that `viewer` judged before version `now`: commented on its
+    lines, asked for changes, or rated. 0 for none, for who judged that one, too, and for who sent
+    the patch. One query at most."""
+    person = as_person(viewer)
+    if person is None or now == 1 or patch.is_by(person):
+        return 0
+    sent = Review.objects.filter(version=OuterRef("pk"), author=person, sent_at__isnull=False)
+    judged = sent.filter(Q(verdict=Review.Verdict.CHANGES) | Q(comments__isnull=False))
+    rated = Rating.objects.filter(version=OuterRef("pk"), person=person).exclude(value=0)
+    rows = patch.versions.filter(Exists(judged) | Exists(rated), number__lte=now)
+    last: int = rows.aggregate(last=Max("number"))["last"] or 0
+    return last if last < now else 0
 
 
 def draft_of(patch: Patch, person: Person) -> Draft | None:

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from patches.models import Patch, PatchVersion
+from patches.overview import last_reviewed
 from patches.policies import rights_on
 from patches.reading.places import Place, in_address
 from patches.reading.talks import Talk, talks_of
@@ -17,7 +18,7 @@ from tracker.web.pages import new_form_token
 
 
 def frame(request: HttpRequest, version: PatchVersion) -> dict[str, Any]:
-    """What every page of a diff has around it. Four queries at most."""
+    """What every page of a diff has around it. Five queries at most."""
     patch = version.patch
     rights = rights_on(request.user, patch)
     talks = talks_of(version, request.user)
@@ -26,6 +27,7 @@ def frame(request: HttpRequest, version: PatchVersion) -> dict[str, Any]:
         "version": version,
         "versions": list(patch.versions.order_by("number").values_list("number", flat=True)),
         "rights": rights,
+        "last_reviewed": last_reviewed(patch, request.user, version.number),
         "talks": talks,
         "drafts": drafts_in(talks),
         "form_token": new_form_token(),

@@ -19,6 +19,7 @@ from patches.overview import (
     MOST_FILES,
     contents_of,
     draft_of,
+    last_reviewed,
     open_threads,
     patch_stamp,
     problems_fixed,
@@ -147,6 +148,7 @@ def _own(request: HttpRequest, shown: Patch, latest: PatchVersion) -> dict[str, 
         "rights": rights,
         "deeds": [d for d in (DEEDS if shown.is_waiting else ("reopen",)) if rights[d]],
         "next_step": _next_step(shown, person, rights),
+        "last_reviewed": last_reviewed(shown, person, latest.number),
         "form_token": new_form_token(),
     }
     if person is not None and rights["review"]:

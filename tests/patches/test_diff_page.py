@@ -206,7 +206,13 @@ def test_between_versions_one_reads_what_changed(
     client: Client, patch: Patch, reporter: Person
 ) -> None:
     next_version(patch, diff(new="\treturn (EIO);"))
+    reader = make_person()
+    said(newest(patch), reader)
+    sign_in(client, reader)
     next_version(patch, diff(new="\treturn (EBUSY);"))
+    offered = f'href="{address(patch, 3)}?since=2">Changed since your review of version 2'
+    assertContains(client.get(address(patch, 3)), offered)
+    assertNotContains(client.get(address(patch, 2)), "your review")
     for since in (1, 2):
         words = text_of(client.get(address(patch, 3, f"?since={since}")).content.decode())
         assert "return (EBUSY);" in words

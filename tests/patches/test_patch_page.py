@@ -82,6 +82,9 @@ def test_the_head_leads_to_open_threads_and_to_the_next_step_of_whoever_reads(
     assert "1 thread is open. Read the diff New version" in head(client, patch, outsider)
     assert "New version" not in head(client, patch, committer)
     next_version(patch)
+    changed = "Read version 2 Changed since your review of version 1"
+    assert changed in head(client, patch, committer)
+    assert "your review" not in head(client, patch, outsider)
     rating.rate(newest(patch), committer, WEB, Said("quality", 1))
     reviewing.resolve(patch.threads.get(), committer, WEB, resolved=True)
     assert "Has all that it needs. Read version 2 Integrate" in head(client, patch, committer)
