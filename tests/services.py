@@ -12,6 +12,7 @@ import email.policy
 import grp
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -23,7 +24,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import partial
@@ -36,7 +37,8 @@ from config.runtime import children
 from config.runtime.redis_server import find_redis
 from tests import migrated
 
-START_LIMIT = 30.0
+# Seconds that anything may take that a test waits for; a busy machine needs many of them at times.
+START_LIMIT = 90.0
 
 Answer = TypeVar("Answer")
 
@@ -67,10 +69,31 @@ SETUP_NAMES = (
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of this machine that nothing listens on, nor will until this process ends.
+
+    Not one of those that the kernel gives away by itself: between this answer and its use another
+    process could connect from there. What keeps other runs of the tests from it is a name that
+    the kernel frees with the process that claimed it.
+    """
+    for port in random.Random().sample(_ports_not_given_away(), k=1000):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0groundswell-tests-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()
+        return port
+    raise RuntimeError("this machine has no free port")
+
+
+def _ports_not_given_away() -> range:
+    """Those that the kernel gives only to who asks for them, unless it keeps nearly none."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    lowest, highest = int(given[0]), int(given[1])
+    return range(12_000, lowest) if lowest > 16_000 else range(lowest, highest)
 
 
 def wait_until(
@@ -86,6 +109,24 @@ def wait_until(
             raise TimeoutError(f"{what or 'the condition'} did not come true in {seconds:g} s")
         time.sleep(0.05)
     return answer
+
+
+@contextmanager
+def deaf_server() -> Iterator[socket.socket]:
+    """Yield what listens on a port of this machine, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        yield deaf
+
+
+def callers(deaf: socket.socket) -> int:
+    """Return how many have called it since this was asked last."""
+    deaf.setblocking(False)
+    found = 0
+    with suppress(BlockingIOError):
+        while True:
+            deaf.accept()[0].close()
+            found += 1
+    return found
 
 
 @contextmanager
@@ -139,7 +180,7 @@ def stop(running: subprocess.Popen[bytes], stop_with: signal.Signals = signal.SI
     if running.poll() is None:
         running.send_signal(stop_with)
     try:
-        running.wait(30)
+        running.wait(START_LIMIT)
     except subprocess.TimeoutExpired:
         running.kill()
         running.wait()
@@ -317,7 +358,9 @@ def smtp() -> Iterator[SmtpServer]:
     from aiosmtpd.controller import Controller
 
     server = SmtpServer(port=free_port())
-    controller = Controller(server, hostname=server.host, port=server.port)
+    controller = Controller(
+        server, hostname=server.host, port=server.port, ready_timeout=START_LIMIT
+    )
     controller.start()
     try:
         yield server
@@ -513,7 +556,7 @@ class Groundswell:
     def get(self, path: str = "/") -> tuple[int, str]:
         """Return the status and the text of a page, whatever the status."""
         try:
-            with urllib.request.urlopen(self.base_url + path, timeout=20) as answer:
+            with urllib.request.urlopen(self.base_url + path, timeout=START_LIMIT) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -547,7 +590,9 @@ class Groundswell:
     def kill(self, name: str) -> int:
         """``kill -9`` a process by name and wait until it is gone; return its number."""
         pid = self.pid(name)
-        os.kill(pid, signal.SIGKILL)
+        # It may end by itself in this very moment, as a worker does whose broker was killed.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         wait_until(lambda: pid not in self.pids().values(), what=f"the end of {name}")
         return pid
 
@@ -559,7 +604,7 @@ class Groundswell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -568,9 +613,7 @@ class Groundswell:
     def wait_ready(self) -> None:
         """Wait until it has told that it serves."""
         try:
-            wait_until(
-                lambda: self.process.poll() is not None or "is ready at" in self.output(), 60
-            )
+            wait_until(lambda: self.process.poll() is not None or "is ready at" in self.output())
         except TimeoutError:
             raise RuntimeError(f"it does not get ready:\n{self.output()}") from None
         if self.process.poll() is not None:
@@ -646,6 +689,14 @@ def _start(
             start_new_session=True,
             preexec_fn=partial(children.die_with, os.getpid(), signal.SIGTERM),  # noqa: PLW1509
         )
+
+
+def copy_of_the_checkout(target: Path) -> Path:
+    """Copy what is in the checkout now, without its environment, data and history."""
+    # Nor what other tests write meanwhile: a file that vanishes under the copy would be an error.
+    ignored = shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".*_cache", ".hypo*")
+    shutil.copytree(PROJECT_DIR, target, ignore=ignored)
+    return target
 
 
 def clean_environment() -> dict[str, str]:

@@ -11,8 +11,17 @@ from celery import shared_task
 
 @shared_task(name="tests.slow_tasks.note")
 def note(diary: str, text: str, seconds: float) -> None:
-    """Add ``begin <text> <process>`` to a file, wait, and add ``end <text> <process>``."""
-    for word, wait in (("begin", seconds), ("end", 0.0)):
-        with Path(diary).open("a") as file:
-            file.write(f"{word} {text} {os.getpid()}\n")
-        time.sleep(wait)
+    """Add ``begin <text> <process>`` to a file, wait, and add ``end <text> <process>``.
+
+    A file called as the diary is, with the text behind it, ends the waiting.
+    """
+    ends, enough = time.monotonic() + seconds, Path(f"{diary}-{text}")
+    _write(diary, f"begin {text}")
+    while time.monotonic() < ends and not enough.exists():
+        time.sleep(0.05)
+    _write(diary, f"end {text}")
+
+
+def _write(diary: str, words: str) -> None:
+    with Path(diary).open("a") as file:
+        file.write(f"{words} {os.getpid()}\n")

@@ -15,7 +15,7 @@ import pytest
 
 from config.environment import PROJECT_DIR
 from tests import services
-from tests.services import temporary_folder, wait_until
+from tests.services import START_LIMIT, copy_of_the_checkout, temporary_folder, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.end_to_end
 def checkout() -> Iterator[Path]:
     """A copy of the checkout that shares only the virtual environment."""
     with temporary_folder() as folder:
-        copy = folder / "groundswell"
-        ignored = shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".*_cache")
-        shutil.copytree(PROJECT_DIR, copy, ignore=ignored)
+        copy = copy_of_the_checkout(folder / "groundswell")
         (copy / ".venv").symlink_to(PROJECT_DIR / ".venv")
         yield copy
 
@@ -47,7 +45,7 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Complete
         env=services.clean_environment() | variables,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -76,7 +74,7 @@ def test_make_run_serves_from_a_fresh_checkout_until_ctrl_c(checkout: Path) -> N
         environment=services.clean_environment() | {"PORT": str(port)},
         stop_with=signal.SIGTERM,
     ) as running:
-        wait_until(lambda: "is ready at" in log.read_text() or running.poll() is not None, 60)
+        wait_until(lambda: "is ready at" in log.read_text() or running.poll() is not None)
         assert f"Groundswell is ready at http://127.0.0.1:{port}/" in log.read_text()
         assert f"Mail is written to {checkout}/data/mail" in log.read_text()
         assert "migrations applied" in log.read_text()
@@ -84,7 +82,7 @@ def test_make_run_serves_from_a_fresh_checkout_until_ctrl_c(checkout: Path) -> N
             assert answer.status == 200
         # What a terminal does on Ctrl-C: the signal goes to the whole group.
         os.killpg(running.pid, signal.SIGINT)
-        running.wait(20)
+        running.wait(START_LIMIT)
 
     assert not [command for _, _, command in services.all_processes() if str(checkout) in command]
     assert "Traceback" not in log.read_text()
