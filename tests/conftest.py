@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 from django.db import connections
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
+from config import cache
+from notifications.live import publishing
+from notifications.outbox import bell
+from patches import bell as patches_bell
 from tests import migrated
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
+from tests.services import START_LIMIT
 from tracker.models import Problem, Product
 
 # The files with the longest tests, most of which wait for processes. Two workers begin with them,
@@ -36,6 +43,23 @@ LONGEST = (
     "tests/api/test_permissions.py",
     "tests/web/test_confidential_ties.py",
 )
+
+# How long an example takes says nothing on a machine that is busy.
+hypothesis.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Redis and the broker are waited for; a test of those that hang says how long itself.
+
+    Whoever waits for a page is spared a broker that answers late, and the process does without it
+    for seconds. On a busy machine that would come over tests that ask what was told to it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cache, publishing, bell, patches_bell):
+            patch.setattr(module, "PATIENCE", START_LIMIT)
+        yield
 
 
 @pytest.fixture(scope="session")

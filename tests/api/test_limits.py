@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -24,8 +25,14 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def counted(redis_url: str, settings: Settings, limits_of_their_own: None) -> Settings:
-    """The settings, with a Redis that counts."""
+def counted(
+    redis_url: str,
+    settings: Settings,
+    limits_of_their_own: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """The settings, with a Redis that counts, in an hour that does not end during the test."""
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 1_800_000_300.0))
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": redis_url}}
     return settings
 

@@ -67,7 +67,8 @@ def _places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), sample=st.sampled_from(["github.json", "gitea.json"]), odd=_ANYTHING)
 def test_json_of_a_wrong_type_at_any_place_costs_one_issue_at_the_most(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.db import connections
@@ -19,9 +20,9 @@ from notifications.live.hub import Hub
 from notifications.live.streams import LiveStreams, Message
 from patches.models import Patch
 from tests.conftest import sign_in
+from tests.services import START_LIMIT
 from tracker.models import Problem
 
-PATIENCE = 20.0
 # Longer than news take here; that nothing comes within it is asked with `nothing_more`.
 A_WHILE = 1.0
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ class Stream:
 
     async def until(self, condition: Callable[[Stream], object]) -> None:
         """Wait for the condition to hold."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(START_LIMIT):
             while not condition(self):
                 self.changed.clear()
                 await self.changed.wait()
@@ -111,13 +112,33 @@ class House:
             yield stream
         finally:
             closed.set()
-            await asyncio.wait_for(task, PATIENCE)
+            await asyncio.wait_for(task, START_LIMIT)
 
 
 def house(most: int = 100, url: str = "") -> House:
     """A web process of its own."""
     hub = Hub(url or settings.REDIS_URL, most)
     return House(hub, LiveStreams(get_asgi_application(), hub))
+
+
+def last_look(hub: Hub, patch: pytest.MonkeyPatch) -> Coroutine[Any, Any, None]:
+    """Await it to have looked at what may have been missed before Redis was listened to."""
+    doubts, doubt = asyncio.Event(), hub._doubt
+
+    def note() -> None:
+        doubt()
+        doubts.set()
+
+    async def looked() -> None:
+        async with asyncio.timeout(START_LIMIT):
+            await doubts.wait()
+            while hub._doubtful:
+                await asyncio.sleep(0.01)
+        # It looks in a thread that does one thing after the other.
+        await asyncio.get_running_loop().run_in_executor(hub._executor, int)
+
+    patch.setattr(hub, "_doubt", note)
+    return looked()
 
 
 def in_loop(scene: Callable[[], Coroutine[Any, Any, Result]]) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -23,7 +22,7 @@ from notifications.live.sight import look
 from notifications.live.topics import patch_topic, problem_topic
 from patches.intake.submitting import edit
 from tests import services
-from tests.live.listening import cookie_of, do, house, in_loop
+from tests.live.listening import cookie_of, do, house, in_loop, last_look
 from tests.patching import make_patch, next_version
 from tests.people import make_person
 from tests.problems import make_problem
@@ -114,7 +113,10 @@ def test_who_was_away_is_told_at_once_and_who_is_up_to_date_is_not(
     in_loop(scene)
 
 
-def test_nobody_hears_of_other_problems_or_of_imports(problem: Problem, triager: Person) -> None:
+def test_nobody_hears_of_other_problems_or_of_imports(
+    problem: Problem, triager: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "STILL_SILENT", 0.1)
     other = make_problem(problem.product)
     seen = stamp_of(problem)
 
@@ -123,11 +125,12 @@ def test_nobody_hears_of_other_problems_or_of_imports(problem: Problem, triager:
             record(problem, Event.Kind.IMPORTED, None, Door.IMPORT, quiet=True)
 
     async def scene() -> None:
-        async with house().page(problem, seen=seen) as page:
+        place = house()
+        last = last_look(place.hub, monkeypatch)
+        async with place.page(problem, seen=seen) as page:
             await do(lambda: comment(problem, triager, "Here.", Door.WEB))
             await page.more()
-            # Until the last look at what may have been missed before Redis was listened to.
-            assert await page.nothing_more()
+            await last
             await do(lambda: comment(other, triager, "Elsewhere.", Door.WEB))
             await do(import_something)
             assert await page.nothing_more()
@@ -391,21 +394,15 @@ def test_when_redis_returns_pages_catch_up_without_asking_again(
 
 
 def test_a_redis_that_does_not_answer_is_asked_once_and_the_vote_counts(
-    problem: Problem, outsider: Person, settings: Settings
+    problem: Problem, outsider: Person, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
+    monkeypatch.setattr(publishing, "PATIENCE", 0.2)
+    monkeypatch.setattr(publishing, "PAUSE", 3600.0)
+    with services.deaf_server() as deaf:
         settings.REDIS_URL = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
         for person in (outsider, make_person(), make_person()):
             cast_vote(problem, person, Door.WEB)
         problem.refresh_from_db()
         assert problem.people == 4
-        deaf.setblocking(False)
-        callers = 0
-        while True:
-            try:
-                deaf.accept()[0].close()
-            except BlockingIOError:
-                break
-            callers += 1
-        assert callers == 1
+        assert services.callers(deaf) == 1
     assert publishing.publisher(settings.REDIS_URL).tell(problem_topic(problem.pk)) is False
