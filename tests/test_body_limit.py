@@ -44,7 +44,7 @@ def port() -> Iterator[int]:
 
 
 def answer(port: int, path: str, headers: str, body: bytes) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sent:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sent:
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
         sent.sendall(head.encode() + body)
         received = b""

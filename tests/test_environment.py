@@ -81,7 +81,7 @@ def test_processes_that_start_together_agree_on_one_secret_key(folder: Path) -> 
         )
         for _ in range(6)
     ]
-    keys = {racer.communicate(timeout=30)[0] for racer in racers}
+    keys = {racer.communicate(timeout=90)[0] for racer in racers}
 
     assert len(keys) == 1
     assert len(keys.pop()) > 50
@@ -466,7 +466,7 @@ def test_a_wrong_value_stops_the_start_with_one_sentence(folder: Path, command: 
         cwd=PROJECT_DIR,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
 

@@ -28,7 +28,7 @@ def all_at_once(calls: list[Callable[[], object]]) -> list[object]:
     gate = threading.Barrier(len(calls))
 
     def run(call: Callable[[], object]) -> object:
-        gate.wait(timeout=20)
+        gate.wait(timeout=60)
         try:
             return call()
         except Conflict as refused:

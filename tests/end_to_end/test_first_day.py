@@ -157,7 +157,7 @@ def send_report(client: Client) -> int:
     assert done.code == 0, done.err
     files = {a["name"]: a["url"] for a in done.json["attachments"]}
     for name, url in files.items():
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             assert answer.read() == (client.home / name).read_bytes()
     assert len(files) == 2
     return int(done.json["number"])

@@ -39,7 +39,7 @@ def test_two_mails_that_come_back_at_once_are_both_counted(settings: Settings) -
             is_over.wait(timeout=0.3)
 
     def meanwhile() -> None:
-        assert is_noted.wait(timeout=20)
+        assert is_noted.wait(timeout=60)
         with transaction.atomic():
             take(2)
         is_over.set()

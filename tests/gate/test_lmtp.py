@@ -35,7 +35,7 @@ def running() -> Iterator[Groundswell]:
 
 @pytest.fixture
 def client(running: Groundswell) -> Iterator[smtplib.LMTP]:
-    with smtplib.LMTP(str(running.data_dir / "lmtp.sock"), timeout=30) as client:
+    with smtplib.LMTP(str(running.data_dir / "lmtp.sock"), timeout=60) as client:
         client.ehlo_or_helo_if_needed()
         yield client
 
@@ -43,7 +43,7 @@ def client(running: Groundswell) -> Iterator[smtplib.LMTP]:
 def rows(running: Groundswell, raw: bytes) -> list[tuple[str, str, str]]:
     """Door, sender and recipient of every row whose file is this message, byte for byte."""
     path = running.data_dir / "groundswell.sqlite3"
-    with closing(sqlite3.connect(path, timeout=20)) as database:
+    with closing(sqlite3.connect(path, timeout=60)) as database:
         query = f"SELECT {', '.join(COLUMNS)} FROM notifications_incomingmail ORDER BY id"
         found = database.execute(query).fetchall()
     files = running.data_dir / "files"
@@ -90,7 +90,7 @@ def test_a_message_that_came_is_read(running: Groundswell, client: smtplib.LMTP)
 
     def is_read() -> bool:
         path = running.data_dir / "groundswell.sqlite3"
-        with closing(sqlite3.connect(path, timeout=20)) as database:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
             query = "SELECT state FROM notifications_incomingmail WHERE subject = 'read me'"
             return database.execute(query).fetchall() not in ([], [("received",)])
 
@@ -123,7 +123,7 @@ def test_messages_may_follow_each_other_in_one_packet(running: Groundswell) -> N
     first, second = letter(), letter()
     envelope = f"MAIL FROM:<>\r\nRCPT TO:<{REPORTS}>\r\nDATA\r\n".encode()
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(30)
+        connection.settimeout(60)
         connection.connect(str(running.data_dir / "lmtp.sock"))
         connection.sendall(b"LHLO example.org\r\n" + envelope)
         connection.sendall(first + b".\r\n" + envelope + second + b".\r\n" + envelope + b".\r\n")
@@ -155,7 +155,7 @@ def test_more_connections_than_there_may_be_are_told_to_come_later(running: Grou
         codes = []
         for _ in range(55):
             connection = held.enter_context(socket.socket(socket.AF_UNIX))
-            connection.settimeout(30)
+            connection.settimeout(60)
             connection.connect(str(running.data_dir / "lmtp.sock"))
             codes.append(connection.recv(3))
 
@@ -209,14 +209,14 @@ def test_a_port_serves_smtp_for_who_knows_nothing_else_and_stops_when_told(
 ) -> None:
     raw = letter()
     with another_door(running, "smtp") as (port, process):
-        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             refused = client.sendmail("rita@example.org", [REPORTS, NOBODY], raw)
         assert refused == {NOBODY: (550, b"5.1.1 There is no such mailbox.")}
         assert len(rows(running, raw)) == 1
 
-        with smtplib.SMTP("127.0.0.1", port, timeout=30) as idle:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as idle:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             idle.close()
 
 

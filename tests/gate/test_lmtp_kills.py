@@ -54,7 +54,7 @@ class Door:
     def stored(self) -> list[tuple[str, bytes]]:
         """Recipient and content of every row."""
         path = self.data_dir / "groundswell.sqlite3"
-        with closing(sqlite3.connect(path, timeout=20)) as database:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
             rows = database.execute("SELECT recipient, file FROM notifications_incomingmail")
             files = self.data_dir / "files"
             return [(recipient, (files / file).read_bytes()) for recipient, file in rows]

@@ -88,7 +88,7 @@ def test_the_same_mail_by_two_ways_at_once_is_done_once(problem: Problem, report
             is_over.wait(timeout=0.3)
 
     def meanwhile() -> None:
-        assert is_done.wait(timeout=20)
+        assert is_done.wait(timeout=60)
         processing.process(ways[1].pk)
         is_over.set()
 

@@ -449,7 +449,7 @@ def test_no_event_is_lost_or_told_twice_however_a_sender_gets_in_between(
     def write(person: Person) -> None:
         for serial in range(10):
             # However the threads are served, there are mails before and after.
-            assert serial != 5 or was_sent.wait(30)
+            assert serial != 5 or was_sent.wait(60)
             comment(problem, person, f"{person.handle}-says-{serial}-once", Door.WEB)
             # SQLite gives its lock to whoever asks just then.
             time.sleep(0.02)
@@ -470,9 +470,9 @@ def test_no_event_is_lost_or_told_twice_however_a_sender_gets_in_between(
     with ThreadPoolExecutor(3) as pool:
         sender = pool.submit(send)
         for done in [pool.submit(write, person) for person in writers]:
-            done.result(timeout=60)
+            done.result(timeout=120)
         is_over.set()
-        sender.result(timeout=60)
+        sender.result(timeout=120)
     mails = [message_from_bytes(f.read_bytes(), policy=policy.default) for f in files.glob("*.eml")]
     texts = [text_of(mail) for mail in mails if mail["To"] == reporter.email]
     told: Counter[Any] = Counter()

@@ -22,7 +22,7 @@ def git(folder: Path, *args: str) -> bytes:
     """What `git args` prints in a folder."""
     env = os.environ | _ENVIRONMENT
     done = subprocess.run(
-        ["git", *args], cwd=folder, env=env, check=True, capture_output=True, timeout=20
+        ["git", *args], cwd=folder, env=env, check=True, capture_output=True, timeout=60
     )
     return done.stdout
 

@@ -127,8 +127,8 @@ def test_a_count_that_has_to_wait_counts_what_came_meanwhile() -> None:
         Patch.objects.select_for_update().get(pk=patch.pk)
         counting = pool.submit(_alone, lambda: demand.recount_numbers([patch.pk]))
         _wait_for_a_waiting_lock()
-        pool.submit(_alone, vote).result(timeout=20)
-        transaction.on_commit(lambda: counting.result(timeout=20))
+        pool.submit(_alone, vote).result(timeout=60)
+        transaction.on_commit(lambda: counting.result(timeout=60))
     patch.refresh_from_db()
     assert patch.demand == 2
 
@@ -147,7 +147,7 @@ def test_a_version_that_is_found_waits_for_problems_before_it_holds_its_patch() 
         looking = pool.submit(_alone, lambda: look(file))
         _wait_for_a_waiting_lock()
         Patch.objects.select_for_update(nowait=True).get(pk=patch.pk)
-        transaction.on_commit(lambda: looking.result(timeout=20))
+        transaction.on_commit(lambda: looking.result(timeout=60))
     patch.refresh_from_db()
     assert (patch.latest, patch.fixes.count()) == (2, 3)
 
@@ -161,7 +161,7 @@ def _alone(act: Callable[[], object]) -> None:
 
 
 def _wait_for_a_waiting_lock() -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     with connection.cursor() as cursor:
         while time.monotonic() < ends:
             cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")

@@ -76,7 +76,7 @@ def _relay(source: socket.socket, target: socket.socket, fault: Fault | None) ->
                 fault.happened.set()
                 if not fault.holds:
                     break
-                fault.released.wait(30)
+                fault.released.wait(300)
                 piece = piece[fault.count - passed :]
             target.sendall(piece)
             passed += len(piece)

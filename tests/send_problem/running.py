@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from tests.send_problem.contract_server import CODE
+from tests.services import START_LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 # Makes the terminal the one that Ctrl-C goes to, then becomes the client.
@@ -56,7 +57,7 @@ class Client:
         return {
             **base,
             "PYTHONPATH": str(ROOT),
-            "SEND_PROBLEM_TIMEOUT": "20",
+            "SEND_PROBLEM_TIMEOUT": "60",
             **self.environ,
             **more,
         }
@@ -70,7 +71,7 @@ class Client:
             capture_output=True,
             env=self.env(**env),
             cwd=self.home,
-            timeout=60,
+            timeout=START_LIMIT,
             check=False,
         )
         result = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -85,7 +86,7 @@ class Client:
             capture_output=True,
             text=True,
             env=self.env(),
-            timeout=60,
+            timeout=START_LIMIT,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -166,7 +167,7 @@ class Terminal:
     process: subprocess.Popen[bytes]
     screen: str = ""
 
-    def expect(self, text: str, seconds: float = 15) -> None:
+    def expect(self, text: str, seconds: float = START_LIMIT) -> None:
         """Wait until the text has appeared."""
         end = time.monotonic() + seconds
         while text not in self.screen:
@@ -177,7 +178,7 @@ class Terminal:
         """Press keys."""
         os.write(self.handle, text.encode())
 
-    def ends(self, seconds: float = 15) -> int:
+    def ends(self, seconds: float = START_LIMIT) -> int:
         """The exit code."""
         end = time.monotonic() + seconds
         while self._read(0.1) and time.monotonic() < end:
@@ -185,8 +186,10 @@ class Terminal:
         return self.process.wait(timeout=seconds)
 
     def _read(self, seconds: float) -> bool:
+        # Asked first: what a process wrote that is over by now is there to be read.
+        is_running = self.process.poll() is None
         if not select.select([self.handle], [], [], seconds)[0]:
-            return self.process.poll() is None
+            return is_running
         try:
             piece = os.read(self.handle, 65536)
         except OSError:

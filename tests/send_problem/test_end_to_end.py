@@ -72,7 +72,7 @@ def api(running: Groundswell, path: str) -> dict[str, object]:
 
 def downloaded(client: Client, attachment: dict[str, str]) -> str:
     """SHA-256 of what the server gives back for an attachment."""
-    with urllib.request.urlopen(attachment["url"], timeout=20) as answer:
+    with urllib.request.urlopen(attachment["url"], timeout=60) as answer:
         return hashlib.sha256(answer.read()).hexdigest()
 
 
@@ -185,7 +185,7 @@ def test_kill_9_and_a_second_call_make_nothing_twice_at_the_real_server(
         fault = Fault("down", 0, holds=True)
         wire.faults = [fault]
         process = rita.start("send", "--yes", "report.txt", "a.bin", "b.txt")
-        assert fault.happened.wait(20)
+        assert fault.happened.wait(60)
         kill(process)
         flushed = rita.run("--json", "flush")
         assert flushed.code == 0, flushed.err

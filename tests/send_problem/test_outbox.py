@@ -141,7 +141,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_makes_nothing_twice(
         fault = Fault("up" if direction == "up" else "down", count, holds=True)
         wire.faults = [fault]
         process = client.start(*args)
-        assert fault.happened.wait(20)
+        assert fault.happened.wait(60)
         kill(process)
         fault.released.set()
         assert client.waiting() == ["1"]
@@ -158,7 +158,7 @@ def test_kill_9_during_flush_loses_nothing(client: Client, world: World) -> None
             fault = Fault("up" if direction == "up" else "down", count, holds=True)
             wire.faults = [fault]
             process = client.start("flush")
-            assert fault.happened.wait(20)
+            assert fault.happened.wait(60)
             kill(process)
             fault.released.set()
         assert client.run("flush").code == 0
@@ -173,7 +173,7 @@ def test_two_flushes_at_once_send_once(client: Client, world: World) -> None:
         fault = Fault("up", 100_000, holds=True)
         wire.faults = [fault]
         first = client.start("flush")
-        assert fault.happened.wait(20)
+        assert fault.happened.wait(60)
         second = client.run("flush")
         assert second.code == 75
         assert "another send-problem" in second.err
@@ -181,7 +181,7 @@ def test_two_flushes_at_once_send_once(client: Client, world: World) -> None:
         assert refused.code == 66
         assert "being sent at this moment" in refused.err
         fault.released.set()
-        first.communicate(timeout=20)
+        first.communicate(timeout=60)
         assert first.returncode == 0
     assert_arrived_once(client, world)
 
@@ -292,7 +292,7 @@ def test_ctrl_c_during_an_upload_says_how_to_go_on(client: Client, world: World)
         fault = Fault("up", 100_000, holds=True)
         wire.faults = [fault]
         with client.terminal(*args[1:]) as terminal:
-            assert fault.happened.wait(20)
+            assert fault.happened.wait(60)
             terminal.type("\x03")
             terminal.expect("outbox drop 1")
             assert terminal.ends() == 130

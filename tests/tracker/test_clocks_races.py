@@ -115,7 +115,7 @@ def test_a_worker_that_is_killed_between_claim_and_act_leaves_it_to_the_next(mom
         [sys.executable, "-c", code],
         cwd=PROJECT_DIR,
         env=os.environ | {"DATABASE_URL": address_of_the_database()},
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert died.returncode == -signal.SIGKILL

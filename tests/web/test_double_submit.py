@@ -34,7 +34,7 @@ def test_a_form_sent_many_times_at_once_makes_one_problem(settings: Any, tmp_pat
             "form_token": "the same",
             "uploads": SimpleUploadedFile("a.txt", b"abc"),
         }
-        gate.wait(timeout=20)
+        gate.wait(timeout=60)
         try:
             response = client.post("/problems/new", report)
             return f"{response.status_code} {response.headers['Location']}"
