@@ -71,6 +71,8 @@ class ChoicesForm(forms.Form):
                 "quiet_until" if hours[1] is None else "quiet_from",
                 "Choose both hours, or “never” for both.",
             )
+        elif hours[0] is not None and hours[0] == hours[1]:
+            self.add_error("quiet_until", "That is no time: choose another hour, or “never” twice.")
         return cleaned
 
     @property

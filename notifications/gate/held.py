@@ -59,14 +59,13 @@ def find(secret: str) -> HeldMail | None:
     return found.filter(secret_digest=_digest(secret)).first()
 
 
-def waiting_for(person: Person) -> QuerySet[HeldMail]:
-    """What still waits for this person's word, newest first."""
-    return (
-        HeldMail.objects.filter(person=person, expires_at__gt=timezone.now())
-        .filter(incoming__state=IncomingMail.State.HELD)
-        .select_related("incoming")
-        .order_by("-pk")
-    )
+def waiting_for(person: Person, before: int | None = None) -> QuerySet[HeldMail]:
+    """What still waits for this person's word, newest first; those older than the row `before`."""
+    waiting = HeldMail.objects.filter(person=person, expires_at__gt=timezone.now())
+    if before is not None:
+        waiting = waiting.filter(pk__lt=before)
+    held = waiting.filter(incoming__state=IncomingMail.State.HELD)
+    return held.select_related("incoming").order_by("-pk")
 
 
 def confirm_url(secret: str) -> str:

@@ -17,6 +17,7 @@ from notifications.gate import processing, senders
 from notifications.gate.addresses import NoSuchAddress, ReplyTo, is_open, read_recipient
 from notifications.gate.addresses import report_address as address_of_reports
 from notifications.gate.models import HeldMail, IncomingMail, ReplyRevocation
+from notifications.web.mail_in import before_of
 from tracker.models import Problem
 from tracker.policies import visible_problems
 from tracker.web.pages import person_of, signed_in
@@ -30,10 +31,12 @@ SHOWN = 50
 def my_mail(request: HttpRequest) -> HttpResponse:
     """Held mails, known senders, and the way to make reply addresses void."""
     person = person_of(request)
+    held = list(holding.waiting_for(person, before_of(request))[:SHOWN])
     context = {
         "is_open": is_open(),
         "report_address": address_of_reports(),
-        "held": [_line(each) for each in holding.waiting_for(person)[:SHOWN]],
+        "held": [_line(each) for each in held],
+        "next_url": f"?before={held[-1].pk}" if len(held) == SHOWN else "",
         "senders": person.known_senders.order_by("address", "dkim_domain")[:SHOWN],
         "revoked_at": _revoked_at(person),
     }

@@ -37,9 +37,8 @@ def page_of_mails(request: HttpRequest) -> HttpResponse:
     """The newest messages that fit; suspended addresses and bounces below the first page."""
     require(may("incoming.see", request.user))
     wanted = _filter(request)
-    before = request.GET.get("before", "")
-    is_number = before.isascii() and before.isdigit() and len(before) < 19
-    found = list(overview.incoming_mails(wanted, int(before) if is_number else None))
+    before = before_of(request)
+    found = list(overview.incoming_mails(wanted, before))
     asked = {"state": wanted.state, "q": wanted.words, "outcome": wanted.outcome}
     is_full = len(found) == overview.ON_A_PAGE
     context = {
@@ -50,10 +49,17 @@ def page_of_mails(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "words": urlencode({"q": wanted.words, "outcome": wanted.outcome}),
         "next_url": "?" + urlencode(asked | {"before": found[-1].pk}) if is_full else "",
-        "suspended": [] if is_number else overview.suspended_addresses(),
-        "bounces": [] if is_number else overview.latest_bounces(),
+        "suspended": [] if before is not None else overview.suspended_addresses(),
+        "bounces": [] if before is not None else overview.latest_bounces(),
     }
     return render(request, "notifications/mail_in.html", context)
+
+
+def before_of(request: HttpRequest) -> int | None:
+    """The row below which a page begins; None for the first page, and for what is no number."""
+    before = request.GET.get("before", "")
+    is_number = before.isascii() and before.isdigit() and len(before) < 19
+    return int(before) if is_number else None
 
 
 def _filter(request: HttpRequest) -> Filter:

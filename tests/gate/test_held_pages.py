@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from accounts.models import Person
 from notifications.gate import senders
 from notifications.gate.addresses import NoSuchAddress, read_recipient, reply_address
 from notifications.gate.models import HeldMail, IncomingMail, KnownSender
+from notifications.web import mail
 from tests.conftest import sign_in
 from tests.gate.letters import REPORTS, answers_to, link_in, open_gate, reply
 from tests.problems import make_problem
@@ -196,6 +198,7 @@ def test_the_page_asks_as_much_for_thirty_as_for_one(
     problem: Problem,
     reporter: Person,
     django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sign_in(client, reporter)
     reply(reporter, problem, "0", EVE)
@@ -206,6 +209,10 @@ def test_the_page_asks_as_much_for_thirty_as_for_one(
         reply(reporter, problem, f"And {number}", EVE)
     with django_assert_num_queries(QUERIES):
         assert page(client, "/my/mail/").count("Look at it") == 30
+    monkeypatch.setattr(mail, "SHOWN", 20)
+    (following,) = re.findall(r"\?before=\d+", page(client, "/my/mail/"))
+    older = page(client, f"/my/mail/{following}")
+    assert (older.count("Look at it"), "?before=" in older) == (10, False)
 
 
 QUERIES = 6

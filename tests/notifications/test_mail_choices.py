@@ -70,7 +70,12 @@ def test_what_was_chosen_is_kept_and_shown(reporter: Person) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"commented": "weekly"}, {"quiet_from": "24", "quiet_until": "7"}, {"quiet_from": "22"}],
+    [
+        {"commented": "weekly"},
+        {"quiet_from": "24", "quiet_until": "7"},
+        {"quiet_from": "22"},
+        {"quiet_from": "22", "quiet_until": "22"},
+    ],
 )
 def test_a_choice_that_there_is_not_is_refused_and_nothing_kept(
     wrong: dict[str, str], reporter: Person
