@@ -88,6 +88,12 @@ def look(thing: Thing, *, quiet: bool = False) -> Look | None:
     return look_at(thing)
 
 
+def give_up(thing: Thing, reason: str) -> None:
+    """Say beside it that it is not looked at any more, unless somebody did meanwhile."""
+    refused = {"outcome": Look.Outcome.REFUSED, "reason": reason}
+    Look.objects.get_or_create(**_as_field(thing), defaults=refused)
+
+
 def look_at(thing: Thing) -> Look | None:
     """The row of what was looked at."""
     return Look.objects.filter(**_as_field(thing)).first()

@@ -390,10 +390,15 @@ def test_workers_are_asked_to_look_at_whatever_comes(
     assert looks == [[file.pk], [0, said.pk], [0, 0, reported.pk]]
 
 
-def test_the_sweep_finds_what_no_bell_was_heard_for(problem: Problem, outsider: Person) -> None:
+def sweep_anew() -> None:
+    """Forget what sweeps before have kept."""
     for table in ("attachment", "comment", "problem"):
-        cache.delete(f"patches-swept-{table}")
+        cache.delete_many([f"patches-swept-{table}", f"patches-resting-{table}"])
     unlooked._since.cache_clear()
+
+
+def test_the_sweep_finds_what_no_bell_was_heard_for(problem: Problem, outsider: Person) -> None:
+    sweep_anew()
     send(problem, outsider, diff("a.c"))
     imported = say(problem, outsider, diff("b.c").decode())
     Comment.objects.filter(pk=imported.pk).update(origin="17")
@@ -402,6 +407,28 @@ def test_the_sweep_finds_what_no_bell_was_heard_for(problem: Problem, outsider: 
         assert sweep_unlooked() == 2
         assert sweep_unlooked() == 0
     assert only().versions.get().attachment is not None
+
+
+def test_what_fails_makes_room_for_others_and_is_given_up(
+    problem: Problem, outsider: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep_anew()
+    monkeypatch.setattr(unlooked, "_SWEPT_AT_ONCE", 1)
+    look(problem)
+    broken, good = send(problem, outsider, diff("broken.c", "x"), diff("b.c"))
+    path = Path(broken.file.path)
+    path.unlink()
+    path.mkdir()
+    with time_machine.travel(timezone.now() + timedelta(seconds=30), tick=False) as clock:
+        assert (sweep_unlooked(), sweep_unlooked(), sweep_unlooked()) == (0, 1, 0)
+        assert only().versions.get().attachment == good
+        for _ in range(12):
+            clock.shift(timedelta(days=2))
+            assert sweep_unlooked() == 0
+        clock.shift(timedelta(days=2))
+        assert (sweep_unlooked(), sweep_unlooked()) == (1, 0)
+    assert "submit it as one" in marks_on(problem, outsider)[f"attachment-{broken.pk}"].reason
+    path.rmdir()
 
 
 def test_the_sweep_asks_as_much_of_many_as_of_few(
