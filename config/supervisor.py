@@ -145,7 +145,7 @@ class Supervisor:
                 inherited=[listener, gate],
             ),
             *worker_programs(self.environment.workers, level),
-            Program("beat", [*CELERY, "beat", "-l", level, "--pidfile="], stop_limit=5),
+            Program("beat", [*CELERY, "beat", "-l", level, "--pidfile="], stop_limit=10),
         ]
         if self.reload:
             watch = [sys.executable, "-m", "config.runtime.watch"]

@@ -47,6 +47,21 @@ def running() -> Iterator[Groundswell]:
         yield installation
 
 
+@pytest.fixture(scope="module")
+def another() -> Iterator[Groundswell]:
+    """One for all tests that stop or break it."""
+    with groundswell(**WITH_SLOW_TASKS) as installation:
+        yield installation
+
+
+@pytest.fixture
+def doomed(another: Groundswell) -> Groundswell:
+    """The same; it runs, with what was done before."""
+    if another.process.poll() is not None:
+        another.restart()
+    return another
+
+
 def publisher(broker_url: str) -> Celery:
     """Return an application that sends as ours does, without being ours."""
     app = Celery("publisher", set_as_current=False)
@@ -67,6 +82,11 @@ def diary(installation: Groundswell) -> list[tuple[str, str, int]]:
     path = installation.data_dir / "diary"
     lines = path.read_text().splitlines() if path.exists() else []
     return [(word, text, int(pid)) for word, text, pid in (line.split() for line in lines)]
+
+
+def let_finish(installation: Groundswell, text: str) -> None:
+    """Let a long task end now, and at once when it comes back because its worker was killed."""
+    (installation.data_dir / f"diary-{text}").touch()
 
 
 def wait_for_note(installation: Groundswell, word: str, text: str) -> int:
@@ -120,20 +140,6 @@ def test_the_embedded_redis_listens_on_nothing_but_a_private_socket(running: Gro
         assert b"$1\r\n0\r\n" in connection.recv(1000)
 
 
-def test_after_ctrl_c_nothing_is_left_and_the_next_start_migrates_nothing() -> None:
-    with groundswell() as installation:
-        wait_until(lambda: set(installation.pids()) == PROGRAMS)
-        assert installation.stop() == 0
-        assert left_over(installation) == []
-        assert "is killed" not in installation.output()
-
-        installation.restart()
-        status, _ = installation.get(A_PAGE)
-
-        assert status == 200
-        assert "migrations applied" not in installation.output()
-
-
 def test_the_first_administrator_gets_a_link_and_nobody_after(running: Groundswell) -> None:
     output = running.output()
 
@@ -143,7 +149,7 @@ def test_the_first_administrator_gets_a_link_and_nobody_after(running: Groundswe
 
 def test_it_runs_with_a_postgresql_and_a_redis_of_others() -> None:
     with (
-        services.postgresql() as database_url,
+        services.migrated_postgresql() as database_url,
         services.redis() as redis_url,
         groundswell(
             DATABASE_URL=database_url, REDIS_URL=redis_url, **WITH_SLOW_TASKS
@@ -322,7 +328,7 @@ def test_the_task_of_a_killed_worker_returns(running: Groundswell) -> None:
         )
 
     wait_until(begun_again, what="the task of the killed worker")
-    (running.data_dir / "diary-interrupted").touch()
+    let_finish(running, "interrupted")
 
 
 @pytest.mark.parametrize("state", ["idle", "busy"])
@@ -347,23 +353,23 @@ def _accepts(installation: Groundswell, text: str) -> bool:
     return True
 
 
-def test_a_task_that_was_queued_survives_the_death_of_the_broker() -> None:
-    with groundswell(**WITH_SLOW_TASKS) as installation:
-        # The next one is stopped while it loads: who waits for a task already is given it at once.
-        installation.kill("worker")
-        os.kill(installation.pid("worker"), signal.SIGSTOP)
-        note(installation, "queued", 0)
-        wait_until(lambda: _is_written(installation, b"tests.slow_tasks.note"), what="the file")
-        installation.kill("redis")
-        os.kill(installation.pid("worker"), signal.SIGKILL)
+def test_a_task_that_was_queued_survives_the_death_of_the_broker(doomed: Groundswell) -> None:
+    # The next one is stopped while it loads: who waits for a task already is given it at once.
+    doomed.kill("worker")
+    os.kill(doomed.pid("worker"), signal.SIGSTOP)
+    before = _tasks_written(doomed)
+    note(doomed, "queued", 0)
+    wait_until(lambda: _tasks_written(doomed) > before, what="the task in the file")
+    doomed.kill("redis")
+    os.kill(doomed.pid("worker"), signal.SIGKILL)
 
-        wait_for_note(installation, "end", "queued")
+    wait_for_note(doomed, "end", "queued")
 
 
-def _is_written(installation: Groundswell, word: bytes) -> bool:
-    """Whether the broker has written so to its append-only file."""
+def _tasks_written(installation: Groundswell) -> int:
+    """How often the broker has written of our task to its append-only file."""
     files = (installation.data_dir / "redis").rglob("*.aof")
-    return any(word in file.read_bytes() for file in files)
+    return sum(file.read_bytes().count(b"tests.slow_tasks.note") for file in files)
 
 
 @pytest.mark.parametrize("spelling", ["redis", "socket"])
@@ -412,51 +418,54 @@ def _is_another(installation: Groundswell, name: str, pid: int) -> bool:
 # Stopping
 
 
-def test_ctrl_c_lets_the_task_under_way_finish() -> None:
-    with groundswell(**WITH_SLOW_TASKS) as installation:
-        note(installation, "short", 2)
-        wait_for_note(installation, "begin", "short")
-        installation.stop()
+def test_after_ctrl_c_the_task_under_way_is_done_and_nothing_is_left(doomed: Groundswell) -> None:
+    wait_until(lambda: set(doomed.pids()) == PROGRAMS)
+    note(doomed, "short", 2)
+    wait_for_note(doomed, "begin", "short")
 
-        assert [entry[:2] for entry in diary(installation)] == [
-            ("begin", "short"),
-            ("end", "short"),
-        ]
-
-
-def test_a_request_to_stop_that_comes_twice_at_once_lets_everything_finish() -> None:
-    with groundswell() as installation:
-        # Two of a kind would become one while it sleeps, and it must not wake up in between.
-        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
-            installation.process.send_signal(number)
-        installation.process.wait(START_LIMIT)
-
-        assert "is killed" not in installation.output()
+    assert doomed.stop() == 0
+    assert [word for word, text, _ in diary(doomed) if text == "short"] == ["begin", "end"]
+    assert left_over(doomed) == []
+    assert "is killed" not in doomed.output()
 
 
-def test_a_second_ctrl_c_waits_for_nothing() -> None:
-    with groundswell(**WITH_SLOW_TASKS) as installation:
-        note(installation, "long", 60)
-        wait_for_note(installation, "begin", "long")
-        installation.process.send_signal(signal.SIGINT)
-        time.sleep(1)  # later than what counts as one request
-        assert installation.process.poll() is None
-        installation.process.send_signal(signal.SIGINT)
-        # The worker would be given ten seconds since the first one.
-        installation.process.wait(8)
+def test_a_request_to_stop_that_comes_twice_at_once_lets_everything_finish(
+    doomed: Groundswell,
+) -> None:
+    # Two of a kind would become one while it sleeps, and it must not wake up in between.
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        doomed.process.send_signal(number)
+    doomed.process.wait(START_LIMIT)
 
-        assert left_over(installation) == []
+    assert "is killed" not in doomed.output()
 
 
-def test_killing_the_supervisor_leaves_no_process_not_even_a_busy_worker() -> None:
-    with groundswell(**WITH_SLOW_TASKS) as installation:
-        note(installation, "long", 60)
-        wait_for_note(installation, "begin", "long")
-        wait_until(lambda: len(left_over(installation)) == 6)
-        installation.process.kill()
-        installation.process.wait()
+def test_a_second_ctrl_c_waits_for_nothing(doomed: Groundswell) -> None:
+    note(doomed, "long", 60)
+    wait_for_note(doomed, "begin", "long")
+    doomed.process.send_signal(signal.SIGINT)
+    time.sleep(1)  # later than what counts as one request
+    assert doomed.process.poll() is None
+    doomed.process.send_signal(signal.SIGINT)
+    # The worker would be given ten seconds since the first one.
+    doomed.process.wait(8)
 
-        # The task would take a minute.
-        wait_until(lambda: left_over(installation) == [], 30, "the end of all processes")
-        installation.restart()
-        assert installation.get(A_PAGE)[0] == 200
+    assert left_over(doomed) == []
+    let_finish(doomed, "long")
+
+
+def test_killing_the_supervisor_leaves_no_process_and_the_next_start_migrates_nothing(
+    doomed: Groundswell,
+) -> None:
+    note(doomed, "longer", 60)
+    wait_for_note(doomed, "begin", "longer")
+    wait_until(lambda: len(left_over(doomed)) == 6)
+    doomed.process.kill()
+    doomed.process.wait()
+
+    # The task would take a minute.
+    wait_until(lambda: left_over(doomed) == [], 30, "the end of all processes")
+    let_finish(doomed, "longer")
+    doomed.restart()
+    assert doomed.get(A_PAGE)[0] == 200
+    assert "migrations applied" not in doomed.output()
