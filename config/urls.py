@@ -23,3 +23,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "config.refusals.bad_request"
+handler500 = "config.refusals.server_error"

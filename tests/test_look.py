@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +17,7 @@ from accounts.models import Person
 from tests.conftest import sign_in
 from tracker.models import Problem, Product
 from tracker.templatetags.groundswell import ago
+from votes import listing
 from votes.web.charts import CHART_BOTTOM, CHART_HEIGHT, SPARK_HEIGHT, bar_chart, spark_bars
 
 STATIC = settings.STATICFILES_DIRS[0]
@@ -107,6 +109,25 @@ def test_what_a_page_loads_is_there(client: Client, problem: Problem) -> None:
 
 def test_the_page_of_a_broken_server_needs_no_request_and_no_database() -> None:
     assert "Something broke" in render_to_string("500.html")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (OperationalError("database or disk is full"), 503, "cannot work just now"),
+        (ZeroDivisionError(), 500, "Something broke"),
+    ],
+)
+def test_a_database_that_is_away_is_told_from_a_mistake(
+    error: Exception, status: int, words: str, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr(listing, "page", fail)
+    answer = Client(raise_request_exception=False).get("/")
+    assert (answer.status_code, "Retry-After" in answer) == (status, status == 503)
+    assert words in answer.content.decode()
 
 
 def test_a_missing_page_says_so_in_words(client: Client, db: None) -> None:
