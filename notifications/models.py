@@ -470,10 +470,17 @@ class Message(models.Model):
         return f"{self.kind} mail {self.message_id}"
 
     @property
+    def came_back(self) -> bool:
+        """Whether it left and came back, and was not sent again since. One query at the most."""
+        is_marked = self.state == self.State.SENT and bool(self.last_error)
+        return is_marked and bool(self.bounces.all())
+
+    @property
     def can_be_resent(self) -> bool:
         """Whether it did not certainly arrive and its text can still be made."""
         missed = self.state in {self.State.FAILED, self.State.DROPPED} or self.is_unconfirmed
-        return missed and self.kind not in {self.Kind.ACCOUNT, self.Kind.ANSWER}
+        is_kept = self.kind not in {self.Kind.ACCOUNT, self.Kind.ANSWER}
+        return is_kept and (missed or self.came_back)
 
 
 class Occasion(models.TextChoices):

@@ -178,7 +178,8 @@ class OutboxFilter:
 def messages(wanted: OutboxFilter, before: int | None = None) -> QuerySet[Message]:
     """The newest messages that are meant, older than the message `before`."""
     related = ("person", "event", "delivery__subscription")
-    found = wanted.of(Message.objects.select_related(*related)).order_by("-pk")
+    rows = Message.objects.select_related(*related).prefetch_related("bounces")
+    found = wanted.of(rows).order_by("-pk")
     if before is not None:
         found = found.filter(pk__lt=before)
     return found[:MESSAGES_ON_A_PAGE]

@@ -31,12 +31,13 @@ class TooOften(Conflict):
 def send_extra(row: DigestSubscription, person: Person) -> Message:
     """Queue what the digest of `row` would say now, to `person`, also where it is a list's.
 
+    It is an answer: none goes to an address that is suspended, or of an account that is closed.
     Raises `TooOften` after five within an hour.
     """
     now = timezone.now()
     words = digest_words(preview_of(row, now), row, is_extra=True)
     message = Message(
-        kind=Message.Kind.ACCOUNT,
+        kind=Message.Kind.ANSWER,
         person=person,
         address=person.email,
         message_id=f"{_PREFIX}{now:%Y%m%dT%H%M%S.%f}.{secrets.token_hex(8)}@{host()}",
@@ -45,6 +46,12 @@ def send_extra(row: DigestSubscription, person: Person) -> Message:
         html=render_to_string("mail/digest.html", words.for_html()),
     )
     return _queue(message, person)
+
+
+def is_stale(message: Message) -> bool:
+    """Whether it is one that waited so long that what it says may be so no more."""
+    is_extra = message.message_id.startswith(_PREFIX)
+    return is_extra and message.created_at < timezone.now() - WITHIN
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from accounts.models import Person
 from notifications.backends.base import NULL_PATH, OutgoingMail, ReadyMail
 from notifications.deeds import voted_for
 from notifications.digests.content import Reader, read_ahead, readers
+from notifications.digests.extra import is_stale
 from notifications.digests.kinds import compose_kind, why_not
 from notifications.digests.mail import DigestWords, digest_words, problems_of
 from notifications.digests.shapes import Digest, Window
@@ -244,15 +245,20 @@ def _bulk_mail(message: Message) -> OutgoingMail:
 
 def _answer_mail(message: Message) -> OutgoingMail:
     """RFC 3834: marked as automatic, and what comes back of it goes to nobody."""
+    problem, person = message.problem, message.person
+    if problem is not None and person is not None and not may_know(problem, [person]):
+        raise Withheld("Its reader may no longer see the problem.")
+    if is_stale(message):
+        raise Withheld("It waited for an hour; what it says may be so no more.")
     headers = {"Auto-Submitted": "auto-replied", "X-Groundswell-Reason": "answer"}
     if message.in_reply_to:
         headers["In-Reply-To"] = headers["References"] = f"<{message.in_reply_to}>"
-    html = render_to_string("mail/account.html", {"text": message.text})
+    html = message.html or render_to_string("mail/account.html", {"text": message.text})
     mail = _mail(message, message.subject, message.text, html, headers)
     # It answers a mail from this address, which need not be the one of the account.
     mail.to = [message.address]
     mail.return_path = NULL_PATH
-    if message.person_id and message.problem_id:
+    if problem is not None and person is not None:
         mail.reply_to = _reply_to(message)
     return mail
 

@@ -198,6 +198,19 @@ def test_the_outbox_says_what_came_back_and_when_it_is_sent_again(
     assert re.search(r"queued, again [^<]{1,40} came back: The user is over quota", shown)
 
 
+def test_a_mail_that_came_back_for_good_can_be_sent_again_from_the_outbox(
+    problem: Problem, triager: Person, administrator: Person
+) -> None:
+    message = event_mail(problem, triager)
+    assert not message.can_be_resent
+    bounce(message)
+    client = signed_in(administrator)
+    assert f"Send again: {message.address}" in client.get("/outbox/?state=sent").text
+    client.post(f"/outbox/{message.pk}/send")
+    message.refresh_from_db()
+    assert (message.state, message.can_be_resent) == ("queued", False)
+
+
 def test_a_mail_of_last_week_is_not_sent_again(
     problem: Problem, reporter: Person, triager: Person
 ) -> None:

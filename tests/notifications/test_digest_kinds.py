@@ -22,6 +22,7 @@ from notifications.digests.mail import digest_words
 from notifications.digests.settings import set_digest, set_list_digest
 from notifications.digests.shapes import Digest, Window
 from notifications.digests.votes import compose_votes
+from notifications.gate.models import SuspendedAddress
 from notifications.models import (
     DigestDelivery,
     DigestSubscription,
@@ -31,7 +32,7 @@ from notifications.models import (
     Reason,
     Telling,
 )
-from notifications.outbox.rendering import render
+from notifications.outbox.rendering import Withheld, render
 from tests.conftest import sign_in
 from tests.notifications.mails import html_of, parsed, text_of
 from tests.people import make_person
@@ -380,6 +381,14 @@ def test_one_now_is_marked_and_leaves_the_next_as_it_was(
     mail = parsed(render(asked[0]))
     assert mail["Subject"] == "Asked for: Your weekly digest: 1 report untouched"
     assert "because you asked for it" in text_of(mail)
+    assert "<h1>" in html_of(mail)
+    SuspendedAddress.objects.create(address=maintainer.email)
+    with pytest.raises(Withheld, match="came back"):
+        render(asked[0])
+    SuspendedAddress.objects.all().delete()
+    later = timezone.now() + timedelta(minutes=61)
+    with time_machine.travel(later), pytest.raises(Withheld, match="waited"):
+        render(asked[0])
     assert DigestSubscription.objects.values().get() == before
     assert DigestDelivery.objects.count() == 0
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
