@@ -25,7 +25,7 @@ Kind, Period = DigestSubscription.Kind, DigestSubscription.Period
 
 # In a text mail a link takes a line, so only what may need doing has one.
 ACTS_IN_TEXT: Final = {
-    Kind.OWN: frozenset({"patches", "forgotten", "placeless", "untouched", "risen"}),
+    Kind.OWN: frozenset({"patches", "forgotten", "untold", "untouched", "risen"}),
     Kind.VOTES: frozenset({"changed", "asked"}),
     Kind.SEARCH: frozenset({"new", "risen"}),
     Kind.COMPONENT: frozenset[str](),
@@ -55,7 +55,7 @@ _SUMS_OF_PATCHES: Final = {
     "patches": "{} patch{} to review",
     "ready": "{} patch{} ready",
     "forgotten": "{} patch{} forgotten",
-    "placeless": "{} patch{} of no component",
+    "untold": "{} patch{} without anybody",
     "reviews": "{} of your reviews ended",
 }
 

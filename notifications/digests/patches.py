@@ -34,7 +34,8 @@ from patches.models import (
 )
 from patches.policies import visible_patches
 from patches.reviews import needs
-from patches.waiting.listing import NOBODY_ASKED, WITHOUT_COMPONENT
+from patches.waiting.escalating import reaches_nobody
+from patches.waiting.listing import NOBODY_ASKED
 
 # Of each set of components so many are looked at, the most demanded.
 MOST: Final = 1000
@@ -136,7 +137,7 @@ class Shared:
             found += [
                 self._kept("ready", self._ready),
                 self._kept("forgotten", self._forgotten),
-                self._kept("placeless", self._placeless),
+                self._kept("untold", self._untold),
             ]
         return [*found, self._reviews(reader, window)]
 
@@ -196,11 +197,11 @@ class Shared:
         title = "Forgotten patches"
         return self._of("forgotten", title, found, NOT_ASKED, "/patches/forgotten/")
 
-    def _placeless(self) -> Section:
-        """What would be with a list by now, but belongs to no component; so nobody else hears."""
-        found = Patch.objects.filter(FIRST_REVIEW, WITHOUT_COMPONENT, stage=Patch.Stage.LIST)
-        title = "Patches that belong to no component"
-        return self._of("placeless", title, found, NOT_ASKED, "/patches/?component=-")
+    def _untold(self) -> Section:
+        """What would be with a list by now, but has none, nor anybody who maintains it."""
+        found = Patch.objects.filter(FIRST_REVIEW, reaches_nobody(), stage=Patch.Stage.LIST)
+        title = "Patches of which nobody else was told"
+        return self._of("untold", title, found, NOT_ASKED, "/patches/?sort=age")
 
     def _of(
         self,

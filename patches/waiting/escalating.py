@@ -15,19 +15,23 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from patches.events import record
-from patches.models import Patch, PatchEvent
-from patches.policies import visible_patches
+from patches.models import Patch, PatchComponent, PatchEvent
+from patches.policies import visible, visible_patches
 from patches.waiting import turns
 from patches.waiting.clocks import AFTER, Stage
-from tracker.models import Component, Door
+from tracker.models import Component, Door, Maintainership
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 100
+# Those who read mail.
+_MAINTAINED: Final = Maintainership.objects.filter(
+    person__is_active=True, person__email_confirmed_at__isnull=False
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,20 @@ def escalate(patch: Patch, now: datetime) -> Stage | None:
 def reach_of(patch: Patch) -> Reach:
     """Whom to tell of a patch that nobody reviews. A list may have any reader, so nothing that is
     confidential goes to one. Two queries."""
-    components = list(patch.components.select_related("product").order_by("slug"))
+    rows = patch.components.select_related("product").order_by("slug")
+    known = Exists(_MAINTAINED.filter(component=OuterRef("pk")))
+    components = list(rows.annotate(is_maintained=known))
     is_public = visible_patches(None).filter(pk=patch.pk).exists()
     lists = [each for each in components if each.list_address and is_public]
-    return Reach(lists, [each for each in components if each not in lists])
+    return Reach(lists, [c for c in components if c.is_maintained and c not in lists])
+
+
+def reaches_nobody() -> Q:
+    """Of patches, that they have neither a list that may be told nor anybody who maintains them."""
+    theirs = PatchComponent.objects.filter(patch=OuterRef("pk"))
+    listed = Q(Exists(theirs.exclude(component__list_address=""))) & visible(None)
+    maintained = theirs.filter(component__in=_MAINTAINED.values("component"))
+    return ~listed & ~Q(Exists(maintained))
 
 
 def _words(patch: Patch, stage: Stage) -> str:

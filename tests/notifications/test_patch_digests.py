@@ -108,14 +108,20 @@ def test_what_was_put_off_or_given_away_or_is_ones_own_is_not_told() -> None:
 
 def test_committers_are_told_what_is_ready_and_what_was_forgotten() -> None:
     committer, reviewer = make_person("", Role.COMMITTER), make_person("", Role.COMMITTER)
-    ready, forgotten, placeless = (make_patch() for _ in range(3))
+    ready, forgotten, nowhere = (make_patch() for _ in range(3))
     rate(ready, reviewer)
     Patch.objects.filter(pk=forgotten.pk).update(stage=Patch.Stage.BOARD)
-    placed = make_patch(fixes=[make_problem()])
-    Patch.objects.filter(pk__in=[placeless.pk, placed.pk]).update(stage=Patch.Stage.LIST)
+    listed, left = make_problem(), make_problem()
+    Component.objects.filter(pk=listed.component_id).update(list_address="net@lists.example.org")
+    gone = make_maintainer(left.component)
+    told_to_list, alone = make_patch(fixes=[listed]), make_patch(fixes=[left])
+    hidden = make_patch(fixes=[listed], is_confidential=True)
+    Person.objects.filter(pk=gone.pk).update(is_active=False)
+    carried = [each.pk for each in (nowhere, told_to_list, alone, hidden)]
+    Patch.objects.filter(pk__in=carried).update(stage=Patch.Stage.LIST)
     digest = digest_of(committer)
     assert (told(digest, "ready"), told(digest, "forgotten")) == ([ready.pk], [forgotten.pk])
-    assert told(digest, "placeless") == [placeless.pk]
+    assert told(digest, "untold") == [alone.pk, hidden.pk, nowhere.pk]
     assert told(digest_of(make_person("", Role.DEVELOPER)), "forgotten") == []
     named, by_hand = make_person(), make_person()
     for who, asked_by in ((named, None), (by_hand, committer)):

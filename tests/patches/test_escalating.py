@@ -16,7 +16,7 @@ from patches.waiting import escalating
 from patches.waiting.clocks import Stage
 from tests.patching import make_patch, newest, next_version
 from tests.people import make_person
-from tests.problems import make_problem
+from tests.problems import make_maintainer, make_problem
 from tests.test_vote_races import all_at_once
 from tracker.models import Door
 
@@ -98,12 +98,15 @@ def test_the_history_says_who_was_told(clock: time_machine.Traveller) -> None:
     component = problem.component
     component.list_address = "net@lists.example.org"
     component.save()
+    make_maintainer(component)
     public, hidden = (make_patch(fixes=[problem], is_confidential=s) for s in (False, True))
+    alone = make_patch(fixes=[make_problem()])
     clock.shift(timedelta(days=14))
     escalating.escalate_due(60.0)
     said = {e.patch_id: e.data["words"] for e in PatchEvent.objects.filter(kind="escalated")}
     assert said[public.pk].startswith(f"told the list of {component.slug}, as nobody")
     assert said[hidden.pk].startswith(f"told who maintains {component.slug}, as nobody")
+    assert said[alone.pk].startswith("found nobody to tell, as nobody")
 
 
 @pytest.mark.django_db(transaction=True)
