@@ -64,6 +64,9 @@ def test_a_dimension_is_changed_moved_and_removed(
     client.post(f"{ADDRESS}/dimensions/works", {"deed": "up"})
     client.post(f"{ADDRESS}/dimensions/works", {"deed": "up"})
     assert slugs(product) == ["works", "quality", *USUAL[2:]]
+    # Behind a second button.
+    asked = client.get(f"{ADDRESS}/dimensions/security").content.decode()
+    assert asked.index("<summary>Remove it</summary>") < asked.index('value="remove"')
     client.post(f"{ADDRESS}/dimensions/security", {"deed": "remove"})
     assert slugs(product) == ["works", "quality", *USUAL[2:4]]
     # What was said there is still read.
