@@ -17,7 +17,7 @@ from accounts.api.inputs import Input, Words, read, texts
 from accounts.api.paging import entries, page_serializer, slice_of
 from accounts.api.schema import KEY, PAGING, sample
 from accounts.api.views import ApiView, person_of
-from accounts.models import Person
+from accounts.models import Person, read_roles
 from accounts.policies import require
 from patches.api.representation import RatingSerializer
 from patches.api.requests import LARGEST_NUMBER, LARGEST_VERSION, patch_or_404, version_named
@@ -36,6 +36,7 @@ from patches.policies import may
 from patches.reviews import reviewing
 from patches.reviews.holding import holding
 from patches.reviews.rating import Said, rate
+from patches.reviews.standing import not_counted
 from patches.reviews.talk import Remark, remarks_on
 from tracker.api.requests import door_of
 from tracker.changes import Conflict
@@ -120,6 +121,13 @@ class GivenRatingSerializer(RatingSerializer):
 
     is_current = serializers.BooleanField(help_text="False for one that a later word replaced.")
     holds = serializers.SerializerMethodField(help_text="For the newest version.")
+    not_counted = serializers.SerializerMethodField(
+        help_text="Why it never counts for what the patch needs, such as that of its author; empty"
+        " where it does while it holds."
+    )
+
+    def get_not_counted(self, rating: Rating) -> str:
+        return not_counted(self.context["patch"], rating.version, rating.person)
 
     def get_holds(self, rating: Rating) -> bool:
         return rating.pk in self.context["holding"]
@@ -401,4 +409,7 @@ class RatingsView(ApiView):
 
 
 def _ratings(patch: Patch, rows: Iterable[Rating]) -> list[dict[str, Any]]:
-    return entries(GivenRatingSerializer, rows, holding={each.pk for each in holding(patch)})
+    given = list(rows)
+    read_roles([each.person for each in given])
+    holds = {each.pk for each in holding(patch)}
+    return entries(GivenRatingSerializer, given, patch=patch, holding=holds)

@@ -241,8 +241,12 @@ def test_ratings_are_replaced_taken_back_and_voided(patch: Patch, outsider: Pers
         assert (said.status_code, said.json()["holds"]) == (201, True)
     assert [r["is_current"] for r in caller.get(path).json()["results"]] == [False, True]
     assert [r["value"] for r in caller.get(f"patches/{patch.pk}/").json()["ratings"]] == [-1]
+    assert patch.author is not None
+    own = Caller(patch.author).post(path, {"dimension": "quality", "value": 1}).json()
+    assert own["not_counted"] == "its author: does not count"
+    assert [r["not_counted"] for r in caller.get(path).json()["results"][:2]] == ["", ""]
     next_version(patch)
-    assert [r["holds"] for r in caller.get(path).json()["results"]] == [False, False]
+    assert [r["holds"] for r in caller.get(path).json()["results"]] == [False] * 3
     assert "dimension" in fields_of(caller.post(path, {"dimension": "qualty", "value": 1}))
     document(caller.post(path, {"dimension": "quality", "value": 1, "version": 1}), 409)
 
@@ -437,7 +441,7 @@ def test_the_history_of_a_public_problem_forgets_a_patch_that_became_a_secret(
     assert told() == [True] * 5
 
 
-@pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 4)])
+@pytest.mark.parametrize(("end", "queries"), [("reviews/", 5), ("threads/", 4), ("ratings/", 5)])
 def test_what_was_said_is_read_with_as_many_queries_however_much_it_is(
     end: str, queries: int, patch: Patch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
