@@ -177,7 +177,7 @@ class PatchSerializer(ListedPatchSerializer):
         return missing
 
     def get_needs(self, patch: Patch) -> str:
-        return needs.in_a_sentence(self.context["missing"]) if patch.is_waiting else ""
+        return needs.in_a_sentence(patch, self.context["missing"]) if patch.is_waiting else ""
 
     @extend_schema_field(RatingSerializer(many=True))
     def get_ratings(self, patch: Patch) -> Any:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from accounts.models import Person, Role, read_roles
-from patches.models import BranchRule, Patch, PatchVersion, Rating, Requirement
+from patches.models import BranchRule, Patch, PatchVersion, Rating, Requirement, Turn
 from patches.reviews import dimensions
 from patches.reviews.dimensions import Dimension
 from patches.reviews.holding import holding
@@ -89,12 +89,16 @@ def missing_of(
 
 def sentence(patch: Patch, heard: Sequence[Voice] | None = None) -> str:
     """What is missing, in one sentence; "" for a patch that was decided."""
-    return in_a_sentence(missing(patch, heard)) if patch.is_waiting else ""
+    return in_a_sentence(patch, missing(patch, heard)) if patch.is_waiting else ""
 
 
-def in_a_sentence(parts: Sequence[str]) -> str:
-    """What is missing, as the page of a patch says it."""
-    return f"Still needs {join(parts)}." if parts else "Has all that it needs."
+def in_a_sentence(patch: Patch, parts: Sequence[str]) -> str:
+    """What is missing, as the page of a patch says it behind whose turn it is."""
+    if parts:
+        return f"Still needs {join(parts)}."
+    # Somebody waits for an answer, of which the rule says nothing.
+    is_objected_to = patch.turn == Turn.AUTHOR
+    return "Nothing else is missing." if is_objected_to else "Has all that it needs."
 
 
 def join(parts: Sequence[str]) -> str:

@@ -86,7 +86,7 @@ def _missing(
 ) -> str:
     if not patch.is_waiting:
         return ""
-    return needs.in_a_sentence(needs.missing_of(parts, known, heard))
+    return needs.in_a_sentence(patch, needs.missing_of(parts, known, heard))
 
 
 def _latest(patches: Iterable[Patch]) -> dict[int, PatchVersion]:

@@ -102,7 +102,7 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
         "tells": tells,
         "open_threads": open_threads(shown) if missing is not None else None,
         "lacks_something": bool(missing),
-        "missing": "" if missing is None else needs.in_a_sentence(missing),
+        "missing": "" if missing is None else needs.in_a_sentence(shown, missing),
     }
     return render(request, "patches/decide.html", context, status=status)
 
