@@ -38,7 +38,7 @@ def test_a_version_that_is_another_patch_becomes_one_and_the_older_is_as_it_was(
     look(attach(problem, outsider, ContentFile(told, name="b.diff"), Door.WEB))
     patch.refresh_from_db()
     assert (patch.latest, patch.is_reviewed) == (2, False)
-    assert "another patch?" in page(sign_in(client, outsider), patch)
+    assert "make it a patch of its own" in page(sign_in(client, outsider), patch)
     answer = client.post(f"/patches/{patch.pk}/2/take-out")
     made = Patch.objects.latest("pk")
     assert answer.headers["Location"] == made.get_absolute_url()
