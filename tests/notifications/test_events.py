@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Person, Role
 from notifications.backends.base import to_bytes
-from notifications.gate.marker import is_marker
 from notifications.gate.answers import queue_answer
+from notifications.gate.marker import is_marker
 from notifications.models import EventChoice, Message, Occasion
 from notifications.outbox import queueing, sending
 from notifications.outbox.rendering import Withheld, render
