@@ -35,14 +35,17 @@ Calls = list[Callable[[], object]]
 
 def test_versions_that_come_at_once_are_numbered_and_the_same_is_one() -> None:
     patch = make_patch()
-    texts = [diff(new=f"\treturn ({number});") for number in (7, 8, 9, 9)]
+    texts = [diff(new=f"\treturn ({number});") for number in (7, 8, 9)]
     calls: Calls = [lambda text=text: next_version(patch, text) for text in texts]  # type: ignore[misc]
     results = all_at_once(calls)
     assert all(isinstance(each, PatchVersion) for each in results)
     assert [v.number for v in patch.versions.all()] == [1, 2, 3, 4]
     patch.refresh_from_db()
     assert (patch.latest, patch.content_since) == (4, 4)
-    assert results[2] == results[3]
+    again = diff(new="\treturn (10);")
+    one, other = all_at_once([lambda: next_version(patch, again)] * 2)
+    assert one == other
+    assert patch.versions.count() == 5
 
 
 def test_of_two_who_decide_at_once_one_does() -> None:
