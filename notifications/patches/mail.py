@@ -166,6 +166,8 @@ class PatchWords:
             return ""
         if not self.patch.is_waiting:
             return "Reply to comment."
+        if self.ground in {Reason.AUTHOR, Reason.SUBMITTER}:
+            return "Reply to comment; a diff in your reply is the next version."
         return "Reply to comment; a line “!works amd64” above it says that it works there."
 
     @property

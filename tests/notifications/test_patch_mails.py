@@ -126,6 +126,7 @@ def test_a_review_quotes_the_lines_and_says_why_it_came(settings: Settings) -> N
     assert f"{PATH}, line 13:\n\nRather:\n\n    {suggestion}\n\nAs elsewhere.\n" in text
     assert "return (7); /* &lt;b&gt; */\n+\treturn (8);</pre>" in html.replace("\r", "")
     assert "You get this because it is your patch." in text
+    assert "a diff in your reply is the next version." in text
     assert "Waits for anna, its author." in text
     assert mail["From"].startswith("rita via Groundswell")
     assert mail["Subject"] == f"[{patch.product.slug}] patch {patch.pk}: {patch.title}"
