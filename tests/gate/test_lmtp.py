@@ -226,7 +226,7 @@ def test_a_disk_that_is_away_puts_mail_off_and_keeps_the_connection(
     raw = letter()
     mail = running.data_dir / "files" / "mail"
     away = mail.with_name("away")
-    mail.rename(away) if mail.exists() else away.mkdir()
+    mail.rename(away) if mail.exists() else away.mkdir(parents=True)
     mail.write_text("")
     try:
         ((code, reason),) = answers(client, raw, [REPORTS])
