@@ -7,7 +7,7 @@ The doors of the web do the same by the same services, so a mail can do no more 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -19,7 +19,7 @@ from accounts.models import Person
 from accounts.policies import Denied
 from notifications import services as subscriptions
 from notifications.gate import commands, contents, on_patches, reports
-from notifications.gate.addresses import ReplyTo, ReportTo, reply_address
+from notifications.gate.addresses import ReplyTo, ReportTo, reply_address, without_keys
 from notifications.gate.changing import change_as_ordered, sentence_of
 from notifications.gate.commands import Leading
 from notifications.gate.contents import Body, Kept
@@ -65,6 +65,7 @@ def act(
     Raises `Refusal` with sentences for its sender; nothing is written then. Raises `StillGoing`
     where it follows on a mail that is not read yet, or others belong to it.
     """
+    mail = replace(mail, own_text=without_keys(mail.own_text))
     try:
         with transaction.atomic():
             if isinstance(recipient, ReportTo):

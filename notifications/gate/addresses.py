@@ -55,6 +55,10 @@ class ReplyTo:
     patch: int = 0
 
     @property
+    def is_about_something(self) -> bool:
+        return bool(self.problem or self.patch)
+
+    @property
     def is_expired(self) -> bool:
         return timezone.now() > self.issued_at + REPLIES_FOR
 
@@ -166,6 +170,15 @@ def is_ours(address: str) -> bool:
     return True
 
 
+def without_keys(text: str) -> str:
+    """A text in which no reply address acts for anybody: what people post may quote theirs."""
+    key = re.compile(
+        rf"({re.escape(_stem(REPLY))})[a-z2-7]{{16,}}(?=@{re.escape(settings.MAIL_IN_DOMAIN)})",
+        re.IGNORECASE,
+    )
+    return key.sub(r"\1…", text) if is_open() else text
+
+
 def _split(local: str) -> tuple[str, str]:
     """(purpose, what follows) of a local part."""
     box = settings.MAIL_IN_BOX
@@ -185,11 +198,14 @@ def _split(local: str) -> tuple[str, str]:
 def _address(purpose: str, detail: str) -> str:
     if not is_open():
         return ""
-    local = f"{settings.MAIL_IN_BOX}+{purpose}" if settings.MAIL_IN_BOX else purpose
-    between = "-" if settings.MAIL_IN_BOX else "+"
-    return f"{local}{between}{detail}@{settings.MAIL_IN_DOMAIN}" if detail else (
-        f"{local}@{settings.MAIL_IN_DOMAIN}"
-    )  # fmt: skip
+    local = f"{_stem(purpose)}{detail}" if detail else _stem(purpose)[:-1]
+    return f"{local}@{settings.MAIL_IN_DOMAIN}"
+
+
+def _stem(purpose: str) -> str:
+    """What stands before the detail of an address."""
+    box = settings.MAIL_IN_BOX
+    return f"{box}+{purpose}-" if box else f"{purpose}+"
 
 
 def _sign(purpose: str, named: bytes, length: int) -> str:

@@ -82,6 +82,9 @@ def _by_sender(incoming: IncomingMail, reading: Reading, recipient: Recipient) -
         return End(State.IGNORED, "The same mail did what it says before.", verdict.person)
     if verdict.is_certain:
         return _act_unless_too_many(incoming, reading.mail, verdict.person, recipient)
+    if isinstance(recipient, ReplyTo) and not recipient.is_about_something:
+        # Whatever its person said, it could do nothing.
+        return End(State.REFUSED, acting.NO_PROBLEM, verdict.person)
     outcome = holding.hold(incoming, reading.mail, verdict.person, reading.signed_by)
     return End(State.HELD, outcome, verdict.person)
 

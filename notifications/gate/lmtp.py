@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 # A mail server uses up to twenty at once, if nobody changed that.
 MOST_CONNECTIONS: Final = 50
-MOST_RECIPIENTS: Final = 100
+# Each of them is a message of its own on the disk; the server sends the rest again at once.
+MOST_RECIPIENTS: Final = 20
 # What messages under way may take of the memory together, in bytes.
 MOST_UNDER_WAY: Final = 128 * 1024 * 1024
 # Seconds that the other side may be silent, and that it may take over one message.

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Person
 from notifications.gate.acting import SAME_WORDS_WITHIN, Refusal
-from notifications.gate.addresses import read_recipient
+from notifications.gate.addresses import read_recipient, reply_address
 from notifications.gate.parsed import IncomingFile
 from notifications.models import Subscription
 from tests.gate.acts import PATCH, counts, picture, reply, report
@@ -43,10 +43,12 @@ def again(problem: Problem) -> Problem:
 
 
 def test_an_answer_is_a_comment_of_its_sender(problem: Problem, outsider: Person) -> None:
-    done = reply(problem, outsider, "On **amd64**, too.\n\nWith the fix it is gone.")
+    key = reply_address(outsider.pk, problem.pk)
+    done = reply(problem, outsider, f"On **amd64**, too.\n\nTo: {key.upper()}")
     comment = Comment.objects.get()
     assert (comment.author, comment.door) == (outsider, Door.MAIL)
-    assert comment.text == "On **amd64**, too.\n\nWith the fix it is gone."
+    # Who had the address could write as its person.
+    assert comment.text == f"On **amd64**, too.\n\nTo: REPLY+…{key[key.index('@') :].upper()}"
     assert (done.problem, done.comment, done.answer) == (problem, comment, "")
     assert Event.objects.latest("id").kind == "commented"
 

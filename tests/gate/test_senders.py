@@ -211,6 +211,13 @@ def test_an_address_of_a_closed_account_takes_nothing(
     assert not Message.objects.filter(kind="answer").exists()
 
 
+def test_nobody_is_asked_about_a_mail_that_could_do_nothing(reporter: Person) -> None:
+    """An answer to a digest, from an address that is not its person's."""
+    to = reply_address(reporter.pk, 0)
+    assert deliver(letter("eve@example.net", to), to).state == State.REFUSED
+    assert not Message.objects.exists()
+
+
 # To the report address
 
 
