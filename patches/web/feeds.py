@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
 from django.views.decorators.http import conditional_page, require_safe
 
 from accounts.policies import as_person
@@ -70,11 +71,13 @@ def _add(feed: Atom1Feed, row: Row) -> None:
     patch = row.patch
     address = f"{settings.BASE_URL}{patch.get_absolute_url()}"
     people = f"{patch.demand} {'person' if patch.demand == 1 else 'people'} behind what it fixes"
+    said = " ".join(filter(None, (f"{people}.", row.turn_words, row.missing)))
     feed.add_item(
         title=f"Patch {patch.number}: {patch.title}",
         link=address,
         unique_id=address,
-        description=" ".join(filter(None, (f"{people}.", row.turn_words, row.missing))),
+        # Readers of feeds take it as HTML.
+        description=escape(said),
         author_name=(patch.author and patch.author.handle) or patch.author_name or "unknown",
         pubdate=patch.created_at,
         updateddate=patch.changed_at,

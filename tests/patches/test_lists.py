@@ -15,7 +15,7 @@ from patches.deciding import withdraw
 from patches.models import Patch, Review
 from patches.owners import requests
 from patches.reviews import rating, reviewing
-from tests.patching import diff, make_patch, newest, next_version
+from tests.patching import diff, make_dimension, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_maintainer, make_problem, make_product
 from tracker.models import Door
@@ -145,10 +145,12 @@ def test_the_board_has_what_nobody_looked_at_until_somebody_does(client: Client)
 
 def test_a_feed_has_the_filters_of_its_list(client: Client) -> None:
     problem = make_problem()
+    make_dimension(problem.product, "quality", title="Quality <b>")
     wanted, other = make_patch(fixes=[problem]), make_patch()
     feed = client.get(f"/patches.atom?problem={problem.pk}").text
     assert f"Patch {wanted.pk}: {wanted.title}" in feed
     assert "1 person behind what it fixes. Waits for a first review." in feed
+    assert "“Quality &amp;lt;b&amp;gt;”" in feed, "a summary is HTML"
     assert other.title not in feed
     assert client.get("/patches.atom?turn=never").status_code == 400
 
