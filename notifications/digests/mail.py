@@ -55,7 +55,7 @@ _SUMS_OF_PATCHES: Final = {
     "patches": "{} patch{} to review",
     "ready": "{} patch{} ready",
     "forgotten": "{} patch{} forgotten",
-    "untold": "{} patch{} without anybody",
+    "untold": "{} patch{} nobody was told of",
     "reviews": "{} of your reviews ended",
 }
 

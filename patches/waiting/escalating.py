@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 100
 # Those who read mail.
 _MAINTAINED: Final = Maintainership.objects.filter(
-    person__is_active=True, person__email_confirmed_at__isnull=False
+    person__is_active=True,
+    person__email_confirmed_at__isnull=False,
+    person__mail_suspended_at__isnull=True,
 )
 
 

@@ -113,10 +113,11 @@ def test_committers_are_told_what_is_ready_and_what_was_forgotten() -> None:
     Patch.objects.filter(pk=forgotten.pk).update(stage=Patch.Stage.BOARD)
     listed, left = make_problem(), make_problem()
     Component.objects.filter(pk=listed.component_id).update(list_address="net@lists.example.org")
-    gone = make_maintainer(left.component)
+    gone, bounced = make_maintainer(left.component), make_maintainer(left.component)
     told_to_list, alone = make_patch(fixes=[listed]), make_patch(fixes=[left])
     hidden = make_patch(fixes=[listed], is_confidential=True)
     Person.objects.filter(pk=gone.pk).update(is_active=False)
+    Person.objects.filter(pk=bounced.pk).update(mail_suspended_at=timezone.now())
     carried = [each.pk for each in (nowhere, told_to_list, alone, hidden)]
     Patch.objects.filter(pk__in=carried).update(stage=Patch.Stage.LIST)
     digest = digest_of(committer)
