@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from config.environment import PROJECT_DIR
-from tests import services
+from tests import migrated, services
 from tests.services import START_LIMIT, copy_of_the_checkout, temporary_folder, wait_until
 
 pytestmark = pytest.mark.end_to_end
@@ -122,11 +124,24 @@ def test_where_python_is_too_old_its_version_is_named(bare_checkout: Path) -> No
 
 
 def test_make_demo_prepares_the_database_that_nobody_has_started_yet(tmp_path: Path) -> None:
-    done = make(PROJECT_DIR, "demo", "ARGS=--problems 60", DATA_DIR=str(tmp_path / "data"))
+    file = tmp_path / "data" / "groundswell.sqlite3"
+    without_its_last_table(file)
+    done = make(PROJECT_DIR, "demo", "ARGS=--problems 60", DATA_DIR=str(file.parent))
 
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "reporter@example.org" in done.stdout
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
+
+
+def without_its_last_table(file: Path) -> None:
+    """A database that was not migrated to the end, where one is at hand: all would take long."""
+    migrated.copy_sqlite(os.environ, file)
+    if file.exists():
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("DROP TABLE django_session")
+            database.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
 
 
 def test_a_command_before_the_first_start_says_that_the_database_is_not_prepared(
