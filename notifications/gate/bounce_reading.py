@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes, message_from_string
 from email.header import decode_header, make_header
 from email.message import Message
@@ -92,7 +92,9 @@ def read_failures(raw: bytes, sent_to: Collection[str]) -> list[Failure]:
         raw = _with_few_parts(raw[:READ_AT_MOST])
         message = message_from_bytes(raw)
         found = [failure for block in _blocks(message) for failure in _of_block(block)]
-        return found[:RECIPIENTS_AT_MOST] or _guess(raw, message, sent_to)
+        if not found:
+            return _guess(raw, message, sent_to)
+        return [_explained(failure, raw) for failure in found[:RECIPIENTS_AT_MOST]]
     except Exception:  # whatever the parsers of the library stumble over, the message is kept
         logger.info("a bounce could not be read", exc_info=True)
         return []
@@ -207,6 +209,19 @@ def _line(value: str) -> str:
 
 
 # For people
+
+
+def _explained(failure: Failure, raw: bytes) -> Failure:
+    """A failure of which the report says no more than that, with what people are told of it.
+
+    So does Exim where it delivers itself: a mailbox that is full is no address that is gone.
+    """
+    if failure.fate != Fate.PERMANENT or failure.words or failure.status != "5.0.0":
+        return failure
+    text = _text(bounded(raw))
+    words = next(filter(None, (_words_after(text, each) for each in sorted(failure.addresses))), "")
+    fate, status = fate_of(failure.status, words)
+    return replace(failure, fate=fate, status=status, words=words)
 
 
 def _guess(raw: bytes, message: Message, sent_to: Collection[str]) -> list[Failure]:

@@ -95,6 +95,19 @@ def exim(address: str) -> bytes:
     return plain(sender, "Mail delivery failed: returning message to sender", text, head)
 
 
+def exim_itself(address: str) -> bytes:
+    """Delivered by a local program: the report says nothing, the words for people all."""
+    text = f"""
+        This address failed for good:
+
+          {address}
+            LMTP error after RCPT TO:<{address}>: 552 5.2.2 the mailbox is full
+        """
+    fields = f"Action: failed\nFinal-Recipient: rfc822;{address}\nStatus: 5.0.0\n"
+    fields = f"Reporting-MTA: dns; mx.example.net\n\n{fields}"
+    return report(fields, sender="Mailer-Daemon@mx.example.net", text=dedent(text))
+
+
 def exim_warning(address: str) -> bytes:
     text = f"""
         This message was created automatically by mail delivery software.
@@ -251,6 +264,7 @@ def dovecot_full(address: str) -> bytes:
 BOUNCES: dict[str, tuple[Callable[[str], bytes], str, str]] = {
     "Postfix": (dsn, "permanent", "5.1.1"),
     "Exim": (exim, "permanent", "5.1.1"),
+    "Exim, its own mailbox full": (exim_itself, "passing", "5.2.2"),
     "Exim, a warning": (exim_warning, "late", ""),
     "qmail": (qmail, "permanent", "5.1.1"),
     "qmail, mailbox full": (qmail_full, "passing", "5.2.2"),
