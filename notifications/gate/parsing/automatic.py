@@ -59,7 +59,10 @@ _EXCHANGE: Final = re.compile(
     r"|risposta automatica|automatisch antwoord|resposta automática|automatiskt svar|autosvar"
     r"|automatisk svar|automaattinen vastaus|odpowiedź automatyczna|automatická odpověď"
     r"|автоматический ответ|автоматична відповідь|otomatik yanıt|自動応答|自動回覆|自动答复"
-    r"|자동 회신)\s*[:：]",
+    r"|자동 ?회신|自动回复|自動返信|תשובה אוטומטית|رد تلقائي|αυτόματη απάντηση|automatikus válasz"
+    r"|răspuns automat|автоматичен отговор|automatická odpoveď|resposta automàtica"
+    r"|automatski odgovor|samodejni odgovor|automatinis atsakymas|automātiska atbilde"
+    r"|automaatvastus|trả lời tự động|ตอบกลับอัตโนมัติ|balasan otomatis)\s*[:：]",
     re.IGNORECASE,
 )
 _AWAY_SUBJECT: Final = re.compile(

@@ -20,6 +20,8 @@ _SENT: list[tuple[str, dict[str, str], str, str | None, str]] = [
     ("exchange fr", {"Subject": "=?utf-8?q?R=C3=A9ponse_automatique=C2=A0=3A?= x"}, "Parti.", None, "automatic reply"),
     ("exchange es", {"Subject": "Respuesta automática: x"}, "Fuera.", None, "automatic reply"),
     ("exchange ja", {"Subject": "自動応答: x"}, "不在。", None, "automatic reply"),
+    ("exchange he", {"Subject": "תשובה אוטומטית: x"}, "איננו.", None, "automatic reply"),
+    ("163", {"Subject": "自动回复:Re:x"}, "不在。", None, "automatic reply"),
     ("exchange rule", {"Subject": "Out of office", "X-MS-Exchange-Inbox-Rules-Loop": "bela@example.org"}, "Gone.", None, "automatic reply"),
     ("gmail vacation", {"Subject": "Away Re: The printer stops", "Precedence": "bulk", "X-Autoreply": "yes"}, AWAY, "", "Precedence"),
     ("vacation(1)", {"Subject": "away from my mail", "Precedence": "bulk"}, AWAY, "", "bulk"),
