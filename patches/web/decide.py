@@ -78,6 +78,9 @@ def decide(request: HttpRequest, patch: int, deed: str) -> HttpResponseBase:
     """The form of one decision; POST takes it."""
     shown = the_patch(request, patch)
     require(may(f"patch.{deed}", request.user, shown))
+    if request.method != "POST" and shown.is_waiting == (deed == "reopen"):
+        # Somebody was quicker: the page of the patch says what became of it.
+        return redirect("patch", patch=patch)
     form_of, act, title, tells, done = DEEDS[deed]
     form = form_of(request.POST if request.method == "POST" else None)
     status = 200

@@ -267,6 +267,8 @@ def test_a_committer_integrates_and_the_page_says_what_was_done(
     assert "without “Quality” from a maintainer; marked" in said
     assert "Open again" in said
     assert "Integrated by" in said
+    late = client.get(f"/patches/{patch.pk}/integrate")
+    assert late["Location"] == patch.get_absolute_url(), "there is nothing to decide any more"
     again = client.post(f"/patches/{patch.pk}/integrate", sent)
     assert again.status_code == 409
     assert "Open it again first" in words(again)

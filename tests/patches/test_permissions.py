@@ -61,7 +61,7 @@ GET  /patches/P/integrate              302  403  403  403  403  200  200
 GET  /patches/P/decline                302  403  403  200  403  200  200
 POST /patches/P/decline                302  403  403  400  403  400  400
 GET  /patches/P/withdraw               302  403  200  403  403  403  200
-GET  /patches/P/reopen                 302  403  200  200  403  200  200
+GET  /patches/P/reopen                 302  403  302  302  403  302  302
 POST /patches/P/reopen                 302  403  409  409  403  409  409
 GET  /patches/D/                       200  200  200  200  200  200  200
 POST /patches/D/integrate              302  403  403  403  403  409  409
@@ -82,9 +82,9 @@ GET  /patches/C/1/review               302  404  200  200  200  200  200
 POST /patches/C/1/review               302  404  400  400  400  400  400
 POST /patches/C/1/rate                 302  404  302  302  302  302  302
 POST /patches/C/discard                302  404  302  302  302  302  302
+GET  /patches/C/withdraw               302  404  200  403  403  403  200
 POST /patches/C/integrate              302  404  403  403  403  302  302
 POST /patches/C/decline                302  404  403  400  403  400  400
-GET  /patches/C/withdraw               302  404  200  403  403  403  200
 GET  /patches/999999/                  404  404  404  404  404  404  404
 POST /patches/999999/integrate         302  404  404  404  404  404  404
 GET  /products/base/ratings            200  200  200  200  200  200  200
