@@ -39,8 +39,11 @@ ATTRIBUTES: Final = {
 }
 # "#12" names a problem and "@rita" a person, unless they are part of a word, an address or a path.
 _REFERENCE: Final = re.compile(
-    r"(?<![\w/#&@.-])(?:#(?P<number>[1-9]\d{0,17})\b|@(?P<handle>[A-Za-z0-9](?:[\w.-]{0,38}\w)?))"
+    r"(?<![\w/#&@.-])(?:#(?P<number>[1-9]\d{0,17})\b|@(?P<handle>[A-Za-z0-9](?:[\w.-]{0,38}\w)?)"
+    r"|(?P<address>https?://[\w\[][^\s<>\"`]*))"
 )
+# What ends a sentence ends no address; nor does what closes, unless it was opened there.
+_AFTER_ADDRESS: Final = ".,:;!?…'*_~”’、。，；：！？）」"
 _MARKS: Final = re.compile(r"[\[\]!*_~`<|]")
 
 
@@ -87,7 +90,7 @@ def _is_heavy(text: str) -> bool:
 
 
 def _refer(state: StateCore) -> None:
-    """Turn #12 and @rita into links and marks, in plain text only."""
+    """Turn #12, @rita and addresses into links and marks, in plain text only."""
     for block in state.tokens:
         if block.type == "inline" and block.children:
             block.children = list(_with_references(block.children))
@@ -107,15 +110,25 @@ def _split(token: Token) -> Iterator[Token]:
     end = 0
     for match in _REFERENCE.finditer(token.content):
         yield _text(token.content[end : match.start()])
+        shown, tag, attrs = match[0], "a", {}
         if match["number"]:
-            tag, attrs = "a", {"href": f"/{match['number']}"}
+            attrs = {"href": f"/{match['number']}"}
+        elif match["address"]:
+            shown = _without_end(shown)
+            attrs = {"href": shown}
         else:
             tag, attrs = "span", {"class": "mention"}
         yield Token("link_open", tag, 1, attrs=dict(attrs))
-        yield _text(match[0])
+        yield _text(shown)
         yield Token("link_close", tag, -1)
-        end = match.end()
+        end = match.start() + len(shown)
     yield _text(token.content[end:])
+
+
+def _without_end(address: str) -> str:
+    """An address without the punctuation of the sentence in which it stands."""
+    closing = "".join(close for opens, close in ("()", "[]") if opens not in address)
+    return address.rstrip(_AFTER_ADDRESS + closing)
 
 
 def _text(content: str) -> Token:

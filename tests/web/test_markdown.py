@@ -21,6 +21,26 @@ def test_a_number_elsewhere_is_no_reference(text: str) -> None:
     assert 'href="/12"' not in render(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("See https://example.org/a_b_c?x=1&y=2#12.", "https://example.org/a_b_c?x=1&amp;y=2#12"),
+        ("(as on https://example.org/x).", "https://example.org/x"),
+        ("http://example.org/x_(y) says", "http://example.org/x_(y)"),
+        ("**https://example.org/**", "https://example.org/"),
+        ("見て https://例え.jp/道。", "https://例え.jp/道"),
+    ],
+)
+def test_an_address_is_a_link_without_any_mark(text: str, address: str) -> None:
+    assert f'<a href="{address}" rel="nofollow ugc noopener">{address}</a>' in render(text)
+    assert render(text).count("<a ") == 1
+
+
+@pytest.mark.parametrize("text", ["`https://example.org/`", "xhttps://example.org/", "https://"])
+def test_an_address_in_code_or_in_a_word_is_none(text: str) -> None:
+    assert "<a " not in render(text)
+
+
 def test_a_person_is_marked_but_an_address_is_not() -> None:
     assert '<span class="mention">@rita</span>' in render("ask @rita.")
     assert "mention" not in render("write to rita@example.org")
