@@ -129,15 +129,15 @@ class ListWords:
     told: Sequence[Told]
 
     @property
-    def component(self) -> Component:
-        """The one that it is about, or the first of them."""
-        return self.told[0].component
+    def components(self) -> list[Component]:
+        """Those that have this list and are told of."""
+        return list(dict.fromkeys(each.component for each in self.told))
 
     @property
     def place(self) -> str:
         """What it is about: a component, or several."""
-        slugs = {f"{each.component.product}/{each.component}" for each in self.told}
-        return ", ".join(sorted(slugs)[:2]) + (", …" if len(slugs) > 2 else "")
+        slugs = sorted(f"{each.product}/{each}" for each in self.components)
+        return ", ".join(slugs[:2]) + (" and more" if len(slugs) > 2 else "")
 
     @property
     def headline(self) -> str:
@@ -159,9 +159,9 @@ class ListWords:
     @property
     def url(self) -> str:
         """All that wait there, the most demanded first."""
-        component = self.component
-        where = {"product": component.product.slug, "component": component.slug}
-        return f"{settings.BASE_URL}/patches/?{urlencode(where)}"
+        first, *others = self.components
+        where = {"product": first.product.slug, "component": first.slug}
+        return f"{settings.BASE_URL}/patches/" + ("" if others else f"?{urlencode(where)}")
 
     @property
     def why(self) -> str:
