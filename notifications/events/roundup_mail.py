@@ -16,7 +16,7 @@ from notifications.models import Message
 from notifications.patches.mail import PatchHappening
 from notifications.patches.mail import happenings as patch_happenings
 from notifications.patches.mail import told_by as patch_events_of
-from notifications.plain import paragraphs, wrap
+from notifications.plain import paragraphs, width, wrap
 from patches.models import Patch, PatchEvent
 from tracker.models import Event, Problem
 from tracker.policies import visible_problems
@@ -42,7 +42,7 @@ class RoundupPart:
     def as_text(self) -> list[str]:
         title = wrap(f"#{self.problem.pk} {clean_line(self.problem.synopsis)}")
         said = (part for each in self.happenings for part in each.as_text())
-        line = "=" * max(map(len, title.split("\n")))
+        line = "=" * max(map(width, title.split("\n")))
         secret = f"{CONFIDENTIAL}\n" if self.problem.is_confidential else ""
         return [f"{title}\n{line}\n{secret}{self.url}", *said]
 
@@ -64,7 +64,7 @@ class PatchPart:
 
     def as_text(self) -> list[str]:
         title = wrap(self.title)
-        line = "=" * max(map(len, title.split("\n")))
+        line = "=" * max(map(width, title.split("\n")))
         secret = f"{CONFIDENTIAL}\n" if self.patch.is_secret else ""
         said = (part for each in self.happenings for part in each.as_text())
         return [f"{title}\n{line}\n{secret}{self.url}", *said]
