@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.policies import Viewer
-from patches.models import WAITING, Look, Patch, PatchFix, Review, ReviewRequest, Turn
+from patches.models import WAITING, Look, Patch, PatchFix, Rating, Review, ReviewRequest, Turn
 from patches.policies import visible_patches
 from patches.waiting.listing import COUNT_LIMIT
 from patches.waiting.rows import Row, rows_of
@@ -107,14 +107,11 @@ def asked_of(person: Person) -> QuerySet[Patch]:
     states = (ReviewRequest.State.OPEN, ReviewRequest.State.CLAIMED)
     requests = ReviewRequest.objects.filter(person=person, state__in=states)
     awake = requests.filter(Q(snoozed_until=None) | Q(snoozed_until__lte=timezone.now()))
-    said = Review.objects.filter(
-        patch=OuterRef("pk"),
-        author=person,
-        sent_at__isnull=False,
-        version__number__gte=OuterRef("content_since"),
-    )
+    present = Q(patch=OuterRef("pk"), version__number__gte=OuterRef("content_since"))
+    said = Review.objects.filter(present, author=person, sent_at__isnull=False)
+    rated = Rating.objects.filter(present, person=person, is_current=True).exclude(value=0)
     waiting = visible_patches(person).filter(WAITING, turn=Turn.REVIEWERS)
-    return waiting.filter(~Exists(said), pk__in=awake.values("patch"))
+    return waiting.filter(~Exists(said), ~Exists(rated), pk__in=awake.values("patch"))
 
 
 def _own(person: Person) -> QuerySet[Patch]:

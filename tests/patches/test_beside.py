@@ -15,7 +15,7 @@ from patches.intake import looking
 from patches.intake.submitting import edit
 from patches.models import Patch, ReviewRequest
 from patches.owners import requests
-from patches.reviews import reviewing
+from patches.reviews import rating, reviewing
 from tests.conftest import sign_in
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
@@ -111,6 +111,8 @@ def test_my_page_has_what_waits_for_me_until_i_said_something(
     next_version(patch)
     assert "Your patches that wait for you" not in client.get("/my/").text
     assert "Look at this" in sign_in(client, mara).get("/my/").text, "other content"
+    rating.rate(newest(patch), mara, Door.WEB, rating.Said("works", 1, architecture="amd64"))
+    assert "Look at this" not in client.get("/my/").text
 
 
 def test_a_product_says_how_many_patches_wait_for_who_may_know(
