@@ -65,7 +65,8 @@ def _changed_owners(patch: Patch) -> tuple[list[Owner], list[ReviewRequest]]:
     named = {owner.person.pk for owner in owners}
     new = [o for o in owners if o.person.pk not in asked and not patch.is_by(o.person)]
     left = [row for row in rows if row.person_id not in named and _is_unanswered(row)]
-    return new, [row for row in left if row.person_id not in _passed_on_in(patch)] if left else []
+    passed_on = _passed_on_in(patch) if left else set()
+    return new, [row for row in left if row.person_id not in passed_on]
 
 
 def _is_unanswered(row: ReviewRequest) -> bool:
