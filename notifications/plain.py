@@ -32,8 +32,18 @@ def shorten(text: str, columns: int) -> str:
         return line
     ends = accumulate(map(width, line))
     kept = line[: sum(end <= columns - 2 for end in ends)]
-    words = kept if line[len(kept)] == " " else kept.rpartition(" ")[0]
-    return f"{words} …" if 2 * len(words) > len(kept) else f"{kept} …"
+    return f"{kept if line[len(kept)] == ' ' else _words(kept)} …"
+
+
+def excerpt(text: str, most: int) -> str:
+    """The beginning of a text, of so many characters at the most, with all its lines."""
+    return text if len(text) <= most else f"{_words(text[:most])} …"
+
+
+def _words(kept: str) -> str:
+    """Without the last word, which was cut; but not where little would be left."""
+    words = kept.rpartition(" ")[0]
+    return words if 2 * len(words) > len(kept) else kept
 
 
 def wrap(text: str, columns: int = COLUMNS) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from notifications.events.targets import find_target, in_words
 from notifications.gate import addresses
 from notifications.gate.marker import REPLY_ABOVE
 from notifications.models import Message, Reach, Reason, Telling
-from notifications.plain import paragraphs, wrap
+from notifications.plain import excerpt, paragraphs, wrap
 from tracker.markdown import render as render_markdown
 from tracker.models import Event, Problem
 from tracker.text import clean_line
@@ -28,6 +28,10 @@ from votes.saved_searches import may_see
 _PATH: Final = re.compile(r'(<a href=")(/\d+")')
 # In plain text nothing else tells it, and an answer or a forwarded mail would give it away.
 CONFIDENTIAL: Final = "This is confidential."
+# Of all that a mail quotes so many characters are shown, and so many of each text in any case: no
+# mail is refused for its size, and the rest is behind the link.
+CHARS: Final = 100_000
+CHARS_OF_EACH: Final = 600
 _GROUNDS: Final = {
     Reason.REPORTER: "you reported it",
     Reason.COMMENTER: "you commented on it",
@@ -58,9 +62,7 @@ class Happening:
 
     def cut(self, most: int) -> Happening:
         """The same with no more than so many characters of its text."""
-        if len(self.text) <= most:
-            return self
-        return replace(self, text=f"{self.text[:most].rpartition(' ')[0] or self.text[:most]} …")
+        return replace(self, text=excerpt(self.text, most))
 
     def as_text(self) -> list[str]:
         """Its paragraphs in plain text."""
@@ -158,13 +160,22 @@ def event_words(
     is_own = ground.reason == Reason.OWN_ACT
     return EventWords(
         problem=problem,
-        happenings=happenings(events, person),
+        happenings=list(_fitting(happenings(events, person))),
         url=f"{settings.BASE_URL}{problem.get_absolute_url()}",
         reason=_reason_of_duplicate(ground) if is_duplicates else _reason(ground, problem, target),
         stop_label=f"Stop mails about {'what you do' if is_own else target}",
         stop_url=stop_url,
         takes_answers=addresses.is_open(),
     )
+
+
+def _fitting(told: Iterable[Happening]) -> Iterator[Happening]:
+    """The same, cut where it would be too much for one mail."""
+    left = CHARS
+    for each in told:
+        shown = each.cut(max(left, CHARS_OF_EACH))
+        left -= len(shown.text)
+        yield shown
 
 
 def happenings(events: Sequence[Event], person: Person) -> list[Happening]:

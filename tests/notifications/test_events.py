@@ -372,3 +372,15 @@ def test_letters_of_two_columns_are_wrapped_and_cut_by_what_they_take() -> None:
     for text in (f"#5 {japanese}", "#5 " + "x" * 100):
         assert 60 < width(shorten(text, 70)) <= 70
     assert shorten("one two three four", 12) == "one two …"
+
+
+def test_a_mail_does_not_grow_with_what_is_pasted(
+    problem: Problem, reporter: Person, triager: Person, settings: Settings
+) -> None:
+    settings.EVENT_MAIL_WINDOW = 60
+    for name in ("first", "second"):
+        comment(problem, triager, f"{name} {'日本語' * 60_000}", Door.WEB)
+    text = text_of(mail_to(reporter))
+    assert "first" in text
+    assert "second" in text
+    assert len(text) < 110_000
