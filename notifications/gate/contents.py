@@ -40,6 +40,8 @@ _SIGNATURE_TYPES: Final = frozenset(
 _STAT: Final = re.compile(
     r"| \S[^|]*\|.*| \d+ files? changed.*| (?:create|delete|rename|mode|copy) .*"
 )
+# The words of commits that stand below those of the mail.
+_PASTED: Final = re.compile(r"^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001$.*", re.M | re.S)
 # Only the beginning is looked at: a log of a megabyte is no patch because of its last line.
 _LOOKED_AT: Final = 100_000
 
@@ -68,6 +70,8 @@ def body_of(text: str, patch: MailedPatch | None = None) -> Body:
     words, diff = _split_patch(text)
     if patch is not None and patch.attached:
         words = _without_stat(words)
+    if patch is not None and patch.is_forwarded:
+        words = _PASTED.sub("", words).rstrip()
     files = _patch_files(words, diff, patch)
     if len(words) > TEXT_CHARS:
         head = words[:HEAD_CHARS].rpartition("\n")[0] or words[:HEAD_CHARS]

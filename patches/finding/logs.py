@@ -1,4 +1,4 @@
-"""What `git log -p` and `git show` print in their formats: commits with words above each diff."""
+"""What `git log -p`, `git show` and `hg export` print: commits with words above each diff."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _COMMIT: Final = re.compile(
 _LINE: Final = re.compile(
     rb"^[0-9a-f]{7,64} \S[^\n]{0,1000}\n(?=\n?(?:diff --git |---\n| \S[^\n]{0,1000} \| ))", re.M
 )
+EXPORTED: Final = re.compile(rb"^# HG changeset patch[ \t\r]*\n(?=# )", re.M)
 # What else git puts above a diff: all other lines are somebody's own.
 _GITS: Final = re.compile(
     rb"| .*|[A-Z]\w{1,30}: .*|Notes(?: \(.*\))?:|(?:tree|parent|author|committer|encoding|gpg\w*:?)"
@@ -49,7 +50,9 @@ def begin_of_commits(text: bytes) -> re.Pattern[bytes] | None:
 
 
 def begin_above(text: bytes, diff: int) -> int:
-    """Where the words begin that git has put above the diff that begins at `diff`."""
+    """Where the words begin that git or Mercurial has put above the diff that begins at `diff`."""
+    if exported := EXPORTED.search(text, 0, diff):
+        return exported.start()
     style = begin_of_commits(text[: diff + _SEEN])
     marks = style.finditer(text, 0, diff + _SEEN) if style is not None else ()
     begins = [mark.start() for mark in marks if mark.start() < diff]

@@ -10,7 +10,7 @@ from typing import Final
 from patches.finding.diffs import begin_of, find, lines_of, may_have_diff
 from patches.finding.headers import Headers, read_headers
 from patches.finding.limits import MOST_BYTES
-from patches.finding.messages import as_lines, base_in
+from patches.finding.messages import as_lines, base_in, begin_of_series
 from patches.finding.parts import Part, leaves, unstuffed
 from patches.finding.words import read_subject
 from patches.parsed import Unreadable
@@ -26,8 +26,8 @@ _BELOW: Final = re.compile(rb"^---\n", re.M)
 class MailedPatch:
     """`head` are the headers of a mail that git sent, b"" of others, whose writer did not send
     them for everybody to read. `diff` is b"" for the letter above a series; `attached` is the name
-    of the file that it was, where it did not stand in the text. One that `is_forwarded` may stand
-    below words that are its writer's, not in them."""
+    of the file that it was, where it did not stand in the text. One that `is_forwarded`, or pasted
+    with its own headers, may stand below words that are its writer's, not in them."""
 
     head: bytes
     diff: bytes
@@ -65,11 +65,11 @@ def mailed(raw: bytes) -> MailedPatch | None:
     if begin is None:
         is_letter = subject.parts > 1 and not subject.part and _is_of_git(headers)
         return MailedPatch(_head(headers), b"") if is_letter else None
-    head = _head(headers) if _is_of_git(headers) else b""
-    is_forwarded = _FORWARDED.match(headers.words("subject")) is not None
-    if is_forwarded:
-        # Neither its author nor its words are those of this mail.
-        head = b""
+    pasted = begin_of_series(text[:begin])
+    is_forwarded = _FORWARDED.match(headers.words("subject")) is not None or pasted is not None
+    # Neither the author nor the words of what is passed on are those of this mail.
+    head = _head(headers) if _is_of_git(headers) and not is_forwarded else b""
+    begin = begin if pasted is None else pasted
     return MailedPatch(
         head, _diffs_of(text[begin:]), base_in(text[-10_000:]), is_forwarded=is_forwarded
     )

@@ -25,7 +25,6 @@ _MBOX: Final = re.compile(rb"^From [^\n]{3,300}\d{4}[ \t]*\n(?=>?[A-Za-z][\w-]*:
 _PASTED: Final = re.compile(
     rb"^From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001[ \t]*\n(?=[A-Z][\w-]*:)", re.M
 )
-_HG: Final = re.compile(rb"^# HG changeset patch[ \t]*\n", re.M)
 _BASE: Final = re.compile(rb"^base-commit: ([0-9a-f]{40,64})\s*$", re.M)
 _IN_BODY: Final = re.compile(r"(From|Subject|Date|Author): (.*)")
 _SCISSORS: Final = re.compile(r"[- \t]*-[ \t]*(?:>8|8<|>%|%<)[ \t]*-.*")
@@ -94,12 +93,18 @@ def read_messages(data: bytes, *, is_mail: bool = False, room: Room | None = Non
     return _commits(data, room) or _bare(data, room)
 
 
+def begin_of_series(text: bytes) -> int | None:
+    """Where what `git format-patch` writes stands below other words."""
+    found = _PASTED.search(text)
+    return found.start() if found else None
+
+
 def _commits(data: bytes, room: Room) -> list[Message]:
     """Those of a series, of `hg export` and of a log, also below other words."""
     if _PASTED.search(data) is not None:
         return [m for each, n in _split(data, _PASTED) for m in _mail(each, n, room)]
-    if _HG.match(data.lstrip()[:200]):
-        return [_changeset(each, first) for each, first in _split(data, _HG)]
+    if logs.EXPORTED.search(data) is not None:
+        return [_changeset(each, first) for each, first in _split(data, logs.EXPORTED)]
     start = logs.begin_of_commits(data) if may_have_diff(data) else None
     return _log(data, start) if start is not None else []
 

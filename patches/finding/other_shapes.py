@@ -25,7 +25,9 @@ _BUNDLES: Final = (b"# v2 git bundle\n", b"# v3 git bundle\n",
 # Scripts for `ed` (diff -e) and of RCS (diff -n).
 _ED: Final = re.compile(rb"\d{1,9}(?:,\d{1,9})?([acd])[ \t\r]*")
 _RCS: Final = re.compile(rb"([ad])\d{1,9} (\d{1,9})[ \t\r]*")
-_COMMANDED: Final = re.compile(rb"(?:Only in [^\n]*\n)*diff -[^\n]*\n([^\n]*)")
+_COMMANDED: Final = re.compile(
+    rb"^diff -[^\n]{1,2000}\n(?:(\d{1,9}(?:,\d{1,9})?[acd])|([ad]\d{1,9} \d{1,9}))[ \t\r]*$", re.M
+)
 _LINE: Final = 100
 _UNIFIED: Final = "send a unified diff (diff -u)."
 _ONE_SIDED: Final = f"which does not say what it takes away: {_UNIFIED}"
@@ -78,15 +80,19 @@ def refuse_other_shapes(data: bytes) -> None:
 
 def refuse_scripts(data: bytes) -> None:
     """Raise `Unreadable` for what `diff -e` and `diff -n` print, below a command or alone."""
-    data = data.strip()
-    commanded = _COMMANDED.match(data)
-    lines = [commanded[1]] if commanded else data[:_LINE].splitlines()[:1]
-    if not lines or data.count(b"\n") > MOST_LINES:
-        return
-    if _ED.fullmatch(lines[0]) and (commanded or _is_ed(data.split(b"\n"))):
+    commanded = _COMMANDED.search(data) if b"diff -" in data else None
+    lines = [] if commanded else _short_lines(data.strip())
+    if (commanded and commanded[1]) or _is_ed(lines):
         raise Unreadable(f"It is a script for ed, {_ONE_SIDED}")
-    if _RCS.fullmatch(lines[0]) and (commanded or _is_rcs(data.split(b"\n"))):
+    if commanded or _is_rcs(lines):
         raise Unreadable(f"It is a diff of RCS, {_ONE_SIDED}")
+
+
+def _short_lines(data: bytes) -> list[bytes]:
+    """All lines of a text that begins with a command; [] for all others."""
+    first = data[:_LINE].partition(b"\n")[0]
+    is_script = _ED.fullmatch(first) or _RCS.fullmatch(first)
+    return data.split(b"\n") if is_script and data.count(b"\n") <= MOST_LINES else []
 
 
 def _is_ed(lines: list[bytes]) -> bool:

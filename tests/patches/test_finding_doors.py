@@ -114,6 +114,18 @@ def test_by_a_mail_with_a_diff_in_its_text(
     assert (found().door, found().attachment, file.comment.text) == (Door.MAIL, file, "Try this:")  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("options", [("format-patch", "--stdout"), ("log", "-p", "--binary")])
+def test_by_a_mail_with_a_commit_in_its_text(
+    problem: Problem, outsider: Person, folder: Path, options: tuple[str, ...]
+) -> None:
+    to = reply_address(outsider.pk, problem.pk)
+    text = f"I made this:\n\n{git(folder, *options, '-1', 'HEAD~1').decode()}\nOtto\n"
+    deliver(letter(outsider.email, to, text, "Re: The card stops"), to, outsider.email)
+    made = found().commits.get()
+    assert (made.subject, made.author_email) == ("em: Stop the watchdog – now", "ann@example.org")
+    assert problem.comments.get().text == "I made this:"
+
+
 def test_by_a_mail_with_a_file(problem: Problem, outsider: Person) -> None:
     to = reply_address(outsider.pk, problem.pk)
     message = EmailMessage()

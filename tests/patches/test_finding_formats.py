@@ -130,8 +130,11 @@ def test_mercurial_exports_are_commits() -> None:
         "diff -r 0000 -r 0123 sys/em.c\n--- a/sys/em.c\tFri Nov 20 09:00:00 2026 +0100\n"
         f"+++ b/sys/em.c\tFri Nov 20 10:00:00 2026 +0100\n{HUNK}"
     )
-    parsed = finding.read((text * 2).encode())
+    parsed = finding.read(f"I made this:\n\n{text * 2}".encode())
     assert [commit.subject for commit in parsed.commits] == ["em: Stop it"] * 2
+    mail = finding.mailed(f"Subject: em\n\nThis:\n\n{text}".encode())
+    assert mail is not None
+    assert finding.read(mail.as_file("This:")).title == "em: Stop it"
     commit = parsed.commits[0]
     assert (commit.message, commit.author_name) == ("It bites. (Fixes #3)\n\nFixes #4", "Ann Bell")
     assert commit.authored_at is not None

@@ -141,6 +141,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (zipped(DIFF), "There are patches in this archive"),
         (gzip.compress(tarred(DIFF + random.Random(1).randbytes(2**18))), "in this archive"),
         (b"5c\nint b;\n.\n2d\nw\nq\n", "a script for ed"),
+        (b"This:\n\ndiff -e old/em.c new/em.c\n2d\n", "a script for ed"),
         (b"diff -rn old/em.c new/em.c\nd2 1\na2 1\nint b;\n", "a diff of RCS"),
         (b"d2 1\na2 1\nint b;\n", "a diff of RCS"),
         (b"==== //depot/em.c#3 - /ws/em.c ====\n" + HUNK.encode(), "a diff of Perforce"),
@@ -148,7 +149,7 @@ def test_what_has_no_diff_is_no_patch(given: bytes) -> None:
         (b"# v2 git bundle\n0123 refs/heads/main\n\nPACK", "It is a bundle"),
         (re.sub(rb"^", b"| ", DIFF, flags=re.M), "make it without --graph"),
     ],
-    ids=range(55),
+    ids=range(56),
 )
 def test_what_looks_like_a_patch_is_refused_in_a_sentence(given: bytes, says: str) -> None:
     with pytest.raises(Unreadable) as why:
