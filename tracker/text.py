@@ -23,6 +23,11 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(c) in _UNSEEN or c in _BLANK_LETTERS for c in text)
 
 
+def number_of(text: str) -> int:
+    """The number that a text is; 0 where it is none, or larger than a database can hold."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def clean_text(text: str) -> str:
     """Several lines: one kind of line end, no control characters, no blank lines at either end."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_PICTURES)

@@ -25,6 +25,7 @@ from notifications.forms import DigestForm
 from notifications.models import DigestSubscription
 from tracker.models import Component
 from tracker.policies import may
+from tracker.web.edit import number_in
 from tracker.web.pages import person_of, signed_in
 from votes.models import SavedSearch
 from votes.saved_searches import visible_searches
@@ -118,10 +119,10 @@ def send_now(request: HttpRequest, /, **which: Any) -> HttpResponseBase:
 @signed_in
 def put_back(request: HttpRequest) -> HttpResponseBase:
     """Let a problem that was set aside be in the digests again."""
-    number = request.POST.get("number", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    number = number_in(request.POST, "number")
+    if not number:
         raise Http404("There is no such problem.")
-    if deeds.put_back(person_of(request), int(number)):
+    if deeds.put_back(person_of(request), number):
         messages.success(request, f"#{number} may be in your digests again.")
     return redirect("my-digest")
 

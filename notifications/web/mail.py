@@ -20,6 +20,7 @@ from notifications.gate.models import HeldMail, IncomingMail, ReplyRevocation
 from notifications.web.mail_in import before_of
 from tracker.models import Problem
 from tracker.policies import visible_problems
+from tracker.text import number_of
 from tracker.web.pages import person_of, signed_in
 
 SHOWN = 50
@@ -94,8 +95,7 @@ def void_replies(request: HttpRequest) -> HttpResponseBase:
 
 
 def _problem(person: Person, named: str) -> Problem | None:
-    is_number = named.isascii() and named.isdigit() and len(named) < 19
-    return visible_problems(person).filter(pk=int(named)).first() if is_number else None
+    return visible_problems(person).filter(pk=number_of(named)).first()
 
 
 def _revoked_at(person: Person) -> object:

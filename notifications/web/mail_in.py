@@ -25,6 +25,7 @@ from notifications.gate.addresses import is_open
 from notifications.gate.models import IncomingMail
 from notifications.gate.overview import Filter
 from notifications.policies import may
+from tracker.web.edit import number_in
 from tracker.web.pages import safe_next, signed_in
 
 LONGEST_WORDS = 200
@@ -57,9 +58,7 @@ def page_of_mails(request: HttpRequest) -> HttpResponse:
 
 def before_of(request: HttpRequest) -> int | None:
     """The row below which a page begins; None for the first page, and for what is no number."""
-    before = request.GET.get("before", "")
-    is_number = before.isascii() and before.isdigit() and len(before) < 19
-    return int(before) if is_number else None
+    return number_in(request.GET, "before") or None
 
 
 def _filter(request: HttpRequest) -> Filter:

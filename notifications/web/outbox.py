@@ -25,6 +25,7 @@ from notifications.models import Message
 from notifications.outbox import pacing, sending
 from notifications.policies import may
 from notifications.selectors import OutboxFilter
+from tracker.web.edit import number_in
 from tracker.web.pages import safe_next, signed_in
 
 STATES = (*map(str, Message.State), "unconfirmed")
@@ -41,9 +42,7 @@ def page_of_messages(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, form: PaceForm) -> HttpResponse:
     wanted = _wanted(request.GET)
-    before = request.GET.get("before", "")
-    is_number = before.isascii() and before.isdigit() and len(before) < 19
-    found = list(selectors.messages(wanted, int(before) if is_number else None))
+    found = list(selectors.messages(wanted, number_in(request.GET, "before") or None))
     words = _words(wanted)
     is_full = len(found) == selectors.MESSAGES_ON_A_PAGE
     context = {

@@ -39,6 +39,7 @@ from notifications.selectors import (
 )
 from tracker.models import Problem
 from tracker.policies import visible_problems
+from tracker.text import number_of
 from tracker.web.pages import person_of, safe_next, signed_in
 from votes.models import SavedSearch
 from votes.saved_searches import may_see
@@ -136,14 +137,13 @@ def _target(key: str, person: Person) -> Target:
     if key == Reach.EVERYTHING:
         return None
     reach, _, number = key.partition(":")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise Http404("There is no such subscription.")
-    found = find_target(reach, int(number))
+    pk = number_of(number)
+    found = find_target(reach, pk)
     if isinstance(found, Problem) and not visible_problems(person).filter(pk=found.pk).exists():
         found = None
     if isinstance(found, SavedSearch) and not may_see(person, found):
         found = None
-    if isinstance(found, str) and not is_path_of(person, int(number)):
+    if isinstance(found, str) and not is_path_of(person, pk):
         found = None
     if found is None:
         raise Http404("There is no such subscription.")

@@ -31,6 +31,7 @@ from patches.web.pages import the_patch, the_version
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors, Faults
 from tracker.models import Door
+from tracker.text import number_of
 from tracker.web.edit import number_in
 from tracker.web.forms import WordsForm, line_field, text_field
 from tracker.web.pages import is_htmx, new_form_token, once, person_of, safe_next, signed_in
@@ -194,11 +195,9 @@ def apply(request: HttpRequest, patch: int, version: int) -> HttpResponseBase:
     """Make a version of the suggestions that were chosen."""
     shown = the_patch(request, patch)
     read = the_version(shown, version)
-    chosen = [
-        int(word) for word in request.POST.getlist("comments") if word.isascii() and word.isdigit()
-    ]
+    chosen = [number_of(word) for word in request.POST.getlist("comments")[:100]]
     comments = LineComment.objects.filter(
-        pk__in=chosen[:100], thread__patch=shown, review__sent_at__isnull=False
+        pk__in=chosen, thread__patch=shown, review__sent_at__isnull=False
     ).order_by("id")
 
     def make() -> str:

@@ -15,6 +15,7 @@ from patches.web.pages import the_patch, the_version
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
 from tracker.models import Door
+from tracker.text import number_of
 from tracker.web.forms import WordsForm, line_field
 from tracker.web.pages import person_of, signed_in
 
@@ -72,9 +73,8 @@ def join(request: HttpRequest, patch: int) -> HttpResponseBase:
 
 
 def _named(request: HttpRequest) -> Patch | None:
-    number = request.POST.get("into", "").strip().removeprefix("#")
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    return visible_patches(request.user).filter(pk=int(number)).first() if is_number else None
+    number = number_of(request.POST.get("into", "").strip().removeprefix("#"))
+    return visible_patches(request.user).filter(pk=number).first()
 
 
 def _sentences(refused: Conflict | DraftErrors) -> list[str]:

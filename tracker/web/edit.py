@@ -35,6 +35,7 @@ from tracker.models import (
 )
 from tracker.policies import rights_on, visible_problems
 from tracker.services import change
+from tracker.text import number_of
 from tracker.timeline import LONG_FIELDS, FieldNews, field_news, last_event, stamp
 from tracker.web.forms import (
     KIND_CHOICES,
@@ -339,8 +340,7 @@ def _with_unsent(
 
 def number_in(data: QueryDict, name: str) -> int:
     """A number that a form or an address carries; 0 where it carries none."""
-    text = data.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return number_of(data.get(name, ""))
 
 
 def _as_asked(touched: dict[str, Any]) -> dict[str, Any]:
