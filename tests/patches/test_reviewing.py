@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
@@ -91,7 +93,11 @@ def test_a_thread_that_begins_on_an_old_version_has_its_place_in_the_newest(
 
     assert begin().places.get(version=newest(patch)).start == 43
     monkeypatch.setattr(comparisons, "AT_ONCE_BYTES", 0)
-    for land in (lambda: tasks.land_threads(patch.pk), tasks.sweep_threads):
+    lands: list[Callable[[], object]] = [
+        lambda: tasks.land_threads(patch.pk),
+        tasks.sweep_threads,
+    ]
+    for land in lands:
         large = begin()
         assert not large.places.filter(version=newest(patch)).exists()
         land()
