@@ -491,8 +491,8 @@ class Thread(models.Model):
 class ThreadPlace(models.Model):
     """Where the lines of a thread are in one version of its patch.
 
-    Line numbers are those of the file on that side, from 1, both included. `path` "" is the
-    message of the commit.
+    Line numbers are those of the file on that side, from 1, both included; 0 to 0 is the file as a
+    whole. `path` "" is the message of the commit.
     """
 
     class Found(models.TextChoices):

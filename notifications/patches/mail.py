@@ -460,8 +460,10 @@ def _quote(remark: Remark) -> Quote:
             if place.start == place.end
             else f"lines {place.start}–{place.end}"
         )
-        where = f"{place.path or 'Commit message'}, {span}"
-    lines = [_shown(line) for line in remark.comment.thread.lines.split("\n")]
+        where = f"{place.path or 'Commit message'}, {span}" if place.start else place.path
+    is_whole = place is not None and not place.start
+    text = remark.comment.thread.lines
+    lines = [] if is_whole else [_shown(line) for line in text.split("\n")]
     said = segments(remark.comment.text)
     parts = [Part(each.words, _suggested(lines, each.lines)) for each in said]
     shows_lines = any(each.code for each in parts)

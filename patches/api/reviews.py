@@ -52,7 +52,7 @@ class LinesSerializer(serializers.Serializer[ThreadPlace]):
     commit = serializers.IntegerField(help_text="From 1; 0 where the lines are gone.")
     path = serializers.CharField(help_text="Empty: the message of the commit.")
     side = serializers.ChoiceField(choices=Side.values)
-    start = serializers.IntegerField()
+    start = serializers.IntegerField(help_text="From 1; 0 for the file as a whole.")
     end = serializers.IntegerField()
     found = serializers.ChoiceField(choices=ThreadPlace.Found.values)
 
@@ -167,9 +167,14 @@ class LineCommentInput(Input):
     )
     path = Words(help_text="Empty: the message of the commit.")
     side = Words(help_text=f"One of: {', '.join(Side.values)}. `new` if left out.")
-    start = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_VERSION)
+    start = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST_VERSION,
+        help_text="From 1; 0 for the file as a whole.",
+    )
     end = serializers.IntegerField(
-        required=False, min_value=1, max_value=LARGEST_VERSION, help_text="`start` if left out."
+        required=False, min_value=0, max_value=LARGEST_VERSION, help_text="`start` if left out."
     )
 
 
@@ -301,7 +306,8 @@ def _answer(version: PatchVersion, person: Person, said: dict[str, Any]) -> Line
 
 def _begin(version: PatchVersion, person: Person, said: dict[str, Any]) -> LineComment:
     if "start" not in said:
-        raise DraftErrors({"start": ["Say on which line it is, or which “thread” it answers."]})
+        words = "Say on which line it is (0: the file), or which “thread” it answers."
+        raise DraftErrors({"start": [words]})
     if "resolves" in said:
         raise DraftErrors({"resolves": ["This goes with “thread”."]})
     return reviewing.add_line_comment(

@@ -1,7 +1,8 @@
 """Names of lines in addresses: `<commit>:<path>:<side>:<start>-<end>`.
 
-As "2:sys/net/if.c:new:12-14", or with one number for a single line. The path may hold colons. It is
-"" for the message of the commit. "all" stands for the number of the commit in a diff of all.
+As "2:sys/net/if.c:new:12-14", or with one number for a single line, 0 for the file as a whole. The
+path may hold colons. It is "" for the message of the commit. "all" stands for the number of the
+commit in a diff of all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _FILE: Final = re.compile(r"(\d{1,9}|all):(.*)", re.S)
 
 @dataclass(frozen=True)
 class Place:
-    """Lines of one side of a file in a commit of a version; both ends included, from 1."""
+    """Lines of one side of a file in a commit of a version; both ends included, from 1. From 0 to
+    0 is the file as a whole."""
 
     commit: int
     path: str
@@ -33,8 +35,15 @@ class Place:
         return f"{self.commit or 'all'}:{self.path}:{self.side.value}:{lines}"
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is a file as a whole."""
+        return self.start == 0
+
+    @property
     def lines_words(self) -> str:
         """As a sentence has it: "line 12", "lines 12 to 14"; lines of before say so."""
+        if self.is_whole:
+            return "the file as a whole"
         many = self.start != self.end
         words = f"lines {self.start} to {self.end}" if many else f"line {self.start}"
         return f"{words} of before" if self.side == Side.OLD else words
@@ -48,7 +57,8 @@ def read_place(text: str) -> Place | None:
         return None
     start = int(found[4])
     end = int(found[5] or start)
-    if min(start, end) < 1:
+    is_whole = bool(found[2]) and start == end == 0
+    if min(start, end) < 1 and not is_whole:
         return None
     return Place(_commit(found[1]), found[2], Side(found[3]), min(start, end), max(start, end))
 

@@ -103,7 +103,9 @@ class Talk:
         """Whether a suggestion can still be made of its lines: they are as they were, and new."""
         at = self.place
         unchanged = {ThreadPlace.Found.BEGUN, ThreadPlace.Found.SAME, ThreadPlace.Found.MOVED}
-        return at is not None and at.found in unchanged and at.side == Side.NEW and bool(at.path)
+        if at is None or at.found not in unchanged or not at.start:
+            return False
+        return at.side == Side.NEW and bool(at.path)
 
     @property
     def found_words(self) -> str:

@@ -40,8 +40,8 @@ INHERITED = 0.5
 
 @dataclass(frozen=True)
 class Lines:
-    """A place in a version: lines of the file on one side, from 1, both included; `path` "" is the
-    message of the commit."""
+    """A place in a version: lines of the file on one side, from 1, both included; 0 to 0 is the
+    file as a whole, `path` "" the message of the commit."""
 
     commit: int
     path: str
@@ -139,11 +139,20 @@ class Lander:
         own = self.old.text(key)
         lines = own.range_of(place.start, place.end) if own else range(0)
         gone = Found.GONE, replace(place, commit=0)
+        if own is not None and place.path and not place.start:
+            return self._whole(key) or gone
         if own is None or not lines:
             return gone
         if not place.path:
             return self._message(key, own, lines) or gone
         return self._kept(key, own, lines) or self._changed(key, own, lines) or gone
+
+    def _whole(self, key: Key) -> tuple[Found, Lines] | None:
+        """Where a file is, whatever became of its lines."""
+        target = next(self._targets(key), None)
+        if target is None:
+            return None
+        return Found.SAME if target == self._home(key) else Found.MOVED, Lines(*target, 0, 0)
 
     # Lines that are there
 

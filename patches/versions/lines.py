@@ -19,11 +19,13 @@ def lines_of(
 ) -> str:
     """The lines, without the signs of the diff. What is wrong with the place is added to `faults`.
 
-    Every one of them must stand in a hunk: others are not in the diff, so nobody could see them.
+    From 0 to 0 is the file as a whole, of which no lines are given. Else every one of them must
+    stand in a hunk: others are not in the diff, so nobody could see them.
     """
     if side not in Side.values:
         faults.add("side", f"Choose one of: {', '.join(Side.values)}.")
-    if not 1 <= start <= end:
+    is_whole = bool(path) and start == end == 0
+    if not is_whole and not 1 <= start <= end:
         faults.add("start", "Lines are counted from 1, the first of them before the last.")
     elif end - start >= LINES_AT_ONCE:
         faults.add("end", f"Comment on {LINES_AT_ONCE:,} lines at once at the most.")
@@ -35,6 +37,8 @@ def lines_of(
     file = None if "\0" in path else at.first()
     if file is None:
         faults.add("path", f"Commit {commit} of version {version.number} changes no file “{path}”.")
+        return ""
+    if is_whole:
         return ""
     found = dict(numbered(version, file, Side(side), start, end))
     if len(found) != end - start + 1:

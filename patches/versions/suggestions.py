@@ -47,7 +47,7 @@ def edit_of(comment: LineComment, newest: PatchVersion) -> Edit:
     place = comment.thread.places.filter(version=newest).first()
     if place is None or place.found not in _IN_PLACE:
         raise Conflict("The lines of one of these suggestions were changed since it was made.")
-    if place.side != Side.NEW or not place.path:
+    if place.side != Side.NEW or not place.path or not place.start:
         raise Conflict(
             "A suggestion can be applied to lines of a file as they are after the patch."
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -72,14 +72,17 @@ class Choice:
 
 @dataclass
 class FileView:
-    """A file as the template shows it. `elsewhere` are threads on lines that are not shown."""
+    """A file as the template shows it. `about` are threads on it as a whole, `elsewhere` on lines
+    that are not shown; `comment` is the address of the form for the former, "" for none."""
 
     file: FileDiff
     is_folded: bool
     tables: list[SafeString]
-    elsewhere: list[SafeString] = field(default_factory=list)
+    about: list[SafeString]
+    elsewhere: list[SafeString]
+    comment: SafeString
     # One of a few classes by its rows: how high a browser takes it to be before it lays it out.
-    height: str = ""
+    height: str
 
 
 @dataclass
@@ -235,10 +238,14 @@ class Views:
         """One file with its rows and threads."""
         file = shown.file
         under = self._under(file.commit, file.path)
-        table = Table(file.lines_anchor, file.name, self._look, under)
+        # A row has no line of one side, or of the other: only lines go into the table.
+        about = [mark_safe(html) for (_, line), html in under.items() if not line]  # noqa: S308
+        lines = {at: html for at, html in under.items() if at[1]}
+        table = Table(file.lines_anchor, file.name, self._look, lines)
         tables = table.html(shown.parts, shown.painted)
-        rest = [mark_safe(under[at]) for at in under if at not in table.placed]  # noqa: S308 - a template's
-        return FileView(file, shown.is_folded, tables, rest, _height(shown))
+        rest = [mark_safe(lines[at]) for at in lines if at not in table.placed]  # noqa: S308
+        height = _height(shown)
+        return FileView(file, shown.is_folded, tables, about, rest, table.whole_file, height)
 
     def _under(self, commit: int, path: str) -> dict[tuple[str, int], str]:
         """Threads as HTML by the side and line under which they stand."""

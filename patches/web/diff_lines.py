@@ -47,9 +47,9 @@ def _line(file: FileDiff, source: Source, place: Place) -> bytes | None:
 
 
 def lines_at(version: PatchVersion, place: Place) -> list[str]:
-    """The lines of a place as far as the diff has them; [] where it does not have all."""
+    """The lines of a place; [] where the diff does not have all, and for a file as a whole."""
     faults = Faults()
     text = lines_of(
         version, place.commit, place.path, place.side.value, place.start, place.end, faults
     )
-    return [] if faults.errors else text.split("\n")
+    return [] if faults.errors or place.is_whole else text.split("\n")

@@ -50,6 +50,11 @@ class Table:
     def __post_init__(self) -> None:
         self._comment = self.look.comment and f"{self.look.comment}{_quoted(self.name)}"
 
+    @property
+    def whole_file(self) -> SafeString:
+        """The address under which the file as a whole is commented on, "" for who may not."""
+        return mark_safe(self._comment and f"{self._comment}:new:0")  # noqa: S308 - it is quoted
+
     def message(self, painted: Painted) -> SafeString:
         """The rows of words: one number for each."""
         found: list[str] = []

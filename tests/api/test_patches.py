@@ -211,7 +211,7 @@ def test_a_review_arrives_whole_and_moves_the_turn(
 
 
 def test_a_review_with_one_wrong_comment_keeps_nothing(patch: Patch, outsider: Person) -> None:
-    good = {"path": PATH, "start": 13, "text": "Why?"}
+    good = {"path": PATH, "start": 0, "text": "Why this file?"}
     body = {"text": "So.", "comments": [good, good | {"start": 4000}]}
     refused = Caller(outsider).post(f"patches/{patch.pk}/reviews/", body)
     assert any(name.startswith("comments.1.") for name in fields_of(refused))

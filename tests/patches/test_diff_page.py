@@ -315,6 +315,32 @@ def test_without_a_script_a_line_number_leads_to_a_form_and_the_form_to_the_draf
     assertNotContains(Client().get(address(patch)), "Why?")
 
 
+def test_a_file_as_a_whole_is_talked_about_above_its_lines(
+    client: Client, patch: Patch, outsider: Person, reporter: Person
+) -> None:
+    sign_in(client, outsider)
+    link = f"?comment=1:{EM}:new:0"
+    assertContains(client.get(address(patch)), f'href="{link}"')
+    assertContains(client.get(address(patch, more=link)), "Comment on a file")
+    data = {"place": f"1:{EM}:new:0", "text": "```suggestion\nnone\n```", "form_token": "a"}
+    client.post(address(patch, more="comment"), data)
+    comment = LineComment.objects.get()
+    reviewing.send_review(newest(patch), outsider, Door.WEB)
+    next_version(patch, diff(new="\treturn (EIO);"))
+    html = sign_in(client, reporter).get(address(patch, 2)).content.decode()
+    talk, rows = html.index(f'id="thread-{comment.thread_id}"'), html.index("diff unified")
+    assert html.index("data-file") < talk < rows
+    assertContains(client.get(f"/patches/{patch.pk}/"), f"<code>{EM}</code></a>")
+    assert "The file as a whole" in html
+    # There are no lines instead of which others could stand.
+    apply = {"comments": str(comment.pk), "form_token": "b"}
+    refused = client.post(address(patch, 2, "apply"), apply, follow=True)
+    assertContains(refused, "A suggestion can be applied to lines of a file")
+    data |= {"place": "1:nowhere.c:new:0"}
+    refused = client.post(address(patch, 2, "comment"), data)
+    assertContains(refused, "changes no file “nowhere.c”", status_code=400)
+
+
 def test_what_is_wrong_with_a_comment_comes_back_with_its_words(
     client: Client, patch: Patch, outsider: Person
 ) -> None:
@@ -458,5 +484,6 @@ def test_a_suggestion_is_a_small_diff_that_the_author_applies(
     assert "\treturn (ENXIO);" in rows
     comment.refresh_from_db()
     assert comment.applied_in is not None
-    nothing = client.post(apply, {"form_token": "b"}, follow=True)
+    huge = {"comments": ["9" * 19, "9" * 5000], "form_token": "b"}
+    nothing = client.post(apply, huge, follow=True)
     assertContains(nothing, "Choose at least one suggestion.")

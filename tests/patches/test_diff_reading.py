@@ -327,7 +327,7 @@ def test_a_hostile_path_stays_within_its_attribute() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2:sys/net/if.c:new:12-14", "1:a:b:old:3", "3::new:1", "all:x.c:new:7"]
+    "text", ["2:sys/net/if.c:new:12-14", "1:a:b:old:3", "3::new:1", "all:x.c:new:7", "1:a.c:new:0"]
 )
 def test_a_place_is_read_as_it_is_written(text: str) -> None:
     place = read_place(text)
@@ -335,7 +335,10 @@ def test_a_place_is_read_as_it_is_written(text: str) -> None:
     assert str(place) == text
 
 
-@pytest.mark.parametrize("text", ["", "x", "1:a.c:left:3", "1:a.c:new:0", "1:a.c:new:x", "9" * 99])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "1:a.c:left:3", "1:a.c:new:0-3", "1::new:0", "1:a.c:new:x", "9" * 99],
+)
 def test_what_names_no_place_is_none(text: str) -> None:
     assert read_place(text) is None
 

@@ -139,6 +139,11 @@ def test_a_file_of_another_name_takes_its_threads_with_it(repository: Repository
     place = at(old, "line 9 of the file", path="src/new.c")
     found, landed = Lander(old, new).land(place)
     assert (found, landed.path, landed.start) == (Found.MOVED, "lib/newer.c", 9)
+    whole = Lines(1, "src/new.c", Side.NEW, 0, 0)
+    moved = Lines(1, "lib/newer.c", Side.NEW, 0, 0)
+    assert Lander(old, new).land(whole) == (Found.MOVED, moved)
+    assert Lander(old, old).land(whole) == (Found.SAME, whole)
+    assert Lander(old, one(repository, numbered(9))).land(whole)[0] == Found.GONE
 
 
 def test_a_thread_on_a_file_that_the_next_version_renames_stays_with_it(
