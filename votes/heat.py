@@ -42,12 +42,15 @@ def log_add(heat: float, at: datetime) -> float:
 
 
 def log_sum(times: Iterable[datetime]) -> float:
-    """The heat of counted votes at `times`; `NO_HEAT` without any."""
+    """The heat of counted votes at `times`; `NO_HEAT` without any.
+
+    Of two votes it is `log_add` of the one to the other, to the last digit.
+    """
     exponents = sorted(exponent(at) for at in times)
     if not exponents:
         return NO_HEAT
-    high = exponents[-1]
-    return high + math.log(math.fsum(math.exp(each - high) for each in exponents))
+    *others, high = exponents
+    return high + math.log1p(math.fsum(math.exp(each - high) for each in others))
 
 
 def worth(heat: float, now: datetime) -> float:
