@@ -119,7 +119,7 @@ def _ask(
 def _thing(target: Problem | Patch) -> Thing:
     if isinstance(target, Patch):
         words = f"Patch {target.pk}: {target.title}"
-        secret = " · confidential" if target.is_confidential else ""
+        secret = " · confidential" if target.is_secret else ""
         return Thing(words, target.get_absolute_url(), f"{turn_words(target)}{secret}")
     people = f"{target.people} {'person' if target.people == 1 else 'people'}"
     facts = [f"{target.product}/{target.component}", target.resolution or target.state, people]

@@ -239,6 +239,10 @@ def test_links_claim_put_off_and_pass_on_after_a_post_alone(client: Client) -> N
     assert client.post(links[Deed.SNOOZE]).status_code == 409
     Patch.objects.filter(pk=patch.pk).update(is_confidential=True)
     assert client.get(links[Deed.CLAIM]).status_code == 404
+    secret = make_patch(author=person, fixes=[make_problem(reporter=person, is_confidential=True)])
+    (offer,) = offers(person.pk, secret.pk, (Deed.CLAIM,))
+    page = client.get(offer.url.partition("8000")[2]).content.decode()
+    assert "confidential" in page, "for what it fixes"
 
 
 def test_a_link_to_a_patch_is_none_to_the_problem_of_its_number(client: Client) -> None:
