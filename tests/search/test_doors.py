@@ -154,8 +154,10 @@ def test_the_api_tells_where_a_problem_matches(client: Client, reporter: Person)
 def test_the_help_page_explains_every_qualifier_with_examples_that_work(
     client: Client, db: None
 ) -> None:
+    assert "?q=product" not in page_of(client, "/search/help"), "there is no such product here"
     make_world()
     html = page_of(client, "/search/help")
+    assert "?q=product" in html
     for name, known in QUALIFIERS.items():
         assert f'<dt id="{name}">' in html
         for example in known.examples:

@@ -14,6 +14,7 @@ from tracker.text import clean_line
 from votes import listing, mine, selectors
 from votes.search.highlight import Marked, joined
 from votes.search.language import MAX_CHARS
+from votes.search.places import Places
 from votes.search.qualifiers import QUALIFIERS
 from votes.versions import release_summaries
 from votes.web.filters import Filters, drop, full_query, without_blanks
@@ -146,5 +147,12 @@ def send_problem(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def search_help(request: HttpRequest) -> HttpResponse:
-    """The search language, from the same table that reads it."""
-    return render(request, "lists/search_help.html", {"qualifiers": QUALIFIERS})
+    """The search language, from the same table that reads it.
+
+    Examples lead to what they find, unless they name what this tracker has not.
+    """
+    places = Places()
+    examples = [example for known in QUALIFIERS.values() for example in known.examples]
+    sound = {each for each in examples if not listing.ListQuery(each, places=places).search.faults}
+    context = {"qualifiers": QUALIFIERS, "sound": sound}
+    return render(request, "lists/search_help.html", context)
