@@ -149,11 +149,6 @@ class Environment:
         """The folder that outgoing mail is written to, or None where it is really sent."""
         return self.email.folder
 
-    @property
-    def base_host(self) -> str:
-        """The host name of ``base_url``, without a port."""
-        return urlsplit(self.base_url).hostname or ""
-
 
 def load_environment(environ: Mapping[str, str]) -> Environment:
     """Read and check the whole set-up; make the data folder and the secret key where absent.

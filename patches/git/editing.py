@@ -15,8 +15,8 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from patches.git.made import Added, Composed, Content, DoesNotCompose, Identity, compose
-from patches.git.series import Commit, FileChange, Hunk, Row, Series, series_of
-from patches.models import PatchFile, PatchVersion
+from patches.git.series import Commit, FileChange, Hunk, Row, Series
+from patches.models import PatchFile
 
 KEPT, REMOVED, ADDED = b" ", b"-", b"+"
 # The blobs that git names there are no longer those of the diff.
@@ -44,11 +44,6 @@ class LineEdit:
     start: int
     end: int
     lines: Sequence[bytes]
-
-
-def apply_edits(version: PatchVersion, edits: Sequence[LineEdit]) -> bytes:
-    """The text of `version` with the edits made. Raises CannotEdit."""
-    return b"".join(commit.diff for commit in edit_series(series_of(version), edits).commits)
 
 
 def edit_series(series: Series, edits: Sequence[LineEdit]) -> Series:
