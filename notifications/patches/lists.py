@@ -114,10 +114,10 @@ def _components(events: Sequence[PatchEvent], address: str) -> dict[int, Compone
     """By patch, the first of its components that has this list."""
     through = Patch.components.through
     rows = through.objects.filter(
-        patch__pk__any_of=[e.patch_id for e in events], component__list_address=address
+        patch__pk__any_of=[e.patch_id for e in events], component__list_address__iexact=address
     )
     found: dict[int, Component] = {}
-    for row in rows.select_related("component__product").order_by("component__slug"):
+    for row in rows.select_related("component__product").order_by("component__slug", "pk"):
         found.setdefault(row.patch_id, row.component)
     return found
 
