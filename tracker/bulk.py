@@ -118,7 +118,7 @@ def _previewed(problem: Problem, asked: Asked, actor: Person) -> Previewed:
 def sentence(why: DraftErrors | Denied | Conflict) -> str:
     """A refusal as one or more sentences."""
     if isinstance(why, DraftErrors):
-        return " ".join(text for texts in why.errors.values() for text in texts)
+        return " ".join(why.sentences)
     return str(why)
 
 

@@ -30,6 +30,11 @@ class DraftErrors(Exception):
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
         self.errors = errors
 
+    @property
+    def sentences(self) -> list[str]:
+        """All of them, for where no field stands beside which they could."""
+        return [sentence for sentences in self.errors.values() for sentence in sentences]
+
 
 @dataclass
 class ProblemDraft:

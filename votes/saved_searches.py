@@ -98,9 +98,8 @@ def _check(name: str, query: str) -> tuple[str, str]:
         try:
             parse_text(query)
         except DraftErrors as errors:
-            for sentences in errors.errors.values():
-                for sentence in sentences:
-                    faults.add("query", sentence)
+            for sentence in errors.sentences:
+                faults.add("query", sentence)
     faults.raise_if_any()
     return name, query
 

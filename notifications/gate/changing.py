@@ -32,7 +32,7 @@ def change_as_ordered(problem: Problem, person: Person, orders: Sequence[Order])
 def sentence_of(why: DraftErrors | Denied | Conflict) -> str:
     """All that was wrong, in one line."""
     if isinstance(why, DraftErrors):
-        return " ".join(sentence for found in why.errors.values() for sentence in found)
+        return " ".join(why.sentences)
     return why.reason if isinstance(why, Denied) else str(why)
 
 

@@ -317,6 +317,4 @@ def _problem(fault: DraftErrors | Conflict) -> HttpResponse:
 def _sentences(fault: DraftErrors | Conflict | GitFailed) -> list[str]:
     if isinstance(fault, GitFailed):
         return [f"No version was made. {fault.reason} Try again later."]
-    if isinstance(fault, Conflict):
-        return [str(fault)]
-    return [sentence for sentences in fault.errors.values() for sentence in sentences]
+    return [str(fault)] if isinstance(fault, Conflict) else fault.sentences

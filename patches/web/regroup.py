@@ -78,6 +78,4 @@ def _named(request: HttpRequest) -> Patch | None:
 
 
 def _sentences(refused: Conflict | DraftErrors) -> list[str]:
-    if isinstance(refused, Conflict):
-        return [str(refused)]
-    return [sentence for sentences in refused.errors.values() for sentence in sentences]
+    return [str(refused)] if isinstance(refused, Conflict) else refused.sentences

@@ -217,9 +217,8 @@ def rate_alone(request: HttpRequest, patch: int, version: int) -> HttpResponseBa
         faults.raise_if_any()
         rate(read, person_of(request), Door.WEB, Said(value=value or 0, **asked))
     except DraftErrors as wrong:
-        for sentences in wrong.errors.values():
-            for sentence in sentences:
-                messages.error(request, sentence)
+        for sentence in wrong.sentences:
+            messages.error(request, sentence)
     except Conflict as conflict:
         messages.error(request, str(conflict))
     return HttpResponseRedirect(f"{shown.get_absolute_url()}#ratings")

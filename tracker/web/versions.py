@@ -24,9 +24,8 @@ def mark(request: HttpRequest, number: int) -> HttpResponseBase:
         if mark_releases(problem, person_of(request), ticked, Door.WEB) is None:
             messages.info(request, "Nothing was changed: everything was so already.")
     except DraftErrors as faults:
-        for sentences in faults.errors.values():
-            for sentence in sentences:
-                messages.error(request, sentence)
+        for sentence in faults.sentences:
+            messages.error(request, sentence)
     except Conflict as conflict:
         messages.error(request, str(conflict))
     return HttpResponseRedirect(f"{problem.get_absolute_url()}#releases")

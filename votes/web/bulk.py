@@ -86,7 +86,7 @@ def choose(request: HttpRequest) -> HttpResponseBase:
         asked = bulk.check_asked(_asked(request.POST))
         shown = bulk.preview(person, chosen.numbers, asked)
     except DraftErrors as faults:
-        context["faults"] = [text for texts in faults.errors.values() for text in texts]
+        context["faults"] = faults.sentences
         return render(request, "triage/bulk.html", context, status=400)
     return render(request, "triage/bulk.html", context | _preview(request, shown, asked))
 

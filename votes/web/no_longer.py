@@ -25,7 +25,7 @@ def no_longer(request: HttpRequest, number: int) -> HttpResponseBase:
     except VoteRefused as refused:
         return _refused(request, problem, reason_of(refused), 409)
     except DraftErrors as faults:
-        return _refused(request, problem, _in_words(faults), 400)
+        return _refused(request, problem, " ".join(faults.sentences), 400)
     return HttpResponseRedirect(safe_next(request, problem.get_absolute_url()))
 
 
@@ -37,12 +37,8 @@ def take_back(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         take_back_no_longer(problem, person_of(request), request.POST.get("release", ""))
     except DraftErrors as faults:
-        return _refused(request, problem, _in_words(faults), 400)
+        return _refused(request, problem, " ".join(faults.sentences), 400)
     return HttpResponseRedirect(safe_next(request, problem.get_absolute_url()))
-
-
-def _in_words(faults: DraftErrors) -> str:
-    return " ".join(sentence for found in faults.errors.values() for sentence in found)
 
 
 def _refused(request: HttpRequest, problem: Problem, reason: str, status: int) -> HttpResponse:

@@ -45,8 +45,7 @@ def vote(request: HttpRequest, number: int) -> HttpResponseBase:
     except VoteRefused as refused:
         return _refused(request, problem, reason_of(refused), refused.head)
     except DraftErrors as faults:
-        sentences = [sentence for found in faults.errors.values() for sentence in found]
-        return _refused(request, problem, format_html("{}", " ".join(sentences)))
+        return _refused(request, problem, format_html("{}", " ".join(faults.sentences)))
     return _tally(request, problem) if is_htmx(request) else _back(request, problem)
 
 
