@@ -93,11 +93,9 @@ class ReviewForm(WordsForm):
         said = []
         for dimension in self.dimensions:
             name = f"rate_{dimension.slug}"
-            value = _value(words.get(name, ""), name, faults)
-            if value is not None:
-                said.append(
-                    Said(dimension.slug, value, **(where if dimension.asks_environment else {}))
-                )
+            if word := words.get(name, ""):
+                place = where if dimension.asks_environment else {}
+                said.append(Said(dimension.slug, _value(word, name, faults), **place))
         faults.raise_if_any()
         return said
 
@@ -111,13 +109,11 @@ def _values(dimension: dimensions.Dimension, may_take_back: bool) -> Choices:
     return [*choices, ("0", "take back what you said")] if may_take_back else choices
 
 
-def _value(word: str, name: str, faults: Faults) -> int | None:
-    if not word:
-        return None
-    if word not in {"1", "0", "-1"}:
-        faults.add(name, "Choose one of those offered.")
-        return None
-    return int(word)
+def _value(word: str, name: str, faults: Faults) -> int:
+    if word in {"1", "0", "-1"}:
+        return int(word)
+    faults.add(name, "Choose one of those offered.")
+    return 0
 
 
 def review_form(
@@ -215,7 +211,7 @@ def rate_alone(request: HttpRequest, patch: int, version: int) -> HttpResponseBa
     value = _value(request.POST.get("value", ""), "value", faults)
     try:
         faults.raise_if_any()
-        rate(read, person_of(request), Door.WEB, Said(value=value or 0, **asked))
+        rate(read, person_of(request), Door.WEB, Said(value=value, **asked))
     except DraftErrors as wrong:
         for sentence in wrong.sentences:
             messages.error(request, sentence)

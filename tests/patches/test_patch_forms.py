@@ -228,6 +228,8 @@ def test_a_rating_is_taken_back_from_the_page(
     shown = sign_in(client, outsider).get(patch.get_absolute_url()).content.decode()
     form = shown[shown.index(f'action="/patches/{patch.pk}/1/rate"') :]
     sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[: form.index("</form>")]))
+    unsaid = client.post(f"/patches/{patch.pk}/1/rate", sent | {"value": ""}, follow=True)
+    assert "Choose one of those offered." in words(unsaid)
     assert client.post(f"/patches/{patch.pk}/1/rate", sent).status_code == 302
     standing = Rating.objects.filter(is_current=True).exclude(value=0)
     assert [r.architecture for r in standing] == ["arm64"]
