@@ -124,7 +124,7 @@ class RoundupWords:
 
 def roundup_words(message: Message, person: Person, stop_url: str) -> RoundupWords | None:
     """The mail as it is true now; None when nothing is left of it. The same number of queries
-    whatever it holds."""
+    whatever it holds of problems, and some more for each patch."""
     told = told_by(grounds_of(message))
     numbers = {event.problem_id for event in told}
     visible = set(visible_problems(person).filter(pk__in=numbers).values_list("pk", flat=True))

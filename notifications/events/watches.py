@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person
+from notifications.events.of_patches import patch_of
 from notifications.models import Subscription
 from patches.models import PatchFile
 from tracker.drafts import DraftErrors
@@ -43,8 +44,6 @@ _AS_IT_IS: Final = frozenset(
 # One class of characters, so that no text takes more than one look at each of them.
 _RUN: Final = re.compile(r"[\w./+-]+")
 _LONGEST: Final = 300
-# As `patches.on_problems` names a patch in the history of a problem.
-_PATCH: Final = re.compile(r"patch \d{1,18}", re.ASCII)
 
 
 # Saved searches
@@ -211,8 +210,7 @@ def _named_by(event: Event) -> Iterator[str]:
 
 def _touched_by_patches(event: Event) -> Iterator[str]:
     """The files of the patches that the event tells of, as their newest versions have them."""
-    fields = [str(change["field"]) for change in event.changes]
-    numbers = [int(field.split()[1]) for field in fields if _PATCH.fullmatch(field)]
+    numbers = [number for change in event.changes if (number := patch_of(change))]
     if not numbers:
         return
     newest = PatchFile.objects.filter(

@@ -43,7 +43,8 @@ def _patches(pairs: list[tuple[int, Who]]) -> dict[tuple[int, Who], str | None]:
     numbers = {number for number, _ in pairs}
     public = _stamps(None, numbers)
     hidden = numbers - public.keys()
-    seen = {who: _stamps(viewer_of(who), hidden) for number, who in pairs if number in hidden}
+    asking = {who for number, who in pairs if number in hidden}
+    seen = {who: _stamps(viewer_of(who), hidden) for who in asking}
     return {(n, who): public[n] if n in public else seen[who].get(n) for n, who in pairs}
 
 
@@ -59,7 +60,8 @@ def _problems(pairs: list[tuple[int, Who]]) -> dict[tuple[int, Who], str | None]
     rows = rows.only("is_confidential", "version", "people", "waiting")
     found = {problem.pk: problem for problem in rows.annotate(last=Subquery(events[:1]))}
     hidden = {number for number, problem in found.items() if problem.is_confidential}
-    insiders = {who: _visible(who, hidden) for number, who in pairs if number in hidden}
+    asking = {who for number, who in pairs if number in hidden}
+    insiders = {who: _visible(who, hidden) for who in asking}
     return {
         (number, who): stamp(found[number], found[number].last or 0)
         if number in found and (number not in hidden or number in insiders[who])

@@ -263,8 +263,9 @@ def _review(
     waiting = draft.comments.count() if draft else 0
     if waiting and not said.get("with_draft"):
         raise Conflict(
-            f"You have {waiting} comments on this patch that you have not sent: send or discard"
-            " them on its page, or say “with_draft” to send them with this."
+            f"You have {waiting} comment{'' if waiting == 1 else 's'} on this patch that you have"
+            " not sent: send or discard them on its page, or say “with_draft” to send them with"
+            " this."
         )
     for place, each in enumerate(said.get("comments", ())):
         _comment(version, person, texts(each), place)
