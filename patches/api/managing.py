@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from django.db import transaction
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -154,13 +155,15 @@ class DimensionView(ApiView):
     def patch(self, request: Request, slug: str, dimension: str) -> Response:
         """Change what is named; what people said in it stays."""
         person, product = _managed(request, slug)
-        found = _found_dimension(product, dimension)
-        said = texts(read(DimensionChange, request))
-        position = said.pop("position", None)
-        names = DimensionWords.__dataclass_fields__
-        words = {name: getattr(found, name) for name in names} | said
-        managing.update_dimension(product, person, dimension, DimensionWords(**words))
-        _place_dimension(product, person, dimension, position)
+        with transaction.atomic():
+            managing.hold(product, person)
+            found = _found_dimension(product, dimension)
+            said = texts(read(DimensionChange, request))
+            position = said.pop("position", None)
+            names = DimensionWords.__dataclass_fields__
+            words = {name: getattr(found, name) for name in names} | said
+            managing.update_dimension(product, person, dimension, DimensionWords(**words))
+            _place_dimension(product, person, dimension, position)
         return Response(_dimension(product, dimension))
 
     @extend_schema(operation_id="remove_rating_dimension", request=None, responses={204: None})
@@ -245,13 +248,15 @@ class RuleView(ApiView):
     def patch(self, request: Request, slug: str, rule: int) -> Response:
         """Change what is named: its pattern, its place, or all that it asks for."""
         person, product = _managed(request, slug)
-        found = _found_rule(product, rule)
-        said = texts(read(RuleChange, request))
-        told = entries(NeededSerializer, needs.parts_of(found))
-        parts = _parts(said.get("needs", told))
-        with _faults_of_parts():
-            managing.update_rule(found, person, said.get("branch", found.branch), parts)
-        _place_rule(found, person, said.get("position"))
+        with transaction.atomic():
+            managing.hold(product, person)
+            found = _found_rule(product, rule)
+            said = texts(read(RuleChange, request))
+            told = entries(NeededSerializer, needs.parts_of(found))
+            parts = _parts(said.get("needs", told))
+            with _faults_of_parts():
+                managing.update_rule(found, person, said.get("branch", found.branch), parts)
+            _place_rule(found, person, said.get("position"))
         return Response(_rule(product, rule))
 
     @extend_schema(operation_id="remove_branch_rule", request=None, responses={204: None})

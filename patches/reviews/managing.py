@@ -143,7 +143,7 @@ def move_dimension(product: Product, by: Person, slug: str, step: int) -> None:
 
 def _own(product: Product, by: Person) -> list[RatingDimension]:
     """The product's own rows, made of the usual ones where it has none; in their order."""
-    _hold(product, by)
+    hold(product, by)
     rows = list(product.rating_dimensions.order_by("position", "id"))
     if rows:
         return rows
@@ -164,8 +164,11 @@ def _own(product: Product, by: Person) -> list[RatingDimension]:
     return list(product.rating_dimensions.order_by("position", "id"))
 
 
-def _hold(product: Product, by: Person) -> None:
-    """One at a time, also before there is a row to lock."""
+def hold(product: Product, by: Person) -> None:
+    """Until the transaction ends nobody else changes them, also before there is a row to lock.
+
+    For who reads them first, and then says what to change. Raises `Denied`.
+    """
     require(may("patch.manage", by))
     Product.objects.select_for_update().get(pk=product.pk)
 
@@ -194,7 +197,7 @@ def _fill(row: RatingDimension, words: DimensionWords, faults: Faults) -> None:
 @transaction.atomic
 def add_rule(product: Product, by: Person, branch: str, parts: Sequence[PartWords]) -> BranchRule:
     """A rule for the branches that match a pattern; it is asked after those that are there."""
-    _hold(product, by)
+    hold(product, by)
     faults = Faults()
     rows = list(product.branch_rules.order_by("position", "id"))
     rule = BranchRule(product=product, position=len(rows))
@@ -211,7 +214,7 @@ def add_rule(product: Product, by: Person, branch: str, parts: Sequence[PartWord
 @transaction.atomic
 def update_rule(rule: BranchRule, by: Person, branch: str, parts: Sequence[PartWords]) -> None:
     """Give a rule another pattern, or have it ask for something else."""
-    _hold(rule.product, by)
+    hold(rule.product, by)
     faults = Faults()
     others = rule.product.branch_rules.exclude(pk=rule.pk)
     rule.branch = _check_branch(branch, others, faults)
@@ -225,7 +228,7 @@ def update_rule(rule: BranchRule, by: Person, branch: str, parts: Sequence[PartW
 @transaction.atomic
 def remove_rule(rule: BranchRule, by: Person) -> None:
     """For its branches holds what else matches, or the usual."""
-    _hold(rule.product, by)
+    hold(rule.product, by)
     product = rule.product
     rule.delete()
     _number(product.branch_rules.order_by("position", "id"))
@@ -234,7 +237,7 @@ def remove_rule(rule: BranchRule, by: Person) -> None:
 @transaction.atomic
 def move_rule(rule: BranchRule, by: Person, step: int) -> None:
     """Of several rules that match, the first holds."""
-    _hold(rule.product, by)
+    hold(rule.product, by)
     rows = list(rule.product.branch_rules.order_by("position", "id"))
     _number(_moved(rows, rule, step))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,13 +13,14 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts.models import Person
 from patches import finding
 from patches.models import Patch
+from patches.reviews import managing
 from patches.reviews.rating import Said
 from patches.reviews.reviewing import add_line_comment, send_review
 from tests.api.calls import ROOT, Caller, body_of, document, fields_of
 from tests.patching import diff, make_patch, newest, next_version
 from tests.people import make_person
 from tests.problems import make_problem
-from tracker.changes import ProblemChange
+from tracker.changes import Conflict, ProblemChange
 from tracker.models import Door, Problem, Product
 from tracker.services import change
 from votes.services import cast_vote
@@ -304,13 +306,17 @@ def test_a_maintainers_file_is_read_without_addresses_and_replaced_by_who_may(
 
 
 def test_what_patches_are_rated_in_is_said_placed_and_taken_away(
-    product: Product, triager: Person
+    product: Product, triager: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller, path = Caller(triager), "products/base/rating-dimensions/"
     made = caller.post(path, {"title": "Speed", "asks_environment": True, "position": 0})
     assert made.status_code == 201, made.json()
     changed = caller.patch(f"{path}speed/", {"title": "Pace"}).json()
     assert (changed["title"], changed["asks_environment"]) == ("Pace", True)
+    with monkeypatch.context() as broken:
+        broken.setattr(managing, "move_dimension", Mock(side_effect=Conflict("It is gone.")))
+        document(caller.patch(f"{path}speed/", {"title": "Haste", "position": 1}), 409)
+    assert Caller().get(path).json()["results"][0]["title"] == "Pace", "all of it, or nothing"
     assert Caller().get(path).json()["results"][0]["slug"] == "speed"
     assert "title" in fields_of(caller.post(path, {"title": " "}))
     rule = {"branch": "stable/*", "needs": [{"dimension": "speed", "by": "committer"}]}
