@@ -80,6 +80,7 @@ def _context(request: HttpRequest, shown: Patch, before: int = 0) -> dict[str, A
     told = talk(shown, request.user, {d.slug: d for d in known}, before)
     return {
         "patch": shown,
+        "is_secret": shown.is_secret,
         "talk": told,
         # Who reads what was long ago wants to stay there.
         "stamp": "" if before else patch_stamp(shown, told.seen),
