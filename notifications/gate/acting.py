@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -26,7 +25,7 @@ from notifications.gate.contents import Body, Kept
 from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import ParsedMail
 from notifications.gate.plus_one import is_minus_one, is_plus_one
-from notifications.gate.results import Done, Refusal
+from notifications.gate.results import NOTHING_SAID, SAME_WORDS_WITHIN, Done, Refusal
 from notifications.gate.series import problem_begun
 from tracker.changes import Conflict
 from tracker.drafts import DraftErrors
@@ -40,9 +39,6 @@ from votes.services import Environment, VoteRefused, cast_vote, withdraw_vote
 
 __all__ = ["Done", "Refusal", "act"]
 
-# A mail that is sent again, which has another Message-ID, says nothing new.
-SAME_WORDS_WITHIN: Final = timedelta(hours=1)
-
 NO_PROBLEM: Final = (
     "The address that you wrote to belongs to no problem. Write to the address of a problem: "
     "answer a mail about it, or use its page."
@@ -50,10 +46,6 @@ NO_PROBLEM: Final = (
 NOT_THERE: Final = (
     "The address that you wrote to is not good any more: there is no problem behind it that you "
     "could write about."
-)
-NOTHING_SAID: Final = (
-    "There are no words of your own in your mail, only what it quotes and a signature. Write above "
-    "what you quote."
 )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -20,7 +19,7 @@ from notifications.gate.commands import Leading
 from notifications.gate.models import IncomingMail
 from notifications.gate.parsed import IncomingFile, ParsedMail
 from notifications.gate.patch_commands import patch_help, read_patch_leading
-from notifications.gate.results import Done, Refusal
+from notifications.gate.results import NOTHING_SAID, SAME_WORDS_WITHIN, Done, Refusal
 from notifications.gate.series import Part, end_with, series_of
 from patches import deciding, finding
 from patches.intake.submitting import add_version
@@ -33,14 +32,9 @@ from patches.reviews.rating import Said
 from tracker.models import Door
 from tracker.text import clean_text
 
-SAME_WORDS_WITHIN: Final = timedelta(hours=1)
 NOT_THERE: Final = (
     "The address that you wrote to is not good any more: there is no patch behind it that you "
     "could write about."
-)
-NOTHING_SAID: Final = (
-    "There are no words of your own in your mail, only what it quotes and a signature. Write above "
-    "what you quote."
 )
 
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from tracker.models import Comment, Problem
+
+# A mail that is sent again, which has another Message-ID, says nothing new.
+SAME_WORDS_WITHIN: Final = timedelta(hours=1)
+NOTHING_SAID: Final = (
+    "There are no words of your own in your mail, only what it quotes and a signature. Write above "
+    "what you quote."
+)
 
 
 @dataclass(frozen=True)
