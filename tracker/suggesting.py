@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from accounts.policies import Viewer
 from tracker.models import Component, Problem, State
-from tracker.similar import LEAST_SCORE, MOST, Similar, rank, similar_problems
+from tracker.similar import LEAST_SCORE, MOST, Similar, rank
 from tracker.text_index.entries import body_of
 
 NEIGHBOURS: Final = 10
@@ -47,13 +46,6 @@ class Suggestion:
             f"{count} of the {self.neighbours} most similar reports {verb} in "
             f"{self.component}: {named}{more}"
         )
-
-
-def suggest_components(
-    viewer: Viewer, product_slug: str, synopsis: str, description: str = ""
-) -> list[Suggestion]:
-    """Components for a report yet to be sent, the likeliest first; empty without any like it."""
-    return tally(similar_problems(viewer, product_slug, synopsis, description, MOST), product_slug)
 
 
 def tally(found: Sequence[Similar], product_slug: str) -> list[Suggestion]:

@@ -14,7 +14,8 @@ from tests.triage.desks import in_state
 from tracker.changes import ProblemChange
 from tracker.models import Door, Problem, Product
 from tracker.services import change
-from tracker.suggesting import suggest_as_of, suggest_components
+from tracker.similar import MOST, similar_problems
+from tracker.suggesting import Suggestion, suggest_as_of, tally
 
 pytestmark = pytest.mark.django_db
 
@@ -34,10 +35,15 @@ def past(product: Product) -> list[Problem]:
     return problems
 
 
+def suggested(viewer: Person, synopsis: str) -> list[Suggestion]:
+    """What the pages offer to who is about to report that in base."""
+    return tally(similar_problems(viewer, "base", synopsis, "", MOST), "base")
+
+
 def test_the_nearest_reports_that_somebody_has_looked_at_decide_by_their_weight(
     past: list[Problem], outsider: Person
 ) -> None:
-    first, second = suggest_components(outsider, "base", "wifi card 7 loses its link")
+    first, second = suggested(outsider, "wifi card 7 loses its link")
     assert (first.component.slug, sorted(first.because)) == ("net", [past[0].pk, past[1].pk])
     assert (second.component.slug, second.because) == ("kernel", [past[2].pk])
     assert first.share + second.share == pytest.approx(1, abs=0.01)
@@ -51,18 +57,18 @@ def test_a_head_in_another_product_tells_nothing_of_the_components_here(
     ports = make_product("ports", "www")
     head = in_state(ports, "open", component="www", synopsis="a port of a driver")
     change(past[0], triager, ProblemChange(duplicate_of=head.pk), Door.WEB)
-    said = suggest_components(outsider, "base", "wifi card 7 loses its link")
+    said = suggested(outsider, "wifi card 7 loses its link")
     assert [each.component.slug for each in said] == ["kernel", "net"]
 
 
 def test_what_one_may_not_see_suggests_nothing(product: Product, outsider: Person) -> None:
     in_state(product, "open", component="net", is_confidential=True, synopsis="wifi loses its link")
-    assert suggest_components(outsider, "base", "wifi loses its link") == []
+    assert suggested(outsider, "wifi loses its link") == []
 
 
 def test_a_retired_component_is_not_suggested(past: list[Problem], outsider: Person) -> None:
     past[0].product.components.filter(slug="net").update(is_active=False)
-    (only,) = suggest_components(outsider, "base", "wifi card 7 loses its link")
+    (only,) = suggested(outsider, "wifi card 7 loses its link")
     assert only.component.slug == "kernel"
 
 
