@@ -9,9 +9,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Person
-from notifications.gate.acting import SAME_WORDS_WITHIN, Refusal
+from notifications.gate.acting import Refusal
 from notifications.gate.addresses import read_recipient, reply_address
 from notifications.gate.parsed import IncomingFile
+from notifications.gate.results import SAME_WORDS_WITHIN
 from notifications.models import Subscription
 from tests.gate.acts import PATCH, counts, picture, reply, report
 from tests.people import make_newcomer, make_person
