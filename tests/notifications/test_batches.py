@@ -211,13 +211,13 @@ def test_a_server_that_says_nothing_for_one_domain_does_not_stop_the_others(
         server_: object, session: object, envelope: Any, address: str, options: object
     ) -> str:
         if address.endswith("@slow.example"):
-            await asyncio.sleep(2)
+            await asyncio.sleep(60)
         envelope.rcpt_tos.append(address)
         return "250 fine"
 
     server.handle_RCPT = handle_rcpt  # type: ignore[attr-defined]
     make_digests(12, "slow.example")
-    settings.EMAIL_TIMEOUT = 0.3
+    settings.EMAIL_TIMEOUT = 3
     batches.deliver_batch()
     assert Message.objects.filter(domain="example.org", state="sent").count() == 6
     slow = Message.objects.filter(domain="slow.example", state="queued")
@@ -268,12 +268,13 @@ def test_what_is_not_spread_at_once_waits_for_the_last_minute_that_was(
 
 
 def test_a_code_does_not_wait_for_a_limit_but_is_counted(server: SmtpServer) -> None:
-    pacing.set_limit("example.org", 1)
-    pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
-    for serial in range(3):
-        message = queueing.queue_account_mail(f"p{serial}@example.org", "Code", "1")
-        assert sending.deliver(message.pk)
-    assert MailDomain.objects.get().sent_in_minute == 3
+    with time_machine.travel(timezone.now().replace(second=0)):
+        pacing.set_limit("example.org", 1)
+        pacing.hold("example.org", timezone.now() + timedelta(hours=1), "451 later")
+        for serial in range(3):
+            message = queueing.queue_account_mail(f"p{serial}@example.org", "Code", "1")
+            assert sending.deliver(message.pk)
+        assert MailDomain.objects.get().sent_in_minute == 3
 
 
 def test_the_limit_of_the_installation_holds_for_each_domain(
